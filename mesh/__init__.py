@@ -1,0 +1,1 @@
+"""What every service stands on: server, database, identity, settings, metrics. It knows no service."""
