@@ -28,6 +28,10 @@ class SystemClock:
     def monotonic(self) -> float:
         return time.monotonic()
 
+    def epoch_nanoseconds(self) -> int:
+        """Return nanoseconds since 1970, the unit of trace spans."""
+        return time.time_ns()
+
     def wait(self, event: threading.Event, limit: timedelta) -> bool:
         return event.wait(limit.total_seconds())
 

@@ -1,0 +1,43 @@
+"""The call being served: who, what, since when. Known to everything the call does, in its worker thread too."""
+
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+import grpc
+
+from mesh.tokens import Caller
+
+READ, WRITE = 1, 2
+
+
+@dataclass(slots=True)
+class Call:
+    """One call on its way through the pipeline. Written by the pipeline alone."""
+
+    method: str
+    permission: str
+    effect: int
+    started: float
+    trace_id: str
+    address: str = ""
+    caller: Caller | None = None
+    code: grpc.StatusCode = grpc.StatusCode.OK
+    message: str = ""
+    target: str = ""
+    request_id: str = ""
+    audited: bool = field(default=False)
+
+
+CURRENT: ContextVar[Call | None] = ContextVar("call", default=None)
+
+
+def caller() -> Caller:
+    """Return who makes the current call; only for code that runs inside a call with an identity.
+
+    Raises:
+        RuntimeError: there is no call, or a public one; a programming error.
+    """
+    call = CURRENT.get()
+    if call is None or call.caller is None:
+        raise RuntimeError("caller() outside a call with an identity")
+    return call.caller

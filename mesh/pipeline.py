@@ -1,0 +1,222 @@
+"""What every call goes through, in one visible order: log, metrics, identity, permission, validation, audit.
+
+A method is wrapped once, when its service is added, instead of passing six interceptors on every call: what the contract
+says about it (permission, effect) is read then, and a method without a permission is refused before the server starts.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Protocol
+
+import grpc
+import protovalidate
+from esoffice.options.v1 import options_pb2
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
+from google.rpc import status_pb2
+from grpc_status import rpc_status
+
+from mesh import call as calls
+from mesh import errors, log, metrics, status
+from mesh.audit import AuditLog
+from mesh.call import CURRENT, Call
+from mesh.tokens import Caller
+from mesh.tracing import Tracer, new_trace_id
+
+Unary = Callable[[Any, Any], Awaitable[Any]]
+Streaming = Callable[[Any, Any], AsyncIterator[Any]]
+
+PUBLIC, SIGNED_IN, SERVICE = "public", "signed-in", "service"
+
+
+class UnmarkedMethod(Exception):
+    """A method carries no `permission` option; the server refuses to start."""
+
+
+class Identify(Protocol):
+    """Finds out who calls, from the call's metadata and its connection."""
+
+    def __call__(self, context: grpc.aio.ServicerContext[Any, Any]) -> Caller:
+        """Return the caller, anonymous when nothing is shown.
+
+        Raises:
+            Unauthenticated: what is shown is expired, foreign or damaged.
+        """
+
+
+class Pipeline:
+    """Wraps the methods of a server. One per server.
+
+    Args:
+        identify: finds out who calls.
+        audit: takes writes (with the unit of work they belong to) and refusals.
+        tracer: spans by OpenTelemetry, or nothing.
+    """
+
+    def __init__(self, *, identify: Identify, audit: AuditLog, tracer: Tracer | None = None) -> None:
+        self._identify = identify
+        self._audit = audit
+        self._tracer = tracer
+        self._log = log.get("calls")
+        self._validator = protovalidate.Validator()
+
+    def permission_of(self, method: MethodDescriptor) -> str:
+        """Return the permission a method is marked with.
+
+        Raises:
+            UnmarkedMethod: it is not marked.
+        """
+        permission: str = method.GetOptions().Extensions[options_pb2.permission]
+        if not permission:
+            raise UnmarkedMethod(f"{method.full_name} has no (esoffice.options.v1.permission)")
+        return permission
+
+    def unary(self, method: MethodDescriptor, behaviour: Unary) -> Unary:
+        """Wrap a method that answers once."""
+        start = self._opener(method)
+        series = _Series(method)
+
+        async def serve(request: Any, context: Any) -> Any:
+            call = start(context)
+            token = CURRENT.set(call)
+            answer = None
+            try:
+                self._admit(call, request, context)
+                answer = await behaviour(request, context)
+            except asyncio.CancelledError:
+                call.code = grpc.StatusCode.CANCELLED
+                raise
+            except Exception as error:  # noqa: BLE001 - every error becomes a status here, and is logged here
+                await self._refuse(call, error, context)
+            finally:
+                CURRENT.reset(token)
+                self._finish(call, series)
+            return answer
+
+        return serve
+
+    def streaming(self, method: MethodDescriptor, behaviour: Streaming) -> Unary:
+        """Wrap a method that answers with a stream; the messages go out by `context.write`, the faster way."""
+        start = self._opener(method)
+        series = _Series(method)
+
+        async def serve(request: Any, context: Any) -> None:
+            call = start(context)
+            token = CURRENT.set(call)
+            series.open_streams.inc()
+            try:
+                self._admit(call, request, context)
+                write = context.write
+                async for message in behaviour(request, context):
+                    await write(message)
+            except asyncio.CancelledError:
+                call.code = grpc.StatusCode.CANCELLED
+                raise
+            except Exception as error:  # noqa: BLE001 - as above
+                await self._refuse(call, error, context)
+            finally:
+                series.open_streams.dec()
+                CURRENT.reset(token)
+                self._finish(call, series, stream=True)
+
+        return serve
+
+    # -- the steps, in order ------------------------------------------------------------------------------------------
+
+    def _opener(self, method: MethodDescriptor) -> Callable[[Any], Call]:
+        name = f"/{method.containing_service.full_name}/{method.name}"
+        permission = self.permission_of(method)
+        effect = method.GetOptions().Extensions[options_pb2.effect] or calls.WRITE
+
+        def start(_context: Any) -> Call:
+            return Call(name, permission, effect, time.perf_counter(), new_trace_id())
+
+        return start
+
+    def _admit(self, call: Call, request: Message, context: Any) -> None:
+        call.target = _target(request)
+        call.caller = who = self._identify(context)
+        call.address = who.address
+        _permit(call, who)
+        found = self._validator.collect_violations(request)
+        if found:
+            raise errors.InvalidArgument(errors.Violation(_path(one), one.proto.message) for one in found)
+
+    async def _refuse(self, call: Call, error: Exception, context: Any) -> None:
+        if isinstance(error, errors.DomainError):
+            call.code, call.message = status.code_of(error), error.message
+            await context.abort_with_status(rpc_status.to_status(status.status_of(error)))
+        if isinstance(error, grpc.aio.AbortError):
+            raise error
+        if isinstance(error, grpc.aio.AioRpcError):
+            await self._refuse_for_neighbour(call, error, context)
+        call.code, call.message = grpc.StatusCode.INTERNAL, status.INTERNAL_TEXT
+        self._log.error("call failed", method=call.method, trace_id=call.trace_id, exc_info=error)
+        await context.abort_with_status(rpc_status.to_status(status.internal(call.trace_id)))
+
+    async def _refuse_for_neighbour(self, call: Call, error: grpc.aio.AioRpcError, context: Any) -> None:
+        """A service we needed refused or did not answer: a refusal is passed on as it is, the rest is UNAVAILABLE."""
+        passed_on: status_pb2.Status | None = rpc_status.from_call(error)
+        if passed_on is None or not status.reason_of(passed_on):
+            passed_on = status.status_of(errors.Unavailable(f"a service needed for the answer failed ({error.code().name})"))
+        call.code, call.message = grpc.StatusCode.UNAVAILABLE, passed_on.message
+        await context.abort_with_status(rpc_status.to_status(passed_on))
+
+    def _finish(self, call: Call, series: "_Series", *, stream: bool = False) -> None:
+        seconds = time.perf_counter() - call.started
+        series.count(call.code)
+        if not stream:
+            series.seconds.observe(seconds)
+        who = call.caller.name if call.caller else ""
+        self._log.info(
+            "call", method=call.method, code=call.code.name, ms=round(seconds * 1000, 2), caller=who,
+            address=call.address, trace_id=call.trace_id,
+        )  # fmt: skip
+        self._audit.after(call)
+        if self._tracer is not None:
+            self._tracer.record(call, seconds)
+
+
+class _Series:
+    """The metric series of one method, looked up once."""
+
+    def __init__(self, method: MethodDescriptor) -> None:
+        self._name = f"{method.containing_service.full_name}/{method.name}"
+        self.seconds = metrics.CALL_SECONDS.labels(self._name)
+        self.open_streams = metrics.OPEN_STREAMS.labels(self._name)
+        self._by_code = {grpc.StatusCode.OK: metrics.CALLS.labels(self._name, "OK")}
+
+    def count(self, code: grpc.StatusCode) -> None:
+        series = self._by_code.get(code)
+        if series is None:
+            series = self._by_code[code] = metrics.CALLS.labels(self._name, code.name)
+        series.inc()
+
+
+def _permit(call: Call, who: Caller) -> None:
+    needed = call.permission
+    if needed == PUBLIC:
+        return
+    if who.kind == "anonymous":
+        raise errors.Unauthenticated("sign in first: the call carries no token and no service certificate")
+    if needed == SIGNED_IN or (needed == SERVICE and who.kind == "service"):
+        return
+    if needed == SERVICE or not who.may(needed):
+        raise errors.PermissionDenied(f"{who.name} lacks the permission {needed}", permission=needed)
+
+
+def _target(request: Message) -> str:
+    """Return the resource a request is about, by the field names our contracts use; empty for lists and batches."""
+    for field in ("name", "servicecall", "parent"):
+        value = getattr(request, field, "")
+        if isinstance(value, str) and value:
+            return value
+    return ""
+
+
+def _path(violation: protovalidate.Violation) -> str:
+    return ".".join(
+        f"{element.field_name}[{element.index}]" if element.HasField("index") else element.field_name
+        for element in violation.proto.field.elements
+    )
