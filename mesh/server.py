@@ -1,7 +1,6 @@
 """A service's gRPC server: TLS, limits, health per service and module, reflection by setting, graceful drain."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -124,29 +123,10 @@ class Server:
         await self.health.set(module, SERVING if serving else NOT_SERVING)
 
     async def drain(self, grace: timedelta) -> None:
-        """Stop taking calls, let running ones end, tell streams to resume elsewhere (see `until_draining`)."""
+        """Stop taking calls, let running ones end, tell streams to end so that their clients resume elsewhere."""
         self.draining.set()
         await self.health.enter_graceful_shutdown()
         await self.grpc.stop(grace.total_seconds())
-
-    async def until_draining(self, source: AsyncIterator[Any]) -> AsyncIterator[Any]:
-        """Pass on a stream's messages until the server drains; then the stream ends OK and its client resumes."""
-        ending = asyncio.ensure_future(self.draining.wait())
-        try:
-            while True:
-                step = asyncio.ensure_future(anext(source, _END))
-                await asyncio.wait({step, ending}, return_when=asyncio.FIRST_COMPLETED)
-                if not step.done():
-                    step.cancel()
-                    return
-                if (message := step.result()) is _END:
-                    return
-                yield message
-        finally:
-            ending.cancel()
-
-
-_END: Any = object()
 
 
 def serialised(message: Message | bytes) -> bytes:
