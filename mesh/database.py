@@ -79,7 +79,7 @@ class Database:
         ValueError: the url names no supported database.
     """
 
-    def __init__(self, url: str, *, metadata: MetaData, clock: Clock, threads: int = 8) -> None:
+    def __init__(self, url: str, *, metadata: MetaData, clock: Clock, threads: int = 4) -> None:
         self.metadata = metadata
         self.clock = clock
         self._kind = engine_kind(url)

@@ -8,6 +8,7 @@ import contextlib
 import contextvars
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -19,12 +20,42 @@ T = TypeVar("T")
 _WAITING_AT_MOST = 10_000
 
 
+class _Mailbox:
+    """Outcomes on their way to one event loop; a burst of them costs one wake-up (a system call), not one each."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._outcomes: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
+        self._called = False
+
+    def post(self, future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+        self._outcomes.append((future, result, error))
+        if not self._called:
+            self._called = True
+            # A loop that is closed already has nobody left who waits.
+            with contextlib.suppress(RuntimeError):
+                self.loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        self._called = False  # first: whoever posts from here on calls again
+        while self._outcomes:
+            future, result, error = self._outcomes.popleft()
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(result)
+            elif isinstance(error, StopIteration):  # a future refuses it, as a coroutine would
+                future.set_exception(RuntimeError("the call raised StopIteration"))
+            else:
+                future.set_exception(error)
+
+
 @dataclass(frozen=True, slots=True)
 class _Job:
     call: Callable[..., Any]
     arguments: tuple[Any, ...]
     future: asyncio.Future[Any]
-    loop: asyncio.AbstractEventLoop
+    mailbox: _Mailbox
     context: contextvars.Context
 
 
@@ -38,6 +69,7 @@ class Threads:
         self._threads: list[threading.Thread] = []
         self._starting = threading.Lock()
         self._closed = False
+        self._mailbox: _Mailbox | None = None
 
     async def run(self, call: Callable[..., T], *arguments: Any) -> T:
         """Make the call in one of the threads, with the caller's context variables, and return its result.
@@ -50,8 +82,11 @@ class Threads:
         if len(self._threads) < self._count:
             self._start()
         loop = asyncio.get_running_loop()
+        mailbox = self._mailbox
+        if mailbox is None or mailbox.loop is not loop:
+            mailbox = self._mailbox = _Mailbox(loop)
         future: asyncio.Future[T] = loop.create_future()
-        self._jobs.put(_Job(call, arguments, future, loop, contextvars.copy_context()))
+        self._jobs.put(_Job(call, arguments, future, mailbox, contextvars.copy_context()))
         return await future
 
     def close(self) -> None:
@@ -82,25 +117,8 @@ class Threads:
             try:
                 result = job.context.run(job.call, *job.arguments)
             except BaseException as error:  # noqa: BLE001 - it belongs to the caller, whatever it is
-                _answer(job, _fail, error)
+                job.mailbox.post(job.future, None, error)
             else:
-                _answer(job, _succeed, result)
+                job.mailbox.post(job.future, result, None)
+                del result
             del job  # a thread that waits keeps no request alive
-
-
-def _answer(job: _Job, settle: Callable[[asyncio.Future[Any], Any], None], outcome: Any) -> None:
-    # A loop that is closed already has nobody left who waits.
-    with contextlib.suppress(RuntimeError):
-        job.loop.call_soon_threadsafe(settle, job.future, outcome)
-
-
-def _succeed(future: asyncio.Future[Any], result: Any) -> None:
-    if not future.done():
-        future.set_result(result)
-
-
-def _fail(future: asyncio.Future[Any], error: BaseException) -> None:
-    if not future.done():
-        if isinstance(error, StopIteration):  # a future refuses it, as a coroutine would
-            error = RuntimeError("the call raised StopIteration")
-        future.set_exception(error)
