@@ -1,15 +1,14 @@
 """The site's certificates on disk: make the CA, issue, renew, list.
 
-    <folder>/ca.key  ca.pem
-    <folder>/<service>/cert.pem -> current/cert.pem      key.pem -> current/key.pem
-    <folder>/<service>/current -> 4f2a…                  one folder for each certificate ever in force, the last two kept
+    <folder>/ca.key  ca.pem <folder>/<service>/cert.pem -> current/cert.pem      key.pem -> current/key.pem
+    <folder>/<service>/current -> 4f2a…                  one folder for each certificate ever in force, the last two
+    kept
 
 Certificate and key are two files and must change as one: both are written into a folder of their own, and one rename of
 the link `current` puts them in force. A kill at any moment leaves the old pair or the new. Envoy notices by watching
 `<folder>/<service>` (`watched_directory`), our services by `mesh.certificates`.
 """
 
-import os
 import secrets
 import shutil
 from collections.abc import Sequence
@@ -150,7 +149,7 @@ def certificate_of(folder: Path, service: str) -> x509.Certificate:
 def _put_in_force(home: Path, made: Pair) -> None:
     private_files.make_folder(home)
     link = home / "current"
-    before = os.readlink(link) if link.is_symlink() else ""
+    before = link.readlink().name if link.is_symlink() else ""
     fresh = home / f"{made.certificate.serial_number:040x}"
     private_files.make_folder(fresh)
     private_files.replace(fresh / "cert.pem", made.certificate_pem(), private_files.PUBLIC)

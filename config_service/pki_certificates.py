@@ -55,7 +55,9 @@ def authority(site: str, key: ec.EllipticCurvePrivateKey, now: datetime) -> Pair
         _builder(name, name, key, now, now + CA_LIFETIME)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs_certificates=True), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.UniformResourceIdentifier(f"spiffe://{site}")]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.UniformResourceIdentifier(f"spiffe://{site}")]), critical=False
+        )
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
     return Pair(builder.sign(key, hashes.SHA256()), key)
@@ -73,7 +75,9 @@ def site_of(authority_certificate: x509.Certificate) -> str:
     return site
 
 
-def service(ca: Pair, identity: SpiffeId, dns: Sequence[str], ip: Sequence[str], now: datetime, until: datetime) -> Pair:
+def service(
+    ca: Pair, identity: SpiffeId, dns: Sequence[str], ip: Sequence[str], now: datetime, until: datetime
+) -> Pair:
     """Make a service's certificate, good as server and as client.
 
     Args:

@@ -52,7 +52,9 @@ def read(path: Path) -> bytes:
     except OSError as wrong:
         raise FailedPrecondition(f"{path}: {wrong.strerror}.") from wrong
     if mode & 0o077:
-        raise FailedPrecondition(f"{path}: others may read it (mode {mode:04o}); replace its keys, then `chmod 600` it.")
+        raise FailedPrecondition(
+            f"{path}: others may read it (mode {mode:04o}); replace its keys, then `chmod 600` it."
+        )
     return content
 
 

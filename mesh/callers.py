@@ -52,8 +52,9 @@ class Caller:
 class Callers:
     """Recognises callers; one per server, wired by its `app`.
 
-    A token says on whose behalf, a certificate says through which service: where both are there, the token's permissions
-    count and the service is kept beside it. A token that is wrong is refused even beside a good certificate.
+    A token says on whose behalf, a certificate says through which service: where both are there, the token's
+    permissions count and the service is kept beside it. A token that is wrong is refused even beside a good
+    certificate.
 
     Args:
         site: only identities of this trust domain are believed.
@@ -102,9 +103,7 @@ class Callers:
         if service is None:
             return Caller(kind=Kind.ANONYMOUS, address=address)
         allowed = self._services.get(service.service, NOTHING)
-        return Caller(
-            kind=Kind.SERVICE, name=service.service, permissions=allowed, spiffe_id=service, address=address
-        )
+        return Caller(kind=Kind.SERVICE, name=service.service, permissions=allowed, spiffe_id=service, address=address)
 
     def _person(self, headers: list[str], service: SpiffeId | None, address: str) -> Caller:
         scheme, _, text = headers[0].partition(" ")
@@ -124,8 +123,8 @@ class Callers:
 def peer_id(auth_context: Mapping[str, Iterable[bytes]], site: str) -> SpiffeId | None:
     """Return the service whose certificate TLS has verified, or None on a connection without client certificate.
 
-    Only `peer_spiffe_id` is read: gRPC fills it from a certificate's single URI name, whereas the alternative names also
-    list DNS names, in which anybody could write `spiffe://…`.
+    Only `peer_spiffe_id` is read: gRPC fills it from a certificate's single URI name, whereas the alternative names
+    also list DNS names, in which anybody could write `spiffe://…`.
 
     Raises:
         Unauthenticated: a certificate that names no service of this site.
@@ -145,8 +144,6 @@ def peer_id(auth_context: Mapping[str, Iterable[bytes]], site: str) -> SpiffeId 
 
 
 def host(peer: str) -> str:
-    """Return the IP address in gRPC's peer text (`ipv4:192.0.2.7:5000`, `ipv6:%5B2001:db8::7%5D:5000`), else nothing."""
-    family, _, rest = unquote(peer).partition(":")
-    if family not in ("ipv4", "ipv6"):
-        return ""
-    return rest.rpartition(":")[0].strip("[]")
+    """Return the IP address in gRPC's peer text (`ipv4:192.0.2.7:5000`, `ipv6:%5B2001:db8::7%5D:5000`), else
+    nothing.""" family, _, rest = unquote(peer).partition(":") if family not in ("ipv4", "ipv6"): return "" return
+    rest.rpartition(":")[0].strip("[]")

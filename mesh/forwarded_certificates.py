@@ -1,8 +1,9 @@
-"""Envoy's `x-forwarded-client-cert` header: which certificate the proxy saw at its own door.
+r"""Envoy's `x-forwarded-client-cert` header: which certificate the proxy saw at its own door.
 
-Source: Envoy, "HTTP header manipulation", x-forwarded-client-cert: elements are separated by commas and appended by each
-proxy on the way, an element is `Key=Value` pairs separated by semicolons, a value that holds `,`, `;` or `=` stands in
-double quotes, and a double quote inside is written `\\"`. The parser is strict because the header decides who calls.
+Source: Envoy, "HTTP header manipulation", x-forwarded-client-cert: elements are separated by commas and appended by
+each proxy on the way, an element is `Key=Value` pairs separated by semicolons, a value that holds `,`, `;` or `=`
+stands in double quotes, and a double quote inside is written `\"`. The parser is strict because the header decides
+who calls.
 """
 
 import re

@@ -1,7 +1,8 @@
 """Permission names and the patterns that grant them. Standard library only, so that rules may use it.
 
-A permission is the word a contract's method carries: dotted lower-case words such as `servicecalls.forward`. A pattern is
-the same with `*` for a word: at the end `*` stands for one or more words, elsewhere for exactly one. `*` alone grants all.
+A permission is the word a contract's method carries: dotted lower-case words such as `servicecalls.forward`. A pattern
+is the same with `*` for a word: at the end `*` stands for one or more words, elsewhere for exactly one. `*` alone
+grants all.
 """
 
 import re

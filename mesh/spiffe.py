@@ -1,7 +1,7 @@
 """Names of services inside a site: `spiffe://<site>/service/<name>`.
 
-Source: the SPIFFE-ID specification, §2.1 (trust domain: lower-case letters, digits, dots, dashes, underscores) and §2.2.
-Ours is narrower: exactly one path shape, no upper case, so that two spellings never mean one service.
+Source: the SPIFFE-ID specification, §2.1 (trust domain: lower-case letters, digits, dots, dashes, underscores) and
+§2.2. Ours is narrower: exactly one path shape, no upper case, so that two spellings never mean one service.
 """
 
 import re
