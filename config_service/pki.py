@@ -89,7 +89,7 @@ def issue(
     identity = _checked(certificates.site_of(ca.certificate), service, dns, ip, lifetime)
     if ca.certificate.not_valid_after_utc <= now:
         raise FailedPrecondition(f"{folder / 'ca.pem'}: the CA has expired; make a new one.")
-    made = certificates.service(ca, identity, dns, ip, now, now + lifetime)
+    made = certificates.service(ca, identity, dns=dns, ip=ip, now=now, until=now + lifetime)
     _put_in_force(folder / service, made)
     return made.certificate
 

@@ -76,7 +76,7 @@ def site_of(authority_certificate: x509.Certificate) -> str:
 
 
 def service(
-    ca: Pair, identity: SpiffeId, dns: Sequence[str], ip: Sequence[str], now: datetime, until: datetime
+    ca: Pair, identity: SpiffeId, *, dns: Sequence[str], ip: Sequence[str], now: datetime, until: datetime
 ) -> Pair:
     """Make a service's certificate, good as server and as client.
 

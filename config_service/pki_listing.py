@@ -71,6 +71,21 @@ def _row(name: str, folder: Path, certificate_file: Path, key_file: Path, now: d
 
 
 def _problem(name: str, folder: Path, certificate: x509.Certificate, key_file: Path, now: datetime) -> str:
+    unusable = _unusable(certificate, key_file, now)
+    if unusable:
+        return unusable
+    if name == "ca":
+        soon = now >= certificate.not_valid_after_utc - CA_WARNING
+        return "Expires within a year; plan the change of the CA." if soon else ""
+    try:
+        certificates.read(folder, name)
+    except certificates.CertificateUnusable as wrong:
+        return wrong.message
+    return "Is due for renewal." if now >= pki.renewal_time(certificate) else ""
+
+
+def _unusable(certificate: x509.Certificate, key_file: Path, now: datetime) -> str:
+    """Return what keeps a certificate from being used whatever it is for, or nothing."""
     if now >= certificate.not_valid_after_utc:
         return f"Expired on {certificate.not_valid_after_utc:%Y-%m-%d}."
     if now < certificate.not_valid_before_utc:
@@ -81,11 +96,4 @@ def _problem(name: str, folder: Path, certificate: x509.Certificate, key_file: P
         return f"{key_file}: {wrong.strerror}."
     if mode & 0o077:
         return f"{key_file}: others may read it (mode {mode:04o})."
-    if name == "ca":
-        soon = now >= certificate.not_valid_after_utc - CA_WARNING
-        return "Expires within a year; plan the change of the CA." if soon else ""
-    try:
-        certificates.read(folder, name)
-    except certificates.CertificateUnusable as wrong:
-        return wrong.message
-    return "Is due for renewal." if now >= pki.renewal_time(certificate) else ""
+    return ""

@@ -27,8 +27,7 @@ _TAG_SIZE = 16
 
 
 class SecretUnreadable(FailedPrecondition):
-    """A stored secret does not open: damaged, moved from another secret, or its key is gone. It has to be entered
-    anew."""
+    """A stored secret does not open: damaged, moved from another secret, or its key is gone. Enter it anew."""
 
 
 class SecretBox:
@@ -40,6 +39,8 @@ class SecretBox:
     """
 
     def __init__(self, keys: Mapping[int, bytes], current: int) -> None:
+        if current not in keys or any(len(key) != _KEY_SIZE for key in keys.values()):
+            raise ValueError("the current key is missing, or a key is not 32 bytes long")
         self._raw = dict(keys)
         self._ciphers = {number: AESGCM(key) for number, key in keys.items()}
         self._current = current
@@ -68,12 +69,10 @@ class SecretBox:
         try:
             state = json.loads(content)
             keys = {int(number): base64.b64decode(key, validate=True) for number, key in state["keys"].items()}
-            current = int(state["current"])
-            if current not in keys or any(len(key) != _KEY_SIZE for key in keys.values()):
-                raise ValueError("key missing or of the wrong size")
+            box = cls(keys, int(state["current"]))
         except (ValueError, KeyError, TypeError, AttributeError) as wrong:
             raise FailedPrecondition(f"{path}: is damaged; restore it from the backup.") from wrong
-        return cls(keys, current)
+        return box
 
     def rotated(self, folder: Path) -> "SecretBox":
         """Write a further key, which seals from now on, and return the box that has it."""

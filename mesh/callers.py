@@ -144,6 +144,11 @@ def peer_id(auth_context: Mapping[str, Iterable[bytes]], site: str) -> SpiffeId 
 
 
 def host(peer: str) -> str:
-    """Return the IP address in gRPC's peer text (`ipv4:192.0.2.7:5000`, `ipv6:%5B2001:db8::7%5D:5000`), else
-    nothing.""" family, _, rest = unquote(peer).partition(":") if family not in ("ipv4", "ipv6"): return "" return
-    rest.rpartition(":")[0].strip("[]")
+    """Return the IP address in gRPC's peer text, such as `ipv4:192.0.2.7:5000` or `ipv6:%5B2001:db8::7%5D:5000`.
+
+    Empty for a Unix socket.
+    """
+    family, _, rest = unquote(peer).partition(":")
+    if family not in ("ipv4", "ipv6"):
+        return ""
+    return rest.rpartition(":")[0].strip("[]")

@@ -11,15 +11,15 @@ from argon2.profiles import RFC_9106_LOW_MEMORY
 SHORTEST = 12
 LONGEST = 256
 # What is left of the passwords people choose most when digits and signs are taken off (German and English lists).
-_COMMON = frozenset(
-    """
-    abc abcdef abcdefgh abcdefghijkl administrator admin arschloch baseball berlin computer daniel dragon esoffice
-    ficken football fussball geheim geheimnis hallo hallohallo hallowelt iloveyou ichliebedich internet kennwort
-    letmein login master michael monkey mustermann passw passwd passwort passwortpasswort password passwordpassword
-    princess qwert qwertz qwertzuiop qwertzuiopü qwerty qwertyuiop qwertyuiopasdf schalke schatz service shadow
-    sommer start sunshine superman techniker test testtest trustno welcome willkommen winter yxcvbnm zxcvbnm
-    """.split()
+_COMMON_WORDS = (
+    "abc abcdef abcdefgh abcdefghijkl administrator admin arschloch baseball berlin computer daniel dragon "
+    "esoffice ficken football fussball geheim geheimnis hallo hallohallo hallowelt iloveyou ichliebedich "
+    "internet kennwort letmein login master michael monkey mustermann passw passwd passwort passwortpasswort "
+    "password passwordpassword princess qwert qwertz qwertzuiop qwertzuiopü qwerty qwertyuiop qwertyuiopasdf "
+    "schalke schatz service shadow sommer start sunshine superman techniker test testtest trustno welcome "
+    "willkommen winter yxcvbnm zxcvbnm"
 )
+_COMMON = frozenset(_COMMON_WORDS.split(" "))
 _LETTERS = re.compile(r"[\W\d_]+")
 _SEQUENCES = "01234567890123456789 98765432109876543210 abcdefghijklmnopqrstuvwxyz qwertzuiopasdfghjklyxcvbnm"
 
