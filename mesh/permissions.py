@@ -37,6 +37,12 @@ def covers(pattern: str, other: str) -> bool:
     return len(mine) == len(theirs)
 
 
+def _expression(pattern: str) -> str:
+    *first, last = pattern.split(".")
+    words = ["[a-z0-9_]+" if word == "*" else word for word in first]
+    return r"\.".join([*words, "[a-z0-9_.]+" if last == "*" else last])
+
+
 class Permissions:
     """A set of patterns that answers quickly and denies by default.
 
@@ -66,9 +72,3 @@ class Permissions:
 
 
 NOTHING = Permissions()
-
-
-def _expression(pattern: str) -> str:
-    *first, last = pattern.split(".")
-    words = ["[a-z0-9_]+" if word == "*" else word for word in first]
-    return r"\.".join([*words, "[a-z0-9_.]+" if last == "*" else last])
