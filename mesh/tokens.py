@@ -13,7 +13,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 import jwt
@@ -32,7 +32,7 @@ _REQUIRED = ["iss", "sub", "aud", "iat", "nbf", "exp", "jti"]
 _OPTIONS: Any = {"require": _REQUIRED, "verify_exp": False, "verify_nbf": False, "verify_iat": False}
 
 
-class Kind(Enum):
+class Kind(StrEnum):
     """What stands behind a call."""
 
     PERSON = "person"
