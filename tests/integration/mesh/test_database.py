@@ -10,6 +10,11 @@ from mesh.clock import ManualClock
 from mesh.columns import UtcDateTime, new_metadata
 from mesh.database import CommitUnknown, Database, NotCommitted, UnitOfWork
 
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+on_postgres = pytest.mark.parametrize(
+    "database_url", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
+)
+
 TABLES = new_metadata()
 thing = Table(
     "thing", TABLES, Column("id", Integer, primary_key=True), Column("name", String(80)), Column("at_time", UtcDateTime())
@@ -35,11 +40,6 @@ def kill_session(database: Database, unit: UnitOfWork) -> None:
     own = unit.connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
     with database.engine.connect() as other:
         other.execute(text(f"SELECT pg_terminate_backend({own})"))
-
-
-def only_postgres(database: Database) -> None:
-    if database.engine.dialect.name != "postgresql":
-        pytest.skip("SQLite has no server that could go away")
 
 
 async def test_what_a_unit_wrote_is_read_afterwards(database: Database) -> None:
@@ -179,17 +179,16 @@ async def test_units_in_opposite_order_both_get_through(database: Database) -> N
     assert names == ["xx", "xx"]
 
 
+@on_sqlite
 def test_a_unit_inside_a_unit_is_an_error_and_no_deadlock(database: Database) -> None:
-    if database.engine.dialect.name != "sqlite":
-        pytest.skip("PostgreSQL has many writers")
     with database.unit(), pytest.raises(RuntimeError, match="already"), database.unit():
         pass
     with database.unit() as unit:
         add(unit, 1)
 
 
+@on_postgres
 def test_an_error_that_was_swallowed_does_not_pass_for_a_commit(database: Database) -> None:
-    only_postgres(database)
     with pytest.raises(RuntimeError, match="dropped"), database.unit() as unit:
         add(unit, 1)
         with pytest.raises(IntegrityError):
@@ -198,8 +197,8 @@ def test_an_error_that_was_swallowed_does_not_pass_for_a_commit(database: Databa
         assert count(unit) == 0
 
 
+@on_postgres
 async def test_a_unit_whose_connection_was_lost_before_the_commit_is_done_again(database: Database) -> None:
-    only_postgres(database)
     attempts: list[int] = []
 
     def work(unit: UnitOfWork) -> None:
@@ -213,8 +212,8 @@ async def test_a_unit_whose_connection_was_lost_before_the_commit_is_done_again(
     assert (len(attempts), await database.read(count)) == (2, 1)
 
 
+@on_postgres
 async def test_a_commit_without_an_answer_is_unknown_and_not_done_again(database: Database) -> None:
-    only_postgres(database)
     attempts: list[int] = []
 
     def work(unit: UnitOfWork) -> None:
@@ -227,8 +226,8 @@ async def test_a_commit_without_an_answer_is_unknown_and_not_done_again(database
     assert len(attempts) == 1
 
 
+@on_postgres
 def test_in_a_plain_thread_a_lost_connection_says_that_nothing_was_saved(database: Database) -> None:
-    only_postgres(database)
     with pytest.raises(NotCommitted), database.unit() as unit:
         kill_session(database, unit)
         count(unit)
