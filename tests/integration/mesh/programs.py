@@ -1,4 +1,4 @@
-"""Programs that tests start as processes of their own, to kill them or to race them: `python -m … NAME URL [ARGUMENT]`."""
+"""Programs that tests start as processes of their own, to kill or to race them: `python -m … NAME URL [ARGUMENT]`."""
 
 import sys
 from pathlib import Path
@@ -32,7 +32,6 @@ def do_once(unit: UnitOfWork, number: int, content: str = "") -> bytes:
         return str(key[0]).encode() if key else b""
 
     return requests.remember(unit, asked(number, content), respond)
-
 
 
 def main() -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import threading
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -9,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 from mesh.clock import ManualClock
 from mesh.columns import UtcDateTime, new_metadata
 from mesh.database import CommitUnknown, Database, NotCommitted, UnitOfWork
+from tests.integration.conftest import OpenDatabase
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 on_postgres = pytest.mark.parametrize(
@@ -17,7 +19,11 @@ on_postgres = pytest.mark.parametrize(
 
 TABLES = new_metadata()
 thing = Table(
-    "thing", TABLES, Column("id", Integer, primary_key=True), Column("name", String(80)), Column("at_time", UtcDateTime())
+    "thing",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(80)),
+    Column("at_time", UtcDateTime()),
 )
 part = Table("part", TABLES, Column("id", Integer, primary_key=True), Column("thing_id", ForeignKey(thing.c.id)))
 
@@ -168,10 +174,8 @@ async def test_units_in_opposite_order_both_get_through(database: Database) -> N
     def both(unit: UnitOfWork, first: int, second: int) -> None:
         change = update(thing).values(name=thing.c.name + "x")
         unit.connection.execute(change.where(thing.c.id == first))
-        try:
+        with contextlib.suppress(threading.BrokenBarrierError):  # one writer only, or the second attempt
             met.wait()
-        except threading.BrokenBarrierError:
-            pass  # one writer only, or the second attempt
         unit.connection.execute(change.where(thing.c.id == second))
 
     await asyncio.gather(database.run(both, 1, 2), database.run(both, 2, 1))
@@ -235,7 +239,9 @@ def test_in_a_plain_thread_a_lost_connection_says_that_nothing_was_saved(databas
         assert count(unit) == 0
 
 
-async def test_a_call_that_is_cancelled_before_its_turn_is_never_made(open_database, metadata: MetaData) -> None:
+async def test_a_call_that_is_cancelled_before_its_turn_is_never_made(
+    open_database: OpenDatabase, metadata: MetaData
+) -> None:
     database = open_database(threads=1)
     metadata.create_all(database.engine)
     go_on = threading.Event()
@@ -250,7 +256,7 @@ async def test_a_call_that_is_cancelled_before_its_turn_is_never_made(open_datab
     assert await database.read(count) == 0
 
 
-async def test_closing_finishes_what_was_begun(open_database, metadata: MetaData) -> None:
+async def test_closing_finishes_what_was_begun(open_database: OpenDatabase, metadata: MetaData) -> None:
     database = open_database()
     metadata.create_all(database.engine)
     tasks = [asyncio.create_task(database.run(add, number)) for number in range(10)]

@@ -27,7 +27,9 @@ def test_one_holds_the_lease(database: Database) -> None:
     assert acquire(database, "b") is None
 
 
-def test_a_lease_that_ran_out_goes_to_the_next_and_the_late_one_is_refused(database: Database, clock: ManualClock) -> None:
+def test_a_lease_that_ran_out_goes_to_the_next_and_the_late_one_is_refused(
+    database: Database, clock: ManualClock
+) -> None:
     late = acquire(database, "a")
     assert late
     clock.advance(MINUTE)
