@@ -231,6 +231,17 @@ async def test_a_commit_without_an_answer_is_unknown_and_not_done_again(database
 
 
 @on_postgres
+async def test_after_a_restart_of_the_server_the_next_unit_gets_through(database: Database) -> None:
+    met = threading.Barrier(4, timeout=10)
+    await asyncio.gather(*(database.run(lambda unit: (count(unit), met.wait())) for _ in range(4)))
+    with database.engine.begin() as other:
+        sessions = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        assert len(other.execute(text(f"SELECT pg_terminate_backend(pid) {sessions}")).all()) == 4
+    await database.run(add, 1)
+    assert await database.read(count) == 1
+
+
+@on_postgres
 def test_in_a_plain_thread_a_lost_connection_says_that_nothing_was_saved(database: Database) -> None:
     with pytest.raises(NotCommitted), database.unit() as unit:
         kill_session(database, unit)
