@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, ColumnElement, RowMapping, String, Table, and_, or_, select, update
+from sqlalchemy import BigInteger, Column, ColumnElement, RowMapping, String, Table, and_, or_, select, tuple_, update
 
 from mesh.columns import UtcDateTime
 from mesh.database import UnitOfWork
@@ -50,7 +50,13 @@ def job_columns() -> list[Column[Any]]:
 
 
 def claim(
-    unit: UnitOfWork, table: Table, *, limit: int, lease: timedelta, owner: str, where: ColumnElement[bool] | None = None
+    unit: UnitOfWork,
+    table: Table,
+    *,
+    limit: int,
+    lease: timedelta,
+    owner: str,
+    where: ColumnElement[bool] | None = None,
 ) -> list[Claim]:
     """Take up to `limit` due rows that nobody holds, the longest due first.
 
@@ -96,6 +102,19 @@ def confirm(unit: UnitOfWork, table: Table, claim: Claim, **values: Any) -> None
     _end(unit, table, claim, {"next_attempt_time": None, **values})
 
 
+def confirm_all(unit: UnitOfWork, table: Table, claims: Sequence[Claim], **values: Any) -> None:
+    """Write one and the same outcome into many rows with one statement. Raises as `confirm`, if any row is lost."""
+    outcome = {"lease_until": None, "lease_owner": None, "next_attempt_time": None, **values}
+    if not claims:
+        return
+    changed = unit.connection.execute(update(table).where(_among(table, claims)).values(outcome))
+    if changed.rowcount != len(claims):
+        raise ClaimLost(
+            f"{len(claims) - changed.rowcount} of {len(claims)} rows of {table.name} are held by somebody else.",
+            table=table.name,
+        )
+
+
 def release(unit: UnitOfWork, table: Table, claim: Claim, *, next_attempt_time: datetime, **values: Any) -> None:
     """Give the row back for another attempt at `next_attempt_time`. Raises as `confirm`."""
     _end(unit, table, claim, {"next_attempt_time": next_attempt_time, **values})
@@ -110,10 +129,15 @@ def held(unit: UnitOfWork, table: Table, claims: Sequence[Claim]) -> list[Claim]
     """Return which of the claims are still ours, and keep them so until the unit ends."""
     if not claims:
         return []
-    keys = list(table.primary_key.columns)
-    ours = or_(*(_ours(table, claim) for claim in claims))
-    found = {tuple(row) for row in unit.connection.execute(select(*keys).where(ours).with_for_update())}
-    return [claim for claim in claims if claim.key in found]
+    keys = table.primary_key.columns
+    query = select(*keys, table.c.lease_token).where(_among(table, claims)).with_for_update()
+    found = {tuple(row) for row in unit.connection.execute(query)}
+    return [claim for claim in claims if (*claim.key, claim.token) in found]
+
+
+def _among(table: Table, claims: Sequence[Claim]) -> ColumnElement[bool]:
+    pairs = tuple_(*table.primary_key.columns, table.c.lease_token).in_([(*one.key, one.token) for one in claims])
+    return and_(pairs, table.c.lease_until.is_not(None))
 
 
 def _end(unit: UnitOfWork, table: Table, claim: Claim, values: dict[str, Any]) -> None:
@@ -123,7 +147,9 @@ def _end(unit: UnitOfWork, table: Table, claim: Claim, values: dict[str, Any]) -
 def _change(unit: UnitOfWork, table: Table, claim: Claim, values: dict[str, Any]) -> None:
     changed = unit.connection.execute(update(table).where(_ours(table, claim)).values(values))
     if changed.rowcount != 1:
-        raise ClaimLost(f"The row {claim.key} of {table.name} is held by somebody else or done already.", table=table.name)
+        raise ClaimLost(
+            f"The row {claim.key} of {table.name} is held by somebody else or done already.", table=table.name
+        )
 
 
 def _ours(table: Table, claim: Claim) -> ColumnElement[bool]:

@@ -51,7 +51,7 @@ def upgrade(database: Database, script_location: Path) -> list[str]:
     def steps(current: Any, _: MigrationContext) -> Any:
         _refuse_unknown(current, script)
         found = script._upgrade_revs("heads", current)  # noqa: SLF001 - what alembic.command.upgrade calls
-        taken.extend(step.up_revision_id for step in found)
+        taken.extend(step.revision.revision for step in found)
         return found
 
     with _one_at_a_time, _locked(database) as connection:
@@ -66,7 +66,7 @@ def upgrade(database: Database, script_location: Path) -> list[str]:
 
 
 def differences(database: Database) -> list[str]:
-    """Return in what the migrated schema differs from the service's tables; nothing, when every step has been written."""
+    """Return in what the migrated schema differs from the service's tables: nothing, once every step is written."""
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection)
         return [str(one) for one in compare_metadata(context, database.metadata)]
@@ -88,7 +88,7 @@ def _locked(database: Database) -> Iterator[Connection]:
     """Open a transaction that no other process migrates beside."""
     with contextlib.ExitStack() as stack:
         if database.engine.dialect.name == "sqlite":
-            # A file beside it: the database's own lock does not cover the PRAGMA, which must come before the transaction.
+            # A file beside it: the PRAGMA must come before the transaction, outside the database's own lock.
             lock = stack.enter_context(Path(f"{database.engine.url.database}.migrating").open("w"))
             fcntl.flock(lock, fcntl.LOCK_EX)
         connection = stack.enter_context(database.engine.connect())
@@ -99,6 +99,8 @@ def _locked(database: Database) -> Iterator[Connection]:
                 driver.execute("PRAGMA foreign_keys = OFF")  # a batch step rebuilds tables that others refer to
                 driver.execute("BEGIN IMMEDIATE")
             else:
+                for limit in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+                    connection.execute(text(f"SET LOCAL {limit} = 0"))  # a big table takes its time, and so do others
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({_POSTGRES_LOCK})"))
             yield connection
 

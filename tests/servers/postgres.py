@@ -77,7 +77,7 @@ def shared_cluster(meeting_point: Path) -> Iterator[Cluster]:
 
 
 def start(*, durable: bool = False) -> Path:
-    """Start a cluster and return its folder. Tests kill clients, not the machine: they need no `durable` disk writes."""
+    """Start a cluster and return its folder. Tests kill clients, not the machine: no need of `durable` disk writes."""
     binaries = _binaries()
     folder = Path(tempfile.mkdtemp(prefix="esmesh-pg-"))  # not below pytest's folder, which other users may not enter
     if os.getuid() == 0:
@@ -87,7 +87,9 @@ def start(*, durable: bool = False) -> Path:
     log = folder / "start.log"
     options = f"-k {folder} -c listen_addresses= -c fsync={'on' if durable else 'off'} -c max_connections=100"
     try:
-        _as_user(binaries / "initdb", "-D", folder / "data", "-A", "trust", "-U", _USER, "-E", "UTF8", "--locale=C", "-N")
+        _as_user(
+            binaries / "initdb", "-D", folder / "data", "-A", "trust", "-U", _USER, "-E", "UTF8", "--locale=C", "-N"
+        )
         _as_user(binaries / "pg_ctl", "-D", folder / "data", "-l", log, "-w", "-t", "60", "-o", options, "start")
     except subprocess.CalledProcessError as error:
         reason = (error.stderr or error.stdout or b"").decode(errors="replace").strip().splitlines()

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import threading
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -9,10 +10,20 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 from mesh.clock import ManualClock
 from mesh.columns import UtcDateTime, new_metadata
 from mesh.database import CommitUnknown, Database, NotCommitted, UnitOfWork
+from tests.integration.conftest import OpenDatabase
+
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+on_postgres = pytest.mark.parametrize(
+    "database_url", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
+)
 
 TABLES = new_metadata()
 thing = Table(
-    "thing", TABLES, Column("id", Integer, primary_key=True), Column("name", String(80)), Column("at_time", UtcDateTime())
+    "thing",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(80)),
+    Column("at_time", UtcDateTime()),
 )
 part = Table("part", TABLES, Column("id", Integer, primary_key=True), Column("thing_id", ForeignKey(thing.c.id)))
 
@@ -35,11 +46,6 @@ def kill_session(database: Database, unit: UnitOfWork) -> None:
     own = unit.connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
     with database.engine.connect() as other:
         other.execute(text(f"SELECT pg_terminate_backend({own})"))
-
-
-def only_postgres(database: Database) -> None:
-    if database.engine.dialect.name != "postgresql":
-        pytest.skip("SQLite has no server that could go away")
 
 
 async def test_what_a_unit_wrote_is_read_afterwards(database: Database) -> None:
@@ -168,10 +174,8 @@ async def test_units_in_opposite_order_both_get_through(database: Database) -> N
     def both(unit: UnitOfWork, first: int, second: int) -> None:
         change = update(thing).values(name=thing.c.name + "x")
         unit.connection.execute(change.where(thing.c.id == first))
-        try:
+        with contextlib.suppress(threading.BrokenBarrierError):  # one writer only, or the second attempt
             met.wait()
-        except threading.BrokenBarrierError:
-            pass  # one writer only, or the second attempt
         unit.connection.execute(change.where(thing.c.id == second))
 
     await asyncio.gather(database.run(both, 1, 2), database.run(both, 2, 1))
@@ -179,17 +183,16 @@ async def test_units_in_opposite_order_both_get_through(database: Database) -> N
     assert names == ["xx", "xx"]
 
 
+@on_sqlite
 def test_a_unit_inside_a_unit_is_an_error_and_no_deadlock(database: Database) -> None:
-    if database.engine.dialect.name != "sqlite":
-        pytest.skip("PostgreSQL has many writers")
     with database.unit(), pytest.raises(RuntimeError, match="already"), database.unit():
         pass
     with database.unit() as unit:
         add(unit, 1)
 
 
+@on_postgres
 def test_an_error_that_was_swallowed_does_not_pass_for_a_commit(database: Database) -> None:
-    only_postgres(database)
     with pytest.raises(RuntimeError, match="dropped"), database.unit() as unit:
         add(unit, 1)
         with pytest.raises(IntegrityError):
@@ -198,8 +201,8 @@ def test_an_error_that_was_swallowed_does_not_pass_for_a_commit(database: Databa
         assert count(unit) == 0
 
 
+@on_postgres
 async def test_a_unit_whose_connection_was_lost_before_the_commit_is_done_again(database: Database) -> None:
-    only_postgres(database)
     attempts: list[int] = []
 
     def work(unit: UnitOfWork) -> None:
@@ -213,8 +216,8 @@ async def test_a_unit_whose_connection_was_lost_before_the_commit_is_done_again(
     assert (len(attempts), await database.read(count)) == (2, 1)
 
 
+@on_postgres
 async def test_a_commit_without_an_answer_is_unknown_and_not_done_again(database: Database) -> None:
-    only_postgres(database)
     attempts: list[int] = []
 
     def work(unit: UnitOfWork) -> None:
@@ -227,8 +230,19 @@ async def test_a_commit_without_an_answer_is_unknown_and_not_done_again(database
     assert len(attempts) == 1
 
 
+@on_postgres
+async def test_after_a_restart_of_the_server_the_next_unit_gets_through(database: Database) -> None:
+    met = threading.Barrier(4, timeout=10)
+    await asyncio.gather(*(database.run(lambda unit: (count(unit), met.wait())) for _ in range(4)))
+    with database.engine.begin() as other:
+        sessions = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        assert len(other.execute(text(f"SELECT pg_terminate_backend(pid) {sessions}")).all()) == 4
+    await database.run(add, 1)
+    assert await database.read(count) == 1
+
+
+@on_postgres
 def test_in_a_plain_thread_a_lost_connection_says_that_nothing_was_saved(database: Database) -> None:
-    only_postgres(database)
     with pytest.raises(NotCommitted), database.unit() as unit:
         kill_session(database, unit)
         count(unit)
@@ -236,7 +250,9 @@ def test_in_a_plain_thread_a_lost_connection_says_that_nothing_was_saved(databas
         assert count(unit) == 0
 
 
-async def test_a_call_that_is_cancelled_before_its_turn_is_never_made(open_database, metadata: MetaData) -> None:
+async def test_a_call_that_is_cancelled_before_its_turn_is_never_made(
+    open_database: OpenDatabase, metadata: MetaData
+) -> None:
     database = open_database(threads=1)
     metadata.create_all(database.engine)
     go_on = threading.Event()
@@ -251,7 +267,7 @@ async def test_a_call_that_is_cancelled_before_its_turn_is_never_made(open_datab
     assert await database.read(count) == 0
 
 
-async def test_closing_finishes_what_was_begun(open_database, metadata: MetaData) -> None:
+async def test_closing_finishes_what_was_begun(open_database: OpenDatabase, metadata: MetaData) -> None:
     database = open_database()
     metadata.create_all(database.engine)
     tasks = [asyncio.create_task(database.run(add, number)) for number in range(10)]
