@@ -42,6 +42,7 @@ class App:
         wakeups: doorbells between writers and workers.
         settings: what it starts on: `common` and its own part. LIVE changes come over `live`.
         draining: set when streams are to end, so that their clients resume elsewhere.
+        upstream: config_service as this service sees it.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class App:
         database: Database,
         wakeups: Wakeups,
         draining: asyncio.Event,
+        upstream: Upstream,
     ) -> None:
         self.name = name
         self.settings = settings
@@ -64,6 +66,7 @@ class App:
         self.database = database
         self.wakeups = wakeups
         self.draining = draining
+        self.upstream = upstream
         self.loop = asyncio.get_running_loop()
         self.servicers: list[tuple[FileDescriptor, object]] = []
         self.workers: list[Worker] = []
