@@ -22,7 +22,7 @@ PATTERNS = st.lists(st.one_of(WORDS, st.just("*")), min_size=2, max_size=4).map(
         ("a.b", "axb", False),
     ],
 )
-def test_a_pattern_grants_what_it_says(pattern: str, permission: str, granted: bool) -> None:
+def test_a_pattern_grants_what_it_says(pattern: str, permission: str, *, granted: bool) -> None:
     permissions = Permissions([pattern])
     assert permissions.allow(permission) is granted
     assert permissions.allow(permission) is granted, "remembered as it was"
