@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -36,7 +37,7 @@ class Probe(grpc.GenericRpcHandler):
     def __init__(self, callers: Callers) -> None:
         self.callers = callers
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         if handler_call_details.method == "/probe/Who":
             return grpc.unary_unary_rpc_method_handler(self.who)
         return grpc.stream_stream_rpc_method_handler(self.count)
