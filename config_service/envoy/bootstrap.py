@@ -1,4 +1,4 @@
-"""The file an Envoy starts with: who it is, where its control plane is, how much it may use. All else comes from there."""
+"""The file an Envoy starts with: who it is, where its control plane is, how much it may use."""
 
 import os
 from dataclasses import dataclass

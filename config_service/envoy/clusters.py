@@ -141,8 +141,8 @@ def _health_check() -> dict[str, Any]:
 def _outlier_detection() -> dict[str, Any]:
     """Eject on failed connections only.
 
-    Envoy counts gRPC answers such as UNAVAILABLE and INTERNAL as gateway errors; one client whose calls fail for their own
-    reasons would take an instance away from everybody.
+    Envoy counts gRPC answers such as UNAVAILABLE and INTERNAL as gateway errors; one client whose calls fail for their
+    own reasons would take an instance away from everybody.
     """
     return {
         "split_external_local_origin_errors": True,

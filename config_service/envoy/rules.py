@@ -110,7 +110,7 @@ def spiffe_id(site: str, service: str) -> str:
 def addressed(endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
     """Return one endpoint per service, address and port, in a stable order.
 
-    During a restart the old and the new worker share a port (SO_REUSEPORT); the address is as good as the better of the two.
+    During a restart the old and the new worker share a port (SO_REUSEPORT): the address is as good as the better one.
     """
     best: dict[tuple[str, str, int], Endpoint] = {}
     for one in sorted(endpoints, key=lambda one: (_ABILITY.index(one.health), one.instance)):
