@@ -1,8 +1,8 @@
 """A site's CA and its certificates, for tests only."""
 
-import datetime
 import ipaddress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 # Certificates are checked by real programs against the machine's clock, so they cannot start at a time made up.
-_FROM = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
-_UNTIL = datetime.datetime(2099, 1, 1, tzinfo=datetime.UTC)
+_FROM = datetime(2020, 1, 1, tzinfo=UTC)
+_UNTIL = datetime(2099, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
