@@ -106,8 +106,13 @@ def _cluster(service: str, site: str) -> dict[str, Any]:
         "upstream_connection_options": TCP_KEEPALIVE,
         # The control plane is the truth: an instance it removed gets nothing new, its open streams go on.
         "ignore_health_on_host_removal": True,
-        # Never send to an instance that drains, even when only such are left.
-        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+        "common_lb_config": {
+            # Never send to an instance that drains, even when only such are left.
+            "healthy_panic_threshold": {"value": 0},
+            # By default Envoy gathers changes of health for a second: a new instance that has passed its check would
+            # wait, a draining one would still be called after Envoy has accepted that it drains.
+            "update_merge_window": "0s",
+        },
         "circuit_breakers": {"thresholds": [_threshold()]},
         "health_checks": [_health_check()],
         "outlier_detection": _outlier_detection(),
