@@ -44,7 +44,7 @@ class _Stream:
 class ControlPlane:
     """Holds one snapshot per node and pushes it when it changes.
 
-    `update` and `status` may be called from any thread. A control plane that has just started knows no snapshot and
+    `update` and `status` may be called from any thread, `update` by one caller per node at a time. A control plane that has just started knows no snapshot and
     stays silent until the first update: its Envoys keep what they have.
     """
 
@@ -83,7 +83,12 @@ class ControlPlane:
             # A loop that has been closed has no stream to wake any more.
             if not stream.loop.is_closed():
                 stream.loop.call_soon_threadsafe(stream.wake.set)
-        _log.info("envoy snapshot published", node=facts.node, changed=sorted(changed), envoys=len(streams))
+        _log.info(
+            "envoy snapshot published",
+            node=facts.node,
+            changed=[str(kind) for kind in Kind if kind in changed],
+            envoys=len(streams),
+        )
         return changed
 
     def status(self) -> tuple[NodeStatus, ...]:
