@@ -44,8 +44,8 @@ class _Stream:
 class ControlPlane:
     """Holds one snapshot per node and pushes it when it changes.
 
-    `update` and `status` may be called from any thread, `update` by one caller per node at a time. A control plane that has just started knows no snapshot and
-    stays silent until the first update: its Envoys keep what they have.
+    `update` and `status` may be called from any thread, `update` by one caller per node at a time. A control plane
+    that has just started knows no snapshot and stays silent until the first update: its Envoys keep what they have.
     """
 
     def __init__(self, *, site: str, clock: Clock, stream_limit: int = 64) -> None:
