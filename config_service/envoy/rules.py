@@ -51,7 +51,11 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
-    """The one door of an Envoy."""
+    """The one door of an Envoy.
+
+    A change of `origins` reaches open connections at once. Any other change makes Envoy open a new listener and drain
+    the old one: its connections are asked to go (GOAWAY) and end after ten minutes at the latest.
+    """
 
     certificate: KeyPair
     client_ca: str

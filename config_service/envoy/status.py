@@ -65,3 +65,8 @@ class NodeStatus:
     """Set while the last update was refused; the snapshot before it is in force."""
     last_nack: Nack | None
     envoys: tuple[EnvoyStatus, ...]
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every connected Envoy has accepted the snapshot: what was published before is no longer in use."""
+        return self.published_time is not None and all(one.is_current for one in self.envoys)

@@ -137,7 +137,7 @@ class EnvoySite:
         await until(lambda: accepts(self.port), "Envoy listens")
 
     def is_current(self) -> bool:
-        return any(envoy.is_current for node in self.plane.status() for envoy in node.envoys)
+        return any(node.is_settled and node.envoys for node in self.plane.status())
 
     async def serve(self, service: str, instance: str, *, port: int = 0, certificate: str = "") -> Instance:
         """Start an instance of a service; `announce` makes it known."""

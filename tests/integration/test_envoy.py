@@ -123,13 +123,14 @@ async def test_an_unavailable_answer_is_neither_repeated_nor_held_against_the_in
         assert (await site.call(TELL, channel))["instance"] == "es-1"
 
 
-async def test_a_stream_lives_as_long_as_something_moves_on_it(site: EnvoySite) -> None:
-    listener = replace(site.facts.listener, stream_idle=timedelta(seconds=1))
-    site.facts = replace(site.facts, listener=listener)
-    site.plane.update(site.facts)
-    await until(site.is_current, "Envoy has the new listener")
-    await asyncio.sleep(0.3)  # the old listener hands over
-    async with site.channel() as channel:
+async def test_a_stream_lives_as_long_as_something_moves_on_it(tmp_path: Path) -> None:
+    async with envoy_site(tmp_path) as site, site.channel() as channel:
+        listener = replace(site.facts.listener, stream_idle=timedelta(seconds=1))
+        site.facts = replace(site.facts, listener=listener)
+        await site.start_control_plane()
+        site.announce(await site.serve("server_es", "es-1"))
+        await site.start_envoy()
+        await site.until_served()
         watch = channel.unary_stream("/esoffice.es.v1.Any/Watch")
         beats = [beat async for beat in first(watch(b"0.25"), 12)]
         assert len(beats) == 12  # three seconds
@@ -207,9 +208,10 @@ async def test_the_admin_socket_is_its_owner_s(tmp_path: Path) -> None:
     async with envoy_site(tmp_path) as site:
         await site.start_control_plane()
         site.announce(await site.serve("server_es", "es-1"))
-        admin = Path(tempfile.mkdtemp(prefix="es")) / "admin"  # a Unix path is short
-        await site.start_envoy(admin=admin)
-        assert stat.S_IMODE(admin.stat().st_mode) == 0o600
+        with tempfile.TemporaryDirectory(prefix="es") as short:  # a Unix socket's path is
+            admin = Path(short) / "admin"
+            await site.start_envoy(admin=admin)
+            assert stat.S_IMODE(admin.stat().st_mode) == 0o600
 
 
 async def test_envoy_accepts_the_bootstrap_and_says_what_is_wrong_with_another(tmp_path: Path) -> None:
