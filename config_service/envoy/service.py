@@ -1,6 +1,7 @@
 """The aggregated discovery service: tells every connected Envoy its node's snapshot and notes what it answers."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -80,8 +81,8 @@ class ControlPlane:
             node.published_time = self._clock.now()
             streams = tuple(node.streams)
         for stream in streams:
-            # A loop that has been closed has no stream to wake any more.
-            if not stream.loop.is_closed():
+            # A loop that has just been closed has no stream to wake any more.
+            with contextlib.suppress(RuntimeError):
                 stream.loop.call_soon_threadsafe(stream.wake.set)
         _log.info(
             "envoy snapshot published",

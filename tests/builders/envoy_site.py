@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import json
+import pickle
 import random
 import socket
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -131,9 +133,18 @@ class EnvoySite:
         )
         return bootstrap.write(settings, self.folder / "envoy")
 
+    def start_control_plane_process(self) -> subprocess.Popen[bytes]:
+        """Serve the present facts from a process of its own, to be killed."""
+        own = self.ca.issue("config_service")
+        handed = (self.ads_port, own.key, own.certificate, self.ca.certificate, self.facts)
+        path = self.folder / "facts.pickle"
+        path.write_bytes(pickle.dumps(handed))
+        return subprocess.Popen([sys.executable, "-m", "tests.builders.envoy_control_plane", str(path)])
+
     async def start_envoy(self, *, admin: Path | int | None = None) -> None:
         self.process = launch.start(self.bootstrap(admin=admin), threads=1)
-        await until(self.is_current, "Envoy has the whole snapshot")
+        if self.ads is not None:
+            await until(self.is_current, "Envoy has the whole snapshot")
         await until(lambda: accepts(self.port), "Envoy listens")
 
     def is_current(self) -> bool:

@@ -13,7 +13,7 @@ from config_service.envoy.rules import Health, Route, SnapshotRefused
 from config_service.envoy.service import ControlPlane
 from config_service.envoy.snapshot import Kind
 from mesh.clock import SystemClock
-from tests.builders.envoy_site import SITE, EnvoySite, envoy_site, until
+from tests.builders.envoy_site import SITE, EnvoySite, envoy_site, running, until
 
 pytestmark = pytest.mark.envoy
 
@@ -140,6 +140,22 @@ async def test_envoy_serves_on_without_its_control_plane_and_hears_of_changes_af
         site.announce(site.instances[1])
         await calls.until_answered(200, only_by="es-2")
         assert (await watch.read()) in {b"es-1", b"es-2"}
+
+
+async def test_a_killed_control_plane_costs_no_call(tmp_path: Path) -> None:
+    async with envoy_site(tmp_path) as site:
+        instances = [await site.serve("server_es", "es-1"), await site.serve("server_es", "es-2")]
+        site.announce(*instances)
+        with running(site.start_control_plane_process()) as process:
+            await site.start_envoy()
+            await site.until_served()
+            async with load(site) as calls:
+                process.kill()
+                await asyncio.to_thread(process.wait)
+                await calls.until_answered(200)
+                await site.start_control_plane()
+                site.announce(instances[1])
+                await calls.until_answered(100, only_by="es-2")
 
 
 async def test_a_route_moves_to_another_service_without_a_failed_call(site: EnvoySite) -> None:

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 from envoy.config.core.v3.base_pb2 import Node
+from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.service.discovery.v3.ads_pb2_grpc import AggregatedDiscoveryServiceStub
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest
 
@@ -44,6 +46,19 @@ async def test_a_service_may_not_pose_as_an_envoy(site: EnvoySite) -> None:
 async def test_the_dmz_envoy_may_not_read_what_the_lan_envoy_gets(site: EnvoySite) -> None:
     async with site.channel(site.ca.issue("envoy-dmz"), port=site.ads_port) as channel:
         assert await ended(stream(channel)) is grpc.StatusCode.PERMISSION_DENIED
+
+
+async def test_every_node_gets_the_snapshot_of_its_own(site: EnvoySite) -> None:
+    site.plane.update(site.facts)
+    site.plane.update(replace(site.facts, node="envoy-dmz", listener=replace(site.facts.listener, port=8443)))
+    for node, port in (("envoy-lan", site.port), ("envoy-dmz", 8443)):
+        async with site.channel(site.ca.issue(node), port=site.ads_port) as channel:
+            call = stream(channel)
+            await call.write(DiscoveryRequest(node=Node(cluster=node), type_url=TYPE_URLS[Kind.LISTENER]))
+            response = await asyncio.wait_for(call.read(), 10)
+        listener = Listener()
+        assert response.resources[0].Unpack(listener)
+        assert listener.address.socket_address.port_value == port
 
 
 async def test_there_is_a_limit_of_envoys(site: EnvoySite) -> None:
