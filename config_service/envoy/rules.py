@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
@@ -103,7 +103,7 @@ class Facts:
     """PEM file with the site's CA, which the services' certificates must come from."""
     routes: tuple[Route, ...] = LAN_ROUTES
     services: tuple[str, ...] = SERVICES
-    endpoints: tuple[Endpoint, ...] = field(default=())
+    endpoints: tuple[Endpoint, ...] = ()
 
 
 def spiffe_id(site: str, service: str) -> str:
