@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Column, ForeignKey, Integer, MetaData, String, Table, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 
-from mesh.clock import ManualClock
+from mesh.clock import ManualClock, SystemClock
 from mesh.columns import UtcDateTime, new_metadata
 from mesh.database import CommitUnknown, Database, NotCommitted, UnitOfWork
 from mesh.errors import Unavailable
@@ -294,12 +294,9 @@ def test_services_share_a_server_in_schemas_of_their_own(
         assert count(unit) == 0
 
 
-@on_postgres
-async def test_a_server_that_cannot_be_reached_is_unavailable(
-    tmp_path: Path, metadata: MetaData, clock: ManualClock
-) -> None:
+async def test_a_server_that_cannot_be_reached_is_unavailable(tmp_path: Path, metadata: MetaData) -> None:
     address = f"postgresql://nobody@/none?host={tmp_path}"
-    with Database(address, metadata=metadata, clock=clock) as nowhere, pytest.raises(Unavailable):
+    with Database(address, metadata=metadata, clock=SystemClock()) as nowhere, pytest.raises(Unavailable):
         await nowhere.read(count)
 
 
