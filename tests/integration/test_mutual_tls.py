@@ -1,4 +1,7 @@
-"""Certificates over a real gRPC connection. TLS compares with the machine's clock, so these certificates are made now."""
+"""Certificates over a real gRPC connection.
+
+TLS compares with the machine's clock, so these certificates are made now.
+"""
 
 import asyncio
 import contextlib
@@ -7,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -16,14 +20,15 @@ from config_service import pki
 from config_service.identity.signing import Grant, Issuer, make_keys
 from mesh.callers import Callers
 from mesh.certificates import ServiceCertificate
-from mesh.renewing_channel import RenewingChannel
 from mesh.clock import SystemClock
 from mesh.key_set import KeySet
+from mesh.renewing_channel import RenewingChannel
 from mesh.tokens import Verifier
 from tests.builders.site import site
 
 pytestmark = pytest.mark.timeout(60)
 CLOCK = SystemClock()
+Context = grpc.aio.ServicerContext[bytes, bytes]
 
 
 class Probe(grpc.GenericRpcHandler):
@@ -32,16 +37,16 @@ class Probe(grpc.GenericRpcHandler):
     def __init__(self, callers: Callers) -> None:
         self.callers = callers
 
-    def service(self, handler_call_details):
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         if handler_call_details.method == "/probe/Who":
             return grpc.unary_unary_rpc_method_handler(self.who)
         return grpc.stream_stream_rpc_method_handler(self.count)
 
-    async def who(self, request, context):
+    async def who(self, request: bytes, context: Context) -> bytes:
         caller = self.callers(context)
         return f"{caller.kind.value} {caller.name} {caller.spiffe_id} {caller.address}".encode()
 
-    async def count(self, requests, context):
+    async def count(self, requests: AsyncIterator[bytes], context: Context) -> AsyncIterator[bytes]:
         async for request in requests:
             yield request + request
 
@@ -90,20 +95,22 @@ async def who(channel: grpc.aio.Channel, *metadata: tuple[str, str]) -> str:
     return (await call(b"", metadata=metadata, timeout=10)).decode()
 
 
-async def test_a_service_is_known_by_its_certificate(folder, callers):
+async def test_a_service_is_known_by_its_certificate(folder: Path, callers: Callers) -> None:
     own = ServiceCertificate(folder, "server_business", CLOCK)
     async with serving(ServiceCertificate(folder, "server_es", CLOCK), callers) as target, dial(target, own) as channel:
         assert await who(channel) == "service server_business spiffe://muster/service/server_business 127.0.0.1"
 
 
-async def test_a_person_is_known_by_the_token_and_the_service_is_kept_beside(folder, callers, issuer, now):
+async def test_a_person_is_known_by_the_token_and_the_service_is_kept_beside(
+    folder: Path, callers: Callers, issuer: Issuer, now: datetime
+) -> None:
     own = ServiceCertificate(folder, "server_business", CLOCK)
     bearer = ("authorization", f"Bearer {issuer.issue(Grant(user='anna'), now).text}")
     async with serving(ServiceCertificate(folder, "server_es", CLOCK), callers) as target, dial(target, own) as channel:
         assert await who(channel, bearer) == "person anna spiffe://muster/service/server_business 127.0.0.1"
 
 
-async def test_a_forwarded_certificate_is_believed_from_the_proxy_only(folder, callers):
+async def test_a_forwarded_certificate_is_believed_from_the_proxy_only(folder: Path, callers: Callers) -> None:
     header = ("x-forwarded-client-cert", "By=spiffe://muster/service/envoy-lan;URI=spiffe://muster/service/server_es")
     behind = ("x-forwarded-for", "203.0.113.9, 192.0.2.7")
     async with serving(ServiceCertificate(folder, "server_es", CLOCK), callers) as target:
@@ -115,7 +122,7 @@ async def test_a_forwarded_certificate_is_believed_from_the_proxy_only(folder, c
             assert claimed == "service server_business spiffe://muster/service/server_business 127.0.0.1"
 
 
-async def test_a_client_of_another_ca_is_refused(folder, callers, tmp_path, now):
+async def test_a_client_of_another_ca_is_refused(folder: Path, callers: Callers, tmp_path: Path, now: datetime) -> None:
     other = site(tmp_path / "other", "server_business", now=now)
     stranger = ServiceCertificate(other, "server_business", CLOCK)
     ca, own = (folder / "ca.pem").read_bytes(), stranger.current()
@@ -130,7 +137,7 @@ async def test_a_client_of_another_ca_is_refused(folder, callers, tmp_path, now)
                 assert error.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
-async def test_a_server_that_is_another_service_is_refused(folder, callers):
+async def test_a_server_that_is_another_service_is_refused(folder: Path, callers: Callers) -> None:
     own = ServiceCertificate(folder, "server_business", CLOCK)
     async with (
         serving(ServiceCertificate(folder, "server_es", CLOCK), callers) as target,
@@ -156,7 +163,9 @@ async def served_serial(target: str, folder: Path) -> int:
     return x509.load_der_x509_certificate(der).serial_number
 
 
-async def test_new_files_count_for_new_connections_and_old_connections_live_on(folder, callers, now):
+async def test_new_files_count_for_new_connections_and_old_connections_live_on(
+    folder: Path, callers: Callers, now: datetime
+) -> None:
     own = ServiceCertificate(folder, "server_business", CLOCK)
     async with serving(ServiceCertificate(folder, "server_es", CLOCK), callers) as target:
         before = await served_serial(target, folder)
@@ -173,7 +182,9 @@ async def test_new_files_count_for_new_connections_and_old_connections_live_on(f
             await stream.done_writing()
 
 
-async def test_files_that_do_not_fit_leave_the_old_certificate_in_force(folder, callers, tmp_path, now):
+async def test_files_that_do_not_fit_leave_the_old_certificate_in_force(
+    folder: Path, callers: Callers, tmp_path: Path, now: datetime
+) -> None:
     certificate = ServiceCertificate(folder, "server_es", CLOCK)
     async with serving(certificate, callers) as target:
         before = await served_serial(target, folder)
@@ -188,7 +199,9 @@ async def test_files_that_do_not_fit_leave_the_old_certificate_in_force(folder, 
         assert certificate.problem == ""
 
 
-async def test_a_client_goes_on_with_its_new_certificate_and_its_old_calls_finish(folder, callers, now):
+async def test_a_client_goes_on_with_its_new_certificate_and_its_old_calls_finish(
+    folder: Path, callers: Callers, now: datetime
+) -> None:
     own = ServiceCertificate(folder, "server_business", CLOCK)
     async with (
         serving(ServiceCertificate(folder, "server_es", CLOCK), callers) as target,
@@ -212,7 +225,9 @@ async def test_a_client_goes_on_with_its_new_certificate_and_its_old_calls_finis
         assert await stream.read() is grpc.aio.EOF
 
 
-async def test_an_expired_service_comes_back_by_itself_once_it_has_new_files(folder, callers, now):
+async def test_an_expired_service_comes_back_by_itself_once_it_has_new_files(
+    folder: Path, callers: Callers, now: datetime
+) -> None:
     """What a machine suspended over the end of its certificate finds when it wakes up (spiffe/spire#1562)."""
     long_ago = now - timedelta(days=100)
     pki.issue(folder, "server_business", now=long_ago, lifetime=timedelta(days=90))

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from config_service import pki
+from config_service import pki_certificates as certificates
 from config_service.pki_listing import inspect
 from mesh.clock import ManualClock
 from mesh.errors import AlreadyExists, FailedPrecondition, InvalidArgument
@@ -209,3 +211,19 @@ def test_a_ca_key_that_cannot_be_used_is_named(tmp_path: Path, spoil, sentence: 
     spoil(folder)
     with pytest.raises(FailedPrecondition, match=sentence):
         pki.issue(folder, "server_es", now=START)
+
+
+def test_a_certificate_without_names_is_not_renewed(tmp_path: Path) -> None:
+    folder = site(tmp_path, "server_es")
+    (folder / "server_es/current/cert.pem").write_bytes((folder / "ca.pem").read_bytes())
+    (renewal,) = pki.renew_due(folder, START + 3600 * DAY)
+    assert renewal.not_after is not None, "named anew after its folder"
+    with pytest.raises(ValueError, match="no alternative names"):
+        certificates.names(without_names())
+
+
+def without_names() -> x509.Certificate:
+    key = certificates.new_key()
+    name = x509.Name([])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, START, START + DAY)
+    return builder.sign(key, SHA256())

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +24,7 @@ PATTERNS = st.lists(st.one_of(WORDS, st.just("*")), min_size=2, max_size=4).map(
         ("a.b", "axb", False),
     ],
 )
-def test_a_pattern_grants_what_it_says(pattern: str, permission: str, granted: bool) -> None:
+def test_a_pattern_grants_what_it_says(pattern: str, permission: str, *, granted: bool) -> None:
     permissions = Permissions([pattern])
     assert permissions.allow(permission) is granted
     assert permissions.allow(permission) is granted, "remembered as it was"
@@ -47,8 +49,11 @@ def test_a_malformed_pattern_grants_nothing(text: str) -> None:
 
 
 @given(PATTERNS, PERMISSIONS)
-def test_covering_a_permission_is_granting_it(pattern: str, permission: str) -> None:
-    assert covers(pattern, permission) is Permissions([pattern]).allow(permission)
+def test_a_pattern_grants_what_its_regular_expression_matches(pattern: str, permission: str) -> None:
+    *first, last = pattern.split(".")
+    words = ["[a-z0-9_]+" if word == "*" else word for word in first]
+    expression = r"\.".join([*words, "[a-z0-9_.]+" if last == "*" else last])
+    assert Permissions([pattern]).allow(permission) is bool(re.fullmatch(expression, permission))
 
 
 @given(PATTERNS, PATTERNS, PERMISSIONS)

@@ -30,17 +30,17 @@ def test_without_a_usable_hash_every_password_is_wrong(passwords: Passwords, sto
 
 
 def test_as_much_is_computed_for_a_user_who_does_not_exist() -> None:
-    class Counting(PasswordHasher):
-        verified: list[str] = []
+    verified: list[str] = []
 
+    class Counting(PasswordHasher):
         def verify(self, hash: str | bytes, password: str | bytes) -> bool:  # noqa: A002
-            self.verified.append(str(hash))
+            verified.append(str(hash))
             return super().verify(hash, password)
 
     passwords = Passwords(Counting(time_cost=1, memory_cost=8, parallelism=1))
     passwords.check(passwords.hash("a"), "b")
     passwords.check(None, "b")
-    existing, nobody = (extract_parameters(one) for one in Counting.verified)
+    existing, nobody = (extract_parameters(one) for one in verified)
     assert existing == nobody
 
 

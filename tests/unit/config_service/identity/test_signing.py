@@ -134,3 +134,9 @@ def test_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "signing.json").write_text(json.dumps({**state, "current": other.decode()}))
     with pytest.raises(FailedPrecondition, match="is damaged"):
         load_keys(tmp_path)
+
+
+def test_no_token_is_shown_in_a_log(tmp_path: Path) -> None:
+    issued = Issuer(make_keys(tmp_path, START), "muster", "esoffice").issue(Grant(user="a"), START)
+    assert issued.text not in repr(issued)
+    assert issued.token_id in repr(issued)
