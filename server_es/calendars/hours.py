@@ -189,11 +189,14 @@ class _Plan:
         return Day(windows=tuple(_shortened(hours.windows, closes)), accept_until=hours.accept_until)
 
     def _breaks(self, day: date) -> Iterator[Span]:
-        weekday = Weekday(day.weekday())
-        return self._instants(day, (one.window for one in self._calendar.breaks if weekday in one.weekdays))
+        return self._instants(day, _breaks_on(self._calendar, day))
 
     def _instants(self, day: date, windows: Iterable[Window]) -> Iterator[Span]:
         return _instants(self._zone, day, windows)
+
+
+def _breaks_on(calendar: Calendar, day: date) -> Iterator[Window]:
+    return (one.window for one in calendar.breaks if day.weekday() in one.weekdays)
 
 
 def _instants(zone: ZoneInfo, day: date, windows: Iterable[Window]) -> Iterator[Span]:
@@ -221,8 +224,7 @@ def _opens_in_a_plain_week(calendar: Calendar) -> bool:
     breaks: list[Span] = []
     for day in days:
         opened.extend(_instants(_UTC, day, calendar.week[day.weekday()].windows))
-        todays = (one.window for one in calendar.breaks if day.weekday() in one.weekdays)
-        breaks.extend(_instants(_UTC, day, todays))
+        breaks.extend(_instants(_UTC, day, _breaks_on(calendar, day)))
     monday = first_instant(_UTC, _ANY_SUNDAY, MINUTES_A_DAY)
     return any(span.overlaps(monday, monday + ONE_DAY * DAYS_A_WEEK) for span in cut(opened, breaks))
 

@@ -69,7 +69,7 @@ class TimeOfDay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """From `opens` (inclusive) to `closes` (exclusive); a close not after the opening is on the next day: 22:00-06:00."""
+    """From `opens` (inclusive) to `closes` (exclusive); a close not after it is on the next day: 22:00-06:00."""
 
     opens: TimeOfDay
     closes: TimeOfDay
