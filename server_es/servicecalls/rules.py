@@ -54,7 +54,7 @@ class Milestone:
     """One promise and how it stands.
 
     `start_time` and `due_time` are None as long as its clock has not started (arrival before acceptance). `worked` is
-    the working time used until `met_time`, or until now. `late` compares instants: met, or still open, after `due_time`.
+    the working time used until `met_time`, or until now. `late` compares instants: met, or open, after `due_time`.
     """
 
     kind: Kind
