@@ -14,6 +14,7 @@ from mesh import errors
 FIRST_YEAR = 1970
 LAST_YEAR = 2199
 
+_END = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
 _EDGE = timedelta(days=7)  # what opens just outside the compiled years may reach into them
 
 
@@ -75,10 +76,12 @@ class Timeline:
             found = bisect_left(totals, target)
             if found < len(anchors):
                 return anchors[found] + target
-        if start.year in years:
-            self._grow(years[-1] + len(years))
-        else:
+        if start.year not in years:
             self._grow(start.year)
+        elif working < _END - start:
+            self._extend()
+        else:
+            raise WorkingTimeOutOfRange(f"{working} of working time after {start} is due after {LAST_YEAR}")
         return self.due(start, working)
 
     def worked(self, a: datetime, b: datetime) -> timedelta:
@@ -99,7 +102,7 @@ class Timeline:
             return at
         if found < len(compiled.opens):
             return compiled.opens[found]
-        self._grow(compiled.years[-1] + len(compiled.years))
+        self._extend()
         return self.next_open(at)
 
     def spans(self, a: datetime, b: datetime) -> list[Span]:
@@ -117,15 +120,19 @@ class Timeline:
         return self._compiled
 
     def _grow(self, year: int) -> None:
-        """Compile so that `year` and its neighbours are known, at most up to the last year there is."""
-        years = self._compiled.years or range(year, year)
-        if not FIRST_YEAR <= year <= LAST_YEAR and (year < FIRST_YEAR or years.stop > LAST_YEAR):
+        """Compile so that `year` and its neighbours are known too."""
+        if not FIRST_YEAR <= year <= LAST_YEAR:
             raise WorkingTimeOutOfRange(f"working time is known from {FIRST_YEAR} to {LAST_YEAR} only, not in {year}")
-        grown = range(
-            max(FIRST_YEAR, min(years.start, year - 1)),
-            min(LAST_YEAR, max(years.stop - 1, year + 1)) + 1,
-        )
-        self._compiled = _compile(self._openings, grown)
+        years = self._compiled.years or range(year, year)
+        first, last = min(years.start, year - 1), max(years.stop - 1, year + 1)
+        self._compiled = _compile(self._openings, range(max(FIRST_YEAR, first), min(LAST_YEAR, last) + 1))
+
+    def _extend(self) -> None:
+        """Compile twice as many years as before, up to the last there is."""
+        years = self._compiled.years
+        if years.stop > LAST_YEAR:
+            raise WorkingTimeOutOfRange(f"there is not enough working time before the end of {LAST_YEAR}")
+        self._grow(min(LAST_YEAR, years.stop + len(years)))
 
 
 def _total(compiled: _Compiled, at: datetime) -> timedelta:
