@@ -211,6 +211,15 @@ def test_a_calendar_that_closes_for_over_a_year_says_so() -> None:
     assert next_open(calendar, local("2026-01-02 10:00")) == local("2030-02-09 08:00")
 
 
+def test_nothing_is_worked_in_years_that_are_closed_or_after_the_last_window() -> None:
+    closed = tuple(DatedException(date=date(2026, 1, 2) + timedelta(days=count)) for count in range(1500))
+    calendar = Calendar(zone="Europe/Zurich", week=OFFICE.week, exceptions=closed)
+    assert elapsed(calendar, local("2028-05-01 00:00"), local("2028-09-01 00:00")) == timedelta(0)
+    assert not is_working(calendar, local("2028-05-02 10:00"))
+    newest = Calendar(zone="Europe/Paris", week=OFFICE.week)
+    assert elapsed(newest, local("2199-12-31 16:00"), local("2199-12-31 23:00")) == HOUR
+
+
 def test_answers_are_in_utc_whatever_the_question_was_in() -> None:
     tokyo = timezone(9 * HOUR)
     asked = local("2026-03-26 20:00").astimezone(tokyo)
