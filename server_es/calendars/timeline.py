@@ -51,7 +51,7 @@ class _Compiled:
 
     `totals[i]` is the working time from the beginning to `closes[i]`. `anchors[i] = closes[i] - totals[i]`: inside
     span i an instant and the total at it differ by exactly the anchor, one addition takes one to the other.
-    `by_day[n]`: the first span that closes after day n has begun. `by_total[n]`: the first with a total of n days or more.
+    `by_day[n]`: the first span that closes after day n began; `by_total[n]`: the first with a total of n days or more.
     """
 
     years: range

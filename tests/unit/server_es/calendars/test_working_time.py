@@ -1,6 +1,7 @@
 """Deadlines worked out by hand."""
 
 import doctest
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -277,6 +278,14 @@ def test_equal_calendars_share_what_was_compiled() -> None:
     again = Calendar(week=week(Day(windows=windows("08:00-17:00"))), region=Region(state="BY"))
     assert again == OFFICE
     assert again.timeline is OFFICE.timeline
+
+
+def test_threads_that_ask_for_different_years_get_their_answers() -> None:
+    shared = Calendar(zone="Europe/Prague", week=OFFICE.week)
+    starts = [datetime(year, 3, 2, 12, tzinfo=UTC) for year in range(2040, 2020, -1)]
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda start: due(shared, start, 400 * HOUR), starts))
+    assert found == [due(Calendar(zone="Europe/Berlin", week=OFFICE.week), start, 400 * HOUR) for start in starts]
 
 
 def test_an_explanation_lists_what_counted_and_what_did_not() -> None:
