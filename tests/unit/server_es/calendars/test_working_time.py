@@ -86,6 +86,17 @@ def test_a_night_shift_belongs_to_the_day_it_begins_on() -> None:
     assert next_open(NIGHT, local("2026-06-04 12:00")) == local("2026-06-05 22:00")
 
 
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Asia/Tokyo", "America/Sao_Paulo"])
+def test_a_night_shift_goes_on_over_new_year_also_in_the_first_and_last_year_known(zone: str) -> None:
+    calendar = Calendar(zone=zone, week=(Day(windows=windows("21:00-07:00")),) * 7)
+    asked = datetime(2026, 6, 1, tzinfo=UTC)
+    assert due(calendar, asked, HOUR) > asked  # compiles 2025 to 2027
+    for year in (2025, 2028):
+        new_year = datetime(year, 1, 1, tzinfo=ZoneInfo(zone))
+        night = (new_year - 5 * HOUR, new_year + 8 * HOUR)
+        assert elapsed(calendar, *night) == 10 * HOUR
+
+
 def test_augsburg_keeps_the_peace_festival_and_munich_does_not() -> None:
     saturdays = week(Day(windows=windows("08:00-17:00")), saturday=Day(windows=windows("08:00-12:00")))
     start = local("2026-08-07 16:00")
