@@ -90,23 +90,26 @@ class Calendar:
     half_days: tuple[HalfDay, ...] = ()
     exceptions: tuple[DatedException, ...] = ()
     breaks: tuple[Break, ...] = ()
+    plan: "Plan" = field(init=False, repr=False, compare=False)
     timeline: Timeline = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         violations = [*zone_violations(self.zone), *_week_violations(self), *_exception_violations(self)]
         if violations:
             raise errors.InvalidArgument(violations)
-        object.__setattr__(self, "timeline", _timeline(self))
+        plan, timeline = _laid_out(self)
+        object.__setattr__(self, "plan", plan)
+        object.__setattr__(self, "timeline", timeline)
 
 
 def hours_on(calendar: Calendar, day: date) -> Day:
     """Return the hours of a date: its exception's, else none on a holiday, else the weekday's, cut on a half day."""
-    return _Plan(calendar).hours(day)
+    return calendar.plan.hours(day)
 
 
 def first_opening(calendar: Calendar, day: date) -> Span | None:
     """Return the first open span among the windows that open on `day`; None if it is not a working day."""
-    return next(iter(merged(_Plan(calendar).spans(day, day + ONE_DAY))), None)
+    return next(iter(merged(calendar.plan.spans(day, day + ONE_DAY))), None)
 
 
 class Reason(StrEnum):
@@ -146,11 +149,12 @@ def _holiday(calendar: Calendar, day: date) -> str | None:
 
 
 @lru_cache(maxsize=512)
-def _timeline(calendar: Calendar) -> Timeline:
-    return Timeline(_Plan(calendar).spans)
+def _laid_out(calendar: Calendar) -> tuple["Plan", Timeline]:
+    plan = Plan(calendar)
+    return plan, Timeline(plan.spans)
 
 
-class _Plan:
+class Plan:
     """A calendar, laid out for looking up days."""
 
     def __init__(self, calendar: Calendar) -> None:
