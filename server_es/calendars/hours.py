@@ -1,5 +1,6 @@
 """The on-call time (Bereitschaftszeit): the hours in which a service level is worked, as an office describes them."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -234,6 +235,6 @@ def _opens_in_a_plain_week(calendar: Calendar) -> bool:
 
 
 def _exception_violations(calendar: Calendar) -> Iterator[errors.Violation]:
-    dates = [one.date for one in calendar.exceptions]
-    for double in sorted({day for day in dates if dates.count(day) > 1}):
-        yield errors.Violation("exceptions", f"{double} appears more than once")
+    for day, count in sorted(Counter(one.date for one in calendar.exceptions).items()):
+        if count > 1:
+            yield errors.Violation("exceptions", f"{day} appears more than once")
