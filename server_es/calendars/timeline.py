@@ -39,10 +39,8 @@ Openings = Callable[[date, date], Iterable[Span]]
 """Answers what opens on the days from the first date to before the second, in any order; spans may overlap."""
 
 
-class WorkingTimeOutOfRange(errors.OutOfRange):
+class WorkingTimeOutOfRange(errors.FailedPrecondition):
     """A time before 1970 or after 2199, or a calendar that is not open often enough to get there."""
-
-    reason = "WORKING_TIME_OUT_OF_RANGE"
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,6 @@ class Meaning(IntEnum):
 class UnknownState(errors.NotFound):
     """The site has no state of that number."""
 
-    reason = "STATE_NOT_FOUND"
-
 
 class NoServiceLevel(errors.FailedPrecondition):
     """Neither a rule nor the default names a level; no call is created without one."""
@@ -88,7 +86,7 @@ class States:
         """Return the state of that number, or raise `UnknownState`."""
         state = self.standing(number)
         if state.number != number:
-            raise UnknownState(f"there is no state {number}", state=str(number))
+            raise UnknownState(f"there is no state {number}", resource=f"states/{number}")
         return state
 
     def standing(self, number: int) -> State:
@@ -182,7 +180,9 @@ def choose_level(
     for number, rule in candidates:
         if number is not None:
             return ChosenLevel(number=number, rule=rule)
-    raise NoServiceLevel("no service level applies: set one for category and significance, or a default level")
+    raise NoServiceLevel(
+        "no service level applies: set one for category and significance, or a default level", missing="default"
+    )
 
 
 def _state_violations(rows: tuple[State, ...]) -> Iterator[errors.Violation]:

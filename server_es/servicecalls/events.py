@@ -69,8 +69,6 @@ class Reopened(StateChanged):
 class NotReceived(errors.FailedPrecondition):
     """A draft: nobody reported anything yet, so nothing is due."""
 
-    reason = "SERVICECALL_NOT_RECEIVED"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Log:

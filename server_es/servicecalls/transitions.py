@@ -4,6 +4,7 @@ from mesh import errors
 from server_es.service_levels.rules import Meaning, State, States
 
 MAX_TITLE_LENGTH = 80
+CLOSE_PERMISSION = "servicecalls.close"
 
 
 class ServicecallLocked(errors.FailedPrecondition):
@@ -21,13 +22,14 @@ class ServicecallNotSolved(errors.FailedPrecondition):
 class TransitionRefused(errors.FailedPrecondition):
     """No way leads from the one state to the other."""
 
-    reason = "STATE_TRANSITION_REFUSED"
+    reason = "STATE_NOT_ALLOWED"
 
 
 class ClosingNotAllowed(errors.PermissionDenied):
     """Closing, and opening what was closed, needs a permission of its own."""
 
-    reason = "SERVICECALL_CLOSING_NOT_ALLOWED"
+    def __init__(self, message: str) -> None:
+        super().__init__(message, permission=CLOSE_PERMISSION)
 
 
 def title(text: str) -> str:
