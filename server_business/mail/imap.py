@@ -94,7 +94,7 @@ class ImapSource:
         if None in (self.account.shelves.done, self.account.shelves.failed, self.account.shelves.unknown):
             marks = [part for one in _KEYWORDS.values() for part in ("UNKEYWORD", one)]
             criteria += marks if self._keywords else ["UNSEEN"]
-        with self._translated() as client:
+        with self._lent() as client:
             self._count(client.noop()[1])  # a server tells of new mails only when it is spoken to
             uids = quirks.uids_behind(client.search(criteria), behind)[:limit]
             sizes = client.fetch(uids, [b"RFC822.SIZE"]) if uids else {}
@@ -119,7 +119,7 @@ class ImapSource:
         self._check(identity)
         uid = int(identity.uid)
         folder = self.account.shelves.folder(shelf)
-        with self._translated() as client:
+        with self._lent() as client:
             if not client.search(["UID", str(uid)]):
                 return  # filed by an earlier attempt, or taken by a person
             if folder is None:
@@ -133,7 +133,7 @@ class ImapSource:
 
     def wait(self, limit: timedelta) -> bool:
         until = self.clock.monotonic() + limit.total_seconds()
-        with self._translated() as client:
+        with self._lent() as client:
             before = self._exists
             self._count(client.noop()[1])
             if self._exists > before:
@@ -143,7 +143,7 @@ class ImapSource:
         while (left := until - self.clock.monotonic()) > 0:
             if self.clock.wait(self.stop, min(_POLL, timedelta(seconds=left))):
                 return False
-            with self._translated() as client:
+            with self._lent() as client:
                 self._count(client.noop()[1])
             if self._exists > before:
                 return True
@@ -227,7 +227,7 @@ class ImapSource:
             client.expunge()
 
     def _fetched(self, batch: list[Waiting], asked: bytes, key: bytes, *, complete: bool) -> Iterator[RawMail]:
-        with self._translated() as client:
+        with self._lent() as client:
             reply = client.fetch([int(mail.identity.uid) for mail in batch], [asked, b"INTERNALDATE"])
         for mail in batch:
             if one := quirks.answered(reply, int(mail.identity.uid), key, b"INTERNALDATE"):
@@ -270,11 +270,18 @@ class ImapSource:
             )
 
     @contextmanager
-    def _translated(self) -> Iterator[Any]:
-        """Lend the connection; what the vendor raises becomes SourceUnavailable, and the connection is given up."""
-        try:
+    def _lent(self) -> Iterator[Any]:
+        if self._client is None:
+            raise SourceUnavailable(f"the connection for the account {self.account.name!r} is not open")
+        with self._translated():
             yield self._client
-        except (OSError, imaplib.IMAP4.error, IMAPClientError, AttributeError) as error:
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn what the vendor raises into SourceUnavailable; the connection is given up then."""
+        try:
+            yield
+        except (OSError, imaplib.IMAP4.error, IMAPClientError) as error:
             account = self.account
             self.close()
             raise SourceUnavailable(

@@ -168,11 +168,16 @@ class MaildirSource:
 def folder_path(maildir: Path, folder: str) -> Path:
     """Return the directory of a folder: Maildir++ keeps all levels side by side, names in IMAP's UTF-7 as Dovecot does.
 
-    No separator of the file system survives, so no name leads out of the Maildir.
+    Raises:
+        FolderMissing: the name cannot be one, or would lead out of the Maildir.
     """
     if folder.upper() == "INBOX":
         return maildir
-    return maildir / ("." + imap_utf7.encode(folder.replace("/", ".")).decode("ascii"))
+    levels = folder.split("/")
+    if any(not level or "." in level for level in levels):
+        raise FolderMissing(f"the folder name {folder!r} has an empty level or a dot, which Maildir++ cannot keep")
+    encoded: bytes = imap_utf7.encode(".".join(levels))
+    return maildir / f".{encoded.decode('ascii')}"
 
 
 def _order(uid: str) -> tuple[int, str]:

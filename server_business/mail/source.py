@@ -22,7 +22,7 @@ class FolderMissing(FailedPrecondition):
 
 
 class FolderRenewed(FailedPrecondition):
-    """The folder counts anew (UIDVALIDITY changed): an old identity names no mail or another one, so nothing is done."""
+    """The folder counts anew (UIDVALIDITY changed): an old identity may name another mail, so nothing is done."""
 
 
 class Shelf(Enum):
