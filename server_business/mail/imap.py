@@ -29,7 +29,6 @@ from server_business.mail.source import (
 
 _LONGEST_IDLE = timedelta(minutes=29)  # RFC 2177: servers may hang up after 30
 _IDLE_SLICE = timedelta(seconds=1)  # how soon a wait notices `stop`
-_POLL = timedelta(seconds=15)
 _KEYWORDS = {Shelf.DONE: "EsofficeDone", Shelf.FAILED: "EsofficeFailed", Shelf.UNKNOWN: "EsofficeUnknown"}
 _SEEN = b"\\Seen"
 
@@ -52,6 +51,7 @@ class ImapAccount:
         token: returns a valid OAuth2 access token (XOAUTH2); it keeps and renews it.
         ca_file: certificates to trust instead of the machine's.
         time_limit: of every single read and write.
+        poll: how often a server without IDLE is asked for news.
     """
 
     name: str
@@ -65,6 +65,7 @@ class ImapAccount:
     shelves: Shelves = field(default_factory=Shelves)
     ca_file: str | None = None
     time_limit: timedelta = timedelta(seconds=30)
+    poll: timedelta = timedelta(seconds=15)
 
 
 class ImapSource:
@@ -141,7 +142,7 @@ class ImapSource:
             if client.has_capability("IDLE"):
                 return self._idle(client, min(limit, _LONGEST_IDLE))
         while (left := until - self.clock.monotonic()) > 0:
-            if self.clock.wait(self.stop, min(_POLL, timedelta(seconds=left))):
+            if self.clock.wait(self.stop, min(self.account.poll, timedelta(seconds=left))):
                 return False
             with self._lent() as client:
                 self._count(client.noop()[1])

@@ -68,7 +68,8 @@ class MaildirPost:
     def contents(self, folder: str) -> list[bytes]:
         if not folder_path(self.path, folder).exists():
             return []
-        return [one.as_bytes() for one in self._box(folder)]
+        box = self._box(folder)
+        return [box.get_bytes(key) for key in box.iterkeys()]
 
     def renew(self, folder: str) -> None:
         place = folder_path(self.path, folder)
@@ -94,6 +95,7 @@ class DovecotPost:
             password=dovecot.PASSWORD,
             ca_file=self.server.ca_file,
             time_limit=timedelta(seconds=10),
+            poll=timedelta(seconds=0.2),
         )
         return replace(usual, **changes)  # type: ignore[arg-type]
 

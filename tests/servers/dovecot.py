@@ -156,13 +156,14 @@ def running(*, capability: str = "", separator: str = "/", prefix: str = "") -> 
 @contextlib.contextmanager
 def _process(root: Path, port: int, account: pwd.struct_passwd) -> Iterator[None]:
     as_nobody = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if os.getuid() == 0 else {}
-    process = subprocess.Popen(
-        [_BINARY, "-F", "-c", str(root / "dovecot.conf")],
-        stdout=subprocess.DEVNULL,
-        stderr=(root / "stderr").open("wb"),
-        cwd=root,
-        **as_nobody,
-    )
+    with (root / "stderr").open("wb") as stderr:
+        process = subprocess.Popen(
+            [_BINARY, "-F", "-c", str(root / "dovecot.conf")],
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            cwd=root,
+            **as_nobody,
+        )
     try:
         _await_port(port, process, root)
         yield
