@@ -21,8 +21,8 @@ def decoded(raw: str) -> str:
     if not text.isascii():
         text = _rescued(text)
     if "=?" in text:
-        text = "".join(_runs(text))
-    return storable(text).strip()
+        text = storable("".join(_runs(text)))
+    return text.replace("\0", "").strip()
 
 
 def _rescued(text: str) -> str:

@@ -94,7 +94,7 @@ def _parsed(raw: bytes, budget: Budget) -> ParsedMail:
         message_id=ids[0] if ids else "",
         in_reply_to=_ids(values.get("in-reply-to", [])),
         references=_ids(values.get("references", []))[-_MOST_REFERENCES:],
-        headers=tuple((decoded(name), decoded(value)) for name, value in tree.raw_items()),
+        headers=tuple((name if name.isascii() else decoded(name), decoded(value)) for name, value in tree.raw_items()),
         text=content.text,
         html=content.html,
         attachments=content.attachments,

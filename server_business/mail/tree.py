@@ -22,7 +22,7 @@ else:
     Mail = Message  # generic for the type checker only
 
 _CHUNK = 65_536
-_LOST_BOUNDARY = re.compile(rb"^--([^\s\"]{4,70})[ \t]*\r?$", re.MULTILINE)
+_LOST_BOUNDARY = re.compile(rb"^--(?=\S*\w)([^\s\"]{3,70})[ \t]*\r?$", re.MULTILINE)
 
 
 @dataclass(slots=True)

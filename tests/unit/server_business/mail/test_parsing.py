@@ -350,7 +350,7 @@ def test_a_mail_without_proper_structure_is_text(raw: bytes, text: str) -> None:
         "gestern",
         "Tue, 99 Nov 2026 08:00:00 +0100",
         "Tue, 24 Nov 99999 08:00:00 +0100",
-        "1 Jan 1 00:00:00 +2300",
+        "Fri, 31 Dec 9999 23:59:00 -2300",
         "()",
     ],
 )
@@ -397,6 +397,12 @@ def test_parts_nested_beyond_the_stack_are_refused() -> None:
     assert refusal(mails.nested(400), Budget(parts=10_000)) is Problem.TOO_DEEP
     endless = mails.mail(b"Content-Type: message/rfc822\n\n" * 3_000, headers=[("Content-Type", "message/rfc822")])
     assert refusal(endless, Budget(parts=10_000)) is Problem.TOO_DEEP
+
+
+def test_what_the_standard_library_trips_over_concerns_this_mail_only() -> None:
+    """Python refuses to read a number of 5,000 digits, as which `email` takes a continued parameter."""
+    raw = mails.mail(headers=[("Content-Type", f"multipart/mixed; boundary*{'9' * 5_000}=x")])
+    assert refusal(raw) is Problem.BROKEN
 
 
 def test_a_mail_at_its_budget_is_read() -> None:
