@@ -87,6 +87,8 @@ def read_content(mail: Mail, budget: Budget) -> Content:
         UnreadableMail: parts lie deeper in each other than the budget allows.
     """
     collected = _Collected()
+    for defect in mail.defects:
+        collected.note(_sentence(defect))
     for part, section in _leaves(mail, budget.depth, None):
         _take(part, section, collected)
         for defect in part.defects:
