@@ -19,7 +19,7 @@ def decoded(raw: str) -> str:
     """
     text = _FOLD.sub(" ", raw) if "\n" in raw or "\r" in raw else raw
     if text.isascii() and "=?" not in text:  # nearly all
-        return text.replace("\0", "").strip()
+        return (text.replace("\0", "") if "\0" in text else text).strip()
     if not text.isascii():
         text = _rescued(text)
     if "=?" in text:

@@ -4,6 +4,7 @@ import contextlib
 import imaplib
 import mailbox
 import shutil
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -31,6 +32,7 @@ from tests.builders import mails
 from tests.servers import dovecot
 
 MB = 1_000_000
+MOVED = Shelves()
 FLAGS_ONLY = Shelves(done=None, failed=None, unknown=None)
 NO_DOVECOT = dovecot.missing()
 users = iter(f"user{number}" for number in range(1_000))
@@ -54,7 +56,7 @@ class MaildirPost:
         self.box = mailbox.Maildir(path)
 
     def source(
-        self, *, folder: str = "INBOX", shelves: Shelves = Shelves(), stop: threading.Event | None = None
+        self, *, folder: str = "INBOX", shelves: Shelves = MOVED, stop: threading.Event | None = None
     ) -> MailSource:
         account = MaildirAccount(name="post", path=self.path, folder=folder, shelves=shelves)
         return MaildirSource(account, SystemClock(), stop or threading.Event())
@@ -100,7 +102,7 @@ class DovecotPost:
         return replace(usual, **changes)  # type: ignore[arg-type]
 
     def source(
-        self, *, folder: str = "INBOX", shelves: Shelves = Shelves(), stop: threading.Event | None = None
+        self, *, folder: str = "INBOX", shelves: Shelves = MOVED, stop: threading.Event | None = None
     ) -> MailSource:
         return ImapSource(self.account(folder=folder, shelves=shelves), SystemClock(), stop or threading.Event())
 
@@ -354,11 +356,11 @@ def test_a_wait_ends_when_the_service_stops(post: Post) -> None:
 
 @pytest.mark.dovecot
 @pytest.mark.parametrize("security", [Security.TLS, Security.STARTTLS, Security.PLAIN])
-@pytest.mark.parametrize("by_token", [False, True])
-def test_every_way_in(imap: DovecotPost, security: Security, by_token: bool) -> None:
+@pytest.mark.parametrize("secret", ["password", "token"])
+def test_every_way_in(imap: DovecotPost, security: Security, secret: str) -> None:
     port = imap.server.tls_port if security is Security.TLS else imap.server.plain_port
-    secret = {"password": "", "token": lambda: f"{dovecot.TOKEN}.{imap.user}"} if by_token else {}
-    source = ImapSource(imap.account(security=security, port=port, **secret), SystemClock(), threading.Event())
+    by_token = {"password": "", "token": lambda: f"{dovecot.TOKEN}.{imap.user}"} if secret == "token" else {}
+    source = ImapSource(imap.account(security=security, port=port, **by_token), SystemClock(), threading.Event())
     with opened(source):
         assert source.waiting(10) == ()
 
@@ -381,8 +383,6 @@ def test_a_certificate_nobody_vouches_for_is_refused(imap: DovecotPost) -> None:
 
 @pytest.mark.dovecot
 def test_a_server_that_is_silent_costs_the_time_limit_and_no_more(imap: DovecotPost) -> None:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         account = imap.account(host="127.0.0.1", port=port, time_limit=timedelta(seconds=0.3))
@@ -418,3 +418,54 @@ def test_a_maildir_folder_name_leads_nowhere_else(tmp_path: Path) -> None:
     for name in ("", "/", ".", "..", "../../etc", "a//b"):
         with pytest.raises(FolderMissing):
             folder_path(tmp_path, name)
+
+
+@pytest.mark.dovecot
+def test_a_connection_that_breaks_is_reported_and_can_be_opened_again(imap: DovecotPost) -> None:
+    imap.deliver(mails.mail())
+    source = imap.source()
+    source.open()
+    assert isinstance(source, ImapSource)
+    assert source._client is not None
+    source._client.socket().shutdown(socket.SHUT_RDWR)
+    with pytest.raises(SourceUnavailable, match="for the account 'post'"):
+        source.waiting(10)
+    with opened(source):
+        assert len(source.waiting(10)) == 1
+
+
+@pytest.mark.dovecot
+def test_an_account_with_a_wrong_ca_file_is_reported(imap: DovecotPost) -> None:
+    account = imap.account(ca_file="/nonexistent/ca.pem")
+    with pytest.raises(SourceUnavailable, match="No such file"):
+        ImapSource(account, SystemClock(), threading.Event()).open()
+
+
+def test_a_maildir_that_goes_away_is_reported(tmp_path: Path) -> None:
+    post = MaildirPost(tmp_path / "mail")
+    source = post.source()
+    source.open()
+    shutil.rmtree(tmp_path / "mail")
+    with pytest.raises(SourceUnavailable, match="cannot be read"):
+        source.waiting(10)
+
+
+def test_a_second_process_finds_the_uidvalidity_of_the_first(tmp_path: Path) -> None:
+    post = MaildirPost(tmp_path / "mail")
+    assert post.source().open() == post.source().open()
+
+
+@pytest.mark.dovecot
+def test_our_maildir_folders_are_dovecots_too(imap: DovecotPost) -> None:
+    """One site may read with us and file by hand with a mail program."""
+    imap.deliver(mails.mail(), "Störungen")
+    place = imap.server.root / "mail" / imap.user
+    account = MaildirAccount(name="post", path=place, folder="Störungen", shelves=Shelves(done="Erledigt/Größe"))
+    with opened(MaildirSource(account, SystemClock(), threading.Event())) as source:
+        (mail,) = source.waiting(10)
+        source.file_away(mail.identity, Shelf.DONE)
+    for path in (place / ".Erledigt.Gr&APYA3w-e").rglob("*"):
+        shutil.chown(path, place.owner())
+    shutil.chown(place / ".Erledigt.Gr&APYA3w-e", place.owner())
+    with imap.connection() as client:
+        assert b"Erledigt/Gr&APYA3w-e" in b"".join(client.list()[1])

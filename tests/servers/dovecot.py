@@ -1,6 +1,7 @@
 """A private Dovecot: own folder, loopback, free ports, one Maildir per user, stopped by pid.
 
-Users sign in with their name and `PASSWORD`, or by XOAUTH2 with `TOKEN`, which a tiny introspection server of ours knows.
+Users sign in with their name and `PASSWORD`, or by XOAUTH2 with `TOKEN.<name>`, which an introspection server of ours
+knows.
 """
 
 import contextlib

@@ -149,9 +149,7 @@ def test_what_was_guessed_is_said() -> None:
 
 
 def test_html_may_name_its_charset_itself() -> None:
-    body = '<meta http-equiv="Content-Type" content="text/html; charset=koi8-r">'.encode() + "<p>Привет".encode(
-        "koi8-r"
-    )
+    body = b'<meta http-equiv="Content-Type" content="text/html; charset=koi8-r">' + "<p>Привет".encode("koi8-r")
     assert parse(mails.mail(body, headers=[("Content-Type", "text/html")])).text == "Привет"
 
 
