@@ -9,26 +9,21 @@ FROM = '"Müller, Hans" <hans@kunde.example>'
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
-_WORDS = [
+_WORDS = (
     "die",
     "Heizung",
     "im",
-    "zweiten",
     "Stock",
     "bleibt",
     "kalt",
     "seit",
     "gestern",
-    "Abend",
     "bitte",
     "um",
     "Rückruf",
-    "Anlage",
-    "läuft",
-    "nicht",
     "Fehler",
     "E42",
-]
+)
 _RELAY = (
     "from mx.kunde.example (mx.kunde.example [192.0.2.7]) by mail.example with ESMTPS; Tue, 24 Nov 2026 08:00:00 +0100"
 )

@@ -414,6 +414,21 @@ def test_without_uidplus_the_deleted_mails_of_others_are_not_expunged(bare: dove
         assert client.search(None, "ALL")[1][0].split() == [b"1", b"2"]
 
 
+@pytest.mark.dovecot
+@pytest.mark.parametrize("capability", [dovecot.UIDPLUS, dovecot.BARE])
+def test_without_move_a_mail_leaves_its_folder_all_the_same(capability: str) -> None:
+    for server in _server(capability=capability):
+        post = DovecotPost(server, next(users))
+        post.deliver(mails.mail(subject="unserer"))
+        post.deliver(mails.mail(subject="bleibt"))
+        with opened(post.source()) as source:
+            source.file_away(source.waiting(1)[0].identity, Shelf.DONE)
+        with post.connection() as client:
+            client.select("INBOX", readonly=True)
+            assert client.search(None, "ALL")[1][0].split() == [b"1"]
+        assert len(post.contents("Done")) == 1
+
+
 def test_a_maildir_folder_name_leads_nowhere_else(tmp_path: Path) -> None:
     for name in ("", "/", ".", "..", "../../etc", "a//b"):
         with pytest.raises(FolderMissing):

@@ -31,6 +31,7 @@ from cryptography.x509.oid import NameOID
 PASSWORD = "correct-horse"
 TOKEN = "token-of-the-day"
 BARE = "IMAP4rev1 LITERAL+ NAMESPACE AUTH=PLAIN"  # a server from the nineties: no MOVE, no UIDPLUS, no IDLE
+UIDPLUS = "IMAP4rev1 LITERAL+ UIDPLUS IDLE AUTH=PLAIN"  # no MOVE, no NAMESPACE
 _BINARY = "/usr/sbin/dovecot"
 
 _CONFIG = """
