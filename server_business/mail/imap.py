@@ -116,21 +116,25 @@ class ImapSource:
                 asked = b"BODY.PEEK[]<0.%d>" % min(quirks.HEAD_SIZE, size_limit)
                 yield from self._fetched([mail], asked, b"BODY[]<0>", complete=False)
 
-    def file_away(self, identity: MailIdentity, shelf: Shelf) -> None:
-        self._check(identity)
-        uid = int(identity.uid)
+    def file_away(self, mails: Sequence[MailIdentity], shelf: Shelf) -> None:
+        for mail in mails:
+            self._check(mail)
+        if not mails:
+            return
         folder = self.account.shelves.folder(shelf)
         with self._lent() as client:
-            if not client.search(["UID", str(uid)]):
-                return  # filed by an earlier attempt, or taken by a person
+            # What is not there any more was filed by an earlier attempt, or taken by a person.
+            uids = client.search(["UID", ",".join(mail.uid for mail in mails)])
+            if not uids:
+                return
             if folder is None:
-                client.add_flags([uid], [_KEYWORDS[shelf] if self._keywords else _SEEN], silent=True)
+                client.add_flags(uids, [_KEYWORDS[shelf] if self._keywords else _SEEN], silent=True)
                 return
             target = self._made(client, folder)
             if client.has_capability("MOVE"):
-                client.move([uid], target)
+                client.move(uids, target)
             else:
-                self._moved_by_hand(client, uid, target)
+                self._moved_by_hand(client, uids, target)
 
     def wait(self, limit: timedelta) -> bool:
         until = self.clock.monotonic() + limit.total_seconds()
@@ -214,17 +218,17 @@ class ImapSource:
         return path
 
     @staticmethod
-    def _moved_by_hand(client: IMAPClient, uid: int, target: str) -> None:
+    def _moved_by_hand(client: IMAPClient, uids: list[int], target: str) -> None:
         """COPY, flag, expunge (RFC 6851 section 3.3).
 
-        Without UIDPLUS, EXPUNGE takes everything that is flagged: it is sent only when that is this mail alone.
-        Otherwise the mail stays flagged, which `waiting` does not list.
+        Without UIDPLUS, EXPUNGE takes everything that is flagged: it is sent only when that is these mails alone.
+        Otherwise they stay flagged, which `waiting` does not list.
         """
-        client.copy([uid], target)
-        client.delete_messages([uid], silent=True)
+        client.copy(uids, target)
+        client.delete_messages(uids, silent=True)
         if client.has_capability("UIDPLUS"):
-            client.uid_expunge([uid])
-        elif client.search(["DELETED"]) == [uid]:
+            client.uid_expunge(uids)
+        elif set(client.search(["DELETED"])) == set(uids):
             client.expunge()
 
     def _fetched(self, batch: list[Waiting], asked: bytes, key: bytes, *, complete: bool) -> Iterator[RawMail]:

@@ -199,7 +199,7 @@ def test_an_empty_folder_has_nothing_waiting(post: Post) -> None:
     post.deliver(mails.mail(), "Leer")
     with opened(post.source(folder="Leer")) as source:
         (mail,) = source.waiting(10)
-        source.file_away(mail.identity, Shelf.DONE)
+        source.file_away([mail.identity], Shelf.DONE)
         assert source.waiting(10) == ()
         assert fetched(source) == []
 
@@ -247,10 +247,22 @@ def test_a_filed_mail_lies_in_its_folder_and_nowhere_else(post: Post, shelf: She
     raw = mails.mail()
     post.deliver(raw)
     with opened(post.source()) as source:
-        source.file_away(source.waiting(1)[0].identity, shelf)
+        source.file_away([source.waiting(1)[0].identity], shelf)
         assert source.waiting(10) == ()
     assert [same(one, raw) for one in post.contents(folder)] == [True]
     assert post.contents("INBOX") == []
+
+
+def test_many_mails_are_filed_at_once(post: Post) -> None:
+    for number in range(5):
+        post.deliver(mails.mail(subject=f"Nummer {number}"))
+    with opened(post.source()) as source:
+        identities = [one.identity for one in source.waiting(10)]
+        source.file_away([], Shelf.DONE)
+        source.file_away(identities[:3], Shelf.DONE)
+        source.file_away(identities[:4], Shelf.FAILED)
+        assert [one.identity for one in source.waiting(10)] == identities[4:]
+    assert (len(post.contents("Done")), len(post.contents("Failed"))) == (3, 1)
 
 
 def test_filing_twice_is_as_filing_once(post: Post) -> None:
@@ -258,10 +270,10 @@ def test_filing_twice_is_as_filing_once(post: Post) -> None:
     post.deliver(mails.mail(subject="bleibt"))
     with opened(post.source()) as source:
         first = source.waiting(1)[0].identity
-        source.file_away(first, Shelf.DONE)
-        source.file_away(first, Shelf.DONE)
+        source.file_away([first], Shelf.DONE)
+        source.file_away([first], Shelf.DONE)
     with opened(post.source()) as source:
-        source.file_away(first, Shelf.FAILED)
+        source.file_away([first], Shelf.FAILED)
         assert len(source.waiting(10)) == 1
     assert len(post.contents("Done")) == 1
     assert post.contents("Failed") == []
@@ -271,7 +283,7 @@ def test_folder_names_may_have_umlauts_and_levels(post: Post) -> None:
     post.deliver(mails.mail(), "Störungen/Größe & Maß")
     shelves = Shelves(done="Störungen/Erledigt ✓")
     with opened(post.source(folder="Störungen/Größe & Maß", shelves=shelves)) as source:
-        source.file_away(source.waiting(1)[0].identity, Shelf.DONE)
+        source.file_away([source.waiting(1)[0].identity], Shelf.DONE)
     assert len(post.contents("Störungen/Erledigt ✓")) == 1
 
 
@@ -280,8 +292,8 @@ def test_a_mail_may_stay_and_get_a_flag(post: Post) -> None:
     post.deliver(mails.mail(subject="zweiter"))
     with opened(post.source(shelves=FLAGS_ONLY)) as source:
         first, second = source.waiting(10)
-        source.file_away(first.identity, Shelf.DONE)
-        source.file_away(first.identity, Shelf.DONE)
+        source.file_away([first.identity], Shelf.DONE)
+        source.file_away([first.identity], Shelf.DONE)
         assert source.waiting(10) == (second,)
     assert len(post.contents("INBOX")) == 2
 
@@ -291,9 +303,9 @@ def test_a_mail_somebody_took_away_is_left_out(post: Post) -> None:
     post.deliver(mails.mail(subject="zweiter"))
     with opened(post.source()) as source, opened(post.source()) as rival:
         listed = source.waiting(10)
-        rival.file_away(listed[0].identity, Shelf.DONE)
+        rival.file_away([listed[0].identity], Shelf.DONE)
         assert [one.identity for one in source.fetch(listed, MB, MB)] == [listed[1].identity]
-        source.file_away(listed[0].identity, Shelf.DONE)
+        source.file_away([listed[0].identity], Shelf.DONE)
     assert len(post.contents("Done")) == 1
 
 
@@ -304,7 +316,7 @@ def test_an_identity_of_a_folder_made_anew_touches_nothing(post: Post) -> None:
     post.renew("Neu")
     with opened(post.source(folder="Neu")) as source:
         with pytest.raises(FolderRenewed, match="UIDVALIDITY"):
-            source.file_away(old[0].identity, Shelf.DONE)
+            source.file_away([old[0].identity], Shelf.DONE)
         with pytest.raises(FolderRenewed):
             list(source.fetch(old, MB, MB))
         assert len(source.waiting(10)) == 1
@@ -407,7 +419,7 @@ def test_without_uidplus_the_deleted_mails_of_others_are_not_expunged(bare: dove
         client.unselect()
     with opened(post.source()) as source:
         (ours,) = source.waiting(10)
-        source.file_away(ours.identity, Shelf.DONE)
+        source.file_away([ours.identity], Shelf.DONE)
         assert source.waiting(10) == ()
     with post.connection() as client:
         client.select("INBOX", readonly=True)
@@ -422,7 +434,7 @@ def test_without_move_a_mail_leaves_its_folder_all_the_same(capability: str) -> 
         post.deliver(mails.mail(subject="unserer"))
         post.deliver(mails.mail(subject="bleibt"))
         with opened(post.source()) as source:
-            source.file_away(source.waiting(1)[0].identity, Shelf.DONE)
+            source.file_away([source.waiting(1)[0].identity], Shelf.DONE)
         with post.connection() as client:
             client.select("INBOX", readonly=True)
             assert client.search(None, "ALL")[1][0].split() == [b"1"]
@@ -478,7 +490,7 @@ def test_our_maildir_folders_are_dovecots_too(imap: DovecotPost) -> None:
     account = MaildirAccount(name="post", path=place, folder="Störungen", shelves=Shelves(done="Erledigt/Größe"))
     with opened(MaildirSource(account, SystemClock(), threading.Event())) as source:
         (mail,) = source.waiting(10)
-        source.file_away(mail.identity, Shelf.DONE)
+        source.file_away([mail.identity], Shelf.DONE)
     for path in (place / ".Erledigt.Gr&APYA3w-e").rglob("*"):
         shutil.chown(path, place.owner())
     shutil.chown(place / ".Erledigt.Gr&APYA3w-e", place.owner())
