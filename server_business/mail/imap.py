@@ -1,28 +1,24 @@
 """Mails from an IMAP server."""
 
 import imaplib
-import ssl
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import Enum, auto
 from typing import Any
 
 from imapclient import IMAPClient
-from imapclient.exceptions import CapabilityError, IMAPClientError, LoginError
+from imapclient.exceptions import IMAPClientError
 
 from mesh.clock import Clock
 from server_business.mail import imap_quirks as quirks
+from server_business.mail.imap_account import ImapAccount, connected, sign_in
 from server_business.mail.source import (
     FolderMissing,
     FolderRenewed,
-    LoginRefused,
     MailIdentity,
     RawMail,
     Shelf,
-    Shelves,
     SourceUnavailable,
     Waiting,
 )
@@ -31,41 +27,6 @@ _LONGEST_IDLE = timedelta(minutes=29)  # RFC 2177: servers may hang up after 30
 _IDLE_SLICE = timedelta(seconds=1)  # how soon a wait notices `stop`
 _KEYWORDS = {Shelf.DONE: "EsofficeDone", Shelf.FAILED: "EsofficeFailed", Shelf.UNKNOWN: "EsofficeUnknown"}
 _SEEN = b"\\Seen"
-
-
-class Security(Enum):
-    """How the connection is protected; PLAIN only for servers on the same machine."""
-
-    TLS = auto()
-    STARTTLS = auto()
-    PLAIN = auto()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImapAccount:
-    """Where and as whom to sign in; exactly one of `password` and `token`.
-
-    Args:
-        name: the account's name in our settings, part of every identity.
-        folder: `/` between levels.
-        token: returns a valid OAuth2 access token (XOAUTH2); it keeps and renews it.
-        ca_file: certificates to trust instead of the machine's.
-        time_limit: of every single read and write.
-        poll: how often a server without IDLE is asked for news.
-    """
-
-    name: str
-    host: str
-    port: int
-    security: Security
-    user: str
-    password: str = field(default="", repr=False)
-    token: Callable[[], str] | None = field(default=None, repr=False)
-    folder: str = "INBOX"
-    shelves: Shelves = field(default_factory=Shelves)
-    ca_file: str | None = None
-    time_limit: timedelta = timedelta(seconds=30)
-    poll: timedelta = timedelta(seconds=15)
 
 
 class ImapSource:
@@ -84,8 +45,8 @@ class ImapSource:
     def open(self) -> int:
         self.close()
         with self._translated():
-            self._client = client = self._connected()
-            self._sign_in(client)
+            self._client = client = connected(self.account)
+            sign_in(client, self.account)
             self._enter(client)
         return self._uidvalidity
 
@@ -162,35 +123,6 @@ class ImapSource:
             client.logout()
         with suppress(OSError, imaplib.IMAP4.error, IMAPClientError):
             client.shutdown()
-
-    def _connected(self) -> IMAPClient:
-        account = self.account
-        context = ssl.create_default_context(cafile=account.ca_file)
-        client = IMAPClient(
-            account.host,
-            account.port,
-            ssl=account.security is Security.TLS,
-            ssl_context=context,
-            timeout=account.time_limit.total_seconds(),
-        )
-        client.normalise_times = False  # INTERNALDATE with its zone, not in this machine's
-        if account.security is Security.STARTTLS:
-            client.starttls(context)
-        return client
-
-    def _sign_in(self, client: IMAPClient) -> None:
-        try:
-            if self.account.token:
-                client.oauth2_login(self.account.user, self.account.token())
-            else:
-                client.login(self.account.user, self.account.password)
-        except (LoginError, imaplib.IMAP4.error, CapabilityError) as error:
-            if isinstance(error, imaplib.IMAP4.abort) or quirks.login_may_work_later(str(error)):
-                raise
-            account = self.account
-            raise LoginRefused(
-                f"{account.host} refuses to sign in {account.user!r} for the account {account.name!r}"
-            ) from error
 
     def _enter(self, client: IMAPClient) -> None:
         self._known_folders = set()

@@ -16,7 +16,8 @@ import pytest
 from imapclient import imap_utf7
 
 from mesh.clock import SystemClock
-from server_business.mail.imap import ImapAccount, ImapSource, Security
+from server_business.mail.imap import ImapSource
+from server_business.mail.imap_account import ImapAccount, Security
 from server_business.mail.maildir import MaildirAccount, MaildirSource, folder_path
 from server_business.mail.source import (
     FolderMissing,
