@@ -85,13 +85,13 @@ def _decoded(content: bytes, label: str | None) -> tuple[str, str]:
         return content.decode("ascii"), ""
     if charset and not charset.startswith(_STATEFUL + _UNICODE) and (text := _strictly(content, "utf-8")) is not None:
         # Valid multi-byte UTF-8 by accident does not happen in prose: the label is wrong, not the bytes.
-        return text, f"labelled {_shown(label)}, read as utf-8"
+        return text, f"{_shown(label)}, read as utf-8"
     if charset and (text := _strictly(content, charset)) is not None:
         return text, ""
     for other in ("utf-8", "cp1252"):
         if (text := _strictly(content, other)) is not None:
-            return text, f"labelled {_shown(label)}, read as {other}"
-    return content.decode(charset or "cp1252", "replace"), f"labelled {_shown(label)}, some characters are lost"
+            return text, f"{_shown(label)}, read as {other}"
+    return content.decode(charset or "cp1252", "replace"), f"{_shown(label)}, some characters are lost"
 
 
 def _strictly(content: bytes, charset: str) -> str | None:
@@ -102,4 +102,4 @@ def _strictly(content: bytes, charset: str) -> str | None:
 
 
 def _shown(label: str | None) -> str:
-    return repr(label[:_LONGEST_LABEL]) if label else "without charset"
+    return f"labelled {label[:_LONGEST_LABEL]!r}" if label else "without charset"

@@ -128,15 +128,14 @@ def test_ordinary_unclosed_html_is_not_nested() -> None:
         ("Grüße".encode("utf-16"), "utf-16", "Grüße"),
         (b"\xef\xbb\xbfGr\xc3\xbc\xc3\x9fe", "us-ascii", "Grüße"),
         (b"a\x00b", "utf-8", "ab"),
-        (b"+2AA-", "utf-7", "+2AA-"),
+        (b"+2AA-x", "utf-7", "\ufffdx"),
         (b"\x81\x8d", None, "\ufffd\ufffd"),
     ],
 )
 def test_text_is_rescued_from_its_charset(content: bytes, charset: str | None, text: str) -> None:
     label = f"; charset={charset}" if charset else ""
     raw = mails.multipart_mail("mixed", mails.part(content, f"text/plain{label}"))
-    read = parse(raw).text
-    assert read == text or (charset == "utf-7" and text.startswith("+") and "\ufffd" in read)
+    assert parse(raw).text == text
 
 
 def test_what_was_guessed_is_said() -> None:

@@ -1,6 +1,5 @@
 """What a mail may cost, and that every damaged one is read or refused, never anything else."""
 
-import base64
 import pickle
 import random
 import time
@@ -145,14 +144,12 @@ def test_damaged_mails_are_read_or_refused(seed: int, changes: int) -> None:
 
 
 @given(
-    st.text(max_size=200), st.sampled_from(["utf-8", "utf-16", "gb18030", "utf-7"]), st.sampled_from(["base64", "8bit"])
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\ufeff"), max_size=200),
+    st.sampled_from(["utf-8", "utf-16", "gb18030", "utf-7"]),
 )
 @settings(max_examples=100, deadline=None)
-def test_text_arrives_as_it_was_sent(text: str, charset: str, encoding: str) -> None:
+def test_text_arrives_as_it_was_sent(text: str, charset: str) -> None:
     content = text.encode(charset, "ignore")
-    if encoding == "8bit":
-        return
     raw = mails.multipart_mail("mixed", mails.part(content, f"text/plain; charset={charset}", encoding="base64"))
     expected = content.decode(charset).replace("\0", "").replace("\r\n", "\n").strip()
-    assert base64.b64decode(base64.b64encode(content)) == content
     assert parse(raw).text == expected.removeprefix("\ufeff")
