@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.errors import InvalidBase64LengthDefect, MessageDefect
 from email.generator import BytesGenerator
-from email.policy import compat32
+from email.policy import Compat32
 from hashlib import sha256
 from io import BytesIO
 
@@ -18,7 +18,16 @@ from server_business.mail.parameters import split_value
 from server_business.mail.problems import Problem, UnreadableMail
 from server_business.mail.tree import Mail
 
-_WIRE = compat32.clone(linesep="\r\n", max_line_length=None)
+
+class _AsItCame(Compat32):
+    """Writes headers without folding them anew: folding refuses what a damaged mail may hold, a bare CR for one."""
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        lines = str(value).replace("\r\n", "\n").replace("\n", self.linesep)
+        return f"{name}: {lines}{self.linesep}".encode("utf-8", "surrogateescape")
+
+
+_WIRE = _AsItCame(linesep="\r\n", max_line_length=None)
 _SHOWN_PROBLEMS = 20
 
 

@@ -153,3 +153,11 @@ def test_text_arrives_as_it_was_sent(text: str, charset: str) -> None:
     raw = mails.multipart_mail("mixed", mails.part(content, f"text/plain; charset={charset}", encoding="base64"))
     expected = content.decode(charset).replace("\0", "").replace("\r\n", "\n").strip()
     assert parse(raw).text == expected.removeprefix("\ufeff")
+
+
+def test_a_bare_carriage_return_in_a_header_of_an_inner_mail_is_kept() -> None:
+    inner = b"From: a@kunde.example\r\nX-Odd: Tue\r8:00\r\n\r\nText\r\n"
+    outer = b"From: b@kunde.example\r\nMIME-Version: 1.0\r\nContent-Type: message/rfc822\r\n\r\n"
+    (attached,) = parse(outer + inner).attachments
+    assert b"X-Odd: Tue" in attached.content
+    assert b"Text" in attached.content
