@@ -4,7 +4,7 @@ Works on the protobuf messages themselves, an exception from the house rule: doc
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
@@ -14,6 +14,7 @@ from esoffice.config.v1 import business_settings_pb2, common_settings_pb2, setti
 from config_service.identity import rules as roles
 from mesh.errors import FailedPrecondition, InvalidArgument, Violation
 from mesh.setting_paths import secrets
+from mesh.violations import path_of
 
 NUMBER = "<ServCall.ServicecallNr>"
 _MailAccount = business_settings_pb2.MailAccount
@@ -27,7 +28,7 @@ def problems(settings: settings_pb2.Settings) -> list[Violation]:
     asleep = tuple(
         f"{_ACCOUNTS}.{name}." for name, account in settings.server_business.mail.accounts.items() if not account.active
     )
-    formal = (Violation(_path(one), one.proto.message) for one in _validator.collect_violations(settings))
+    formal = (Violation(path_of(one), one.proto.message) for one in _validator.collect_violations(settings))
     found = [one for one in formal if not one.field.startswith(asleep)] if asleep else list(formal)
     found += _site(settings.common.site)
     found += _roles(settings.common.roles)
@@ -184,19 +185,3 @@ def _mailbox(account: business_settings_pb2.MailAccount) -> tuple[str, ...]:
     if account.kind == _MailAccount.KIND_MAILDIR:
         return ("maildir", account.path.rstrip("/"), account.folder)
     return ("imap", account.host.lower(), str(account.port), account.user, account.folder)
-
-
-def _path(violation: protovalidate.Violation) -> str:
-    """Return the path of a formal violation in the spelling of an update mask; a list's element as `name[2]`."""
-    return ".".join(_elements(violation.proto.field.elements))
-
-
-def _elements(elements: Iterable[object]) -> Iterator[str]:
-    for element in elements:
-        name, key = element.field_name, element.subscript  # type: ignore[attr-defined]
-        if key is None:
-            yield name
-        elif key.field == "index":
-            yield f"{name}[{key.value}]"
-        else:
-            yield f"{name}.{key.value}"
