@@ -1,4 +1,7 @@
-"""structlog lines: a constant message and fields, one line a call. Mail bodies, SMS texts and tokens never enter a line."""
+"""structlog lines: a constant message and fields, one line a call.
+
+Mail bodies, SMS texts and tokens never enter a line.
+"""
 
 import asyncio
 import atexit
@@ -33,11 +36,15 @@ def configure(*, service: str, level: str = "INFO", human: bool = False) -> None
     )
     CALL_LINES.begin(service=service, on=number <= logging.INFO, human=human)
     # Libraries log through the standard library; what they warn of belongs into the same stream.
-    logging.basicConfig(stream=sys.stderr, level=max(number, logging.WARNING), format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        stream=sys.stderr, level=max(number, logging.WARNING), format="%(levelname)s %(name)s: %(message)s"
+    )
 
 
 def set_level(level: int) -> None:
-    """Change how much is logged while the service runs: a number of `esoffice.config.v1.LogLevel`, 0 for the default."""
+    """Change how much is logged while the service runs: a number of `esoffice.config.v1.LogLevel`, 0 for the
+    default.
+    """
     number = _LEVELS.get(level, logging.INFO)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(number))
     CALL_LINES.on = number <= logging.INFO
@@ -71,13 +78,20 @@ class CallLines:
         self._human = human
         self._head = f'{{"event": "call", "part": "calls", "level": "info", "service": {quoted(service)}, "method": '
 
-    def write(self, method: str, code: str, seconds: float, caller: str, address: str, trace_id: str) -> None:
+    def write(self, method: str, code: str, seconds: float, *, caller: str, address: str, trace_id: str) -> None:
         """Write down a finished call."""
         if not self.on:
             return
         if self._human:
             ms = round(seconds * 1000, 2)
-            line = {"method": method, "code": code, "ms": ms, "caller": caller, "address": address, "trace_id": trace_id}
+            line = {
+                "method": method,
+                "code": code,
+                "ms": ms,
+                "caller": caller,
+                "address": address,
+                "trace_id": trace_id,
+            }
             get("calls").info("call", **line)
             return
         if not self._lines:

@@ -1,6 +1,7 @@
 """What every call goes through, in one visible order: log, metrics, identity, permission, validation, audit.
 
-A method is wrapped once, when its service is added, instead of passing six interceptors on every call: what the contract
+A method is wrapped once, when its service is added, instead of passing six interceptors on every call: what the
+contract
 says about it (permission, effect) is read then, and a method without a permission is refused before the server starts.
 """
 
@@ -172,7 +173,9 @@ class Pipeline:
         """A service we needed refused or did not answer: a refusal is passed on as it is, the rest is UNAVAILABLE."""
         passed_on: status_pb2.Status | None = rpc_status.from_call(error)
         if passed_on is None or not status.reason_of(passed_on):
-            passed_on = status.status_of(errors.Unavailable(f"a service needed for the answer failed ({error.code().name})"))
+            passed_on = status.status_of(
+                errors.Unavailable(f"a service needed for the answer failed ({error.code().name})")
+            )
         call.code, call.message = grpc.StatusCode.UNAVAILABLE, passed_on.message
         await context.abort_with_status(rpc_status.to_status(passed_on))
 
@@ -182,7 +185,9 @@ class Pipeline:
         if not stream:
             series.seconds.observe(seconds)
         who = call.caller.name if call.caller else ""
-        log.CALL_LINES.write(call.method, call.code.name, seconds, who, call.address, call.trace_id)
+        log.CALL_LINES.write(
+            call.method, call.code.name, seconds, caller=who, address=call.address, trace_id=call.trace_id
+        )
         self._audit.after(call)
         if self._tracer is not None:
             self._tracer.record(call, seconds)

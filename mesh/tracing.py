@@ -10,7 +10,7 @@ from mesh.clock import SystemClock
 
 def new_trace_id() -> str:
     """Return 32 hex digits: the id under which a call stands in log, audit log and trace."""
-    return f"{random.getrandbits(128):032x}"  # noqa: S311 - a name, not a secret
+    return f"{random.getrandbits(128):032x}"
 
 
 class Tracer:

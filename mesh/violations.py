@@ -7,7 +7,7 @@ import protovalidate
 
 def path_of(violation: protovalidate.Violation) -> str:
     """Return the path of a violation: `address.mail_addresses[0]`, through map keys `mail.accounts.inbox.host`."""
-    return ".".join(_spelled(element) for element in violation.proto.field.elements)
+    return ".".join(_spelled(element) for element in violation.proto.field.elements)  # type: ignore[union-attr,unused-ignore]
 
 
 def _spelled(element: Any) -> str:

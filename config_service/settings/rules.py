@@ -24,7 +24,10 @@ _validator = protovalidate.Validator()
 
 
 def problems(settings: settings_pb2.Settings) -> list[Violation]:
-    """Return all that is wrong with the settings as they would be in effect. Inactive mail accounts are not looked at."""
+    """Return all that is wrong with the settings as they would be in effect.
+
+    Inactive mail accounts are not looked at.
+    """
     asleep = tuple(
         f"{_ACCOUNTS}.{name}." for name, account in settings.server_business.mail.accounts.items() if not account.active
     )
@@ -94,7 +97,9 @@ def template_problem(template: str) -> str:
     if pattern.count(NUMBER) != 1:
         return f"the part in braces must hold {NUMBER} exactly once"
     if not pattern.replace(NUMBER, "").strip():
-        return f"put a word beside {NUMBER} into the braces, otherwise any number in a subject is taken for a servicecall"
+        return (
+            f"put a word beside {NUMBER} into the braces, otherwise any number in a subject is taken for a servicecall"
+        )
     return ""
 
 
@@ -141,7 +146,9 @@ def _accounts(accounts: Mapping[str, business_settings_pb2.MailAccount]) -> Iter
         yield from _account(path, account)
         mailbox = _mailbox(account)
         if mailbox in seen:
-            yield Violation(path, f"is the same mailbox and folder as {seen[mailbox]!r}; every mail would be taken twice")
+            yield Violation(
+                path, f"is the same mailbox and folder as {seen[mailbox]!r}; every mail would be taken twice"
+            )
         seen.setdefault(mailbox, name)
 
 
@@ -177,7 +184,9 @@ def _folders(path: str, account: business_settings_pb2.MailAccount) -> Iterator[
     for field in ("done_folder", "failed_folder", "unknown_folder"):
         folder = getattr(account, field)
         if folder in taken and "folder" in (taken[folder], field):
-            yield Violation(f"{path}.{field}", f"{folder!r} is the folder that mail is taken from; it would be read again")
+            yield Violation(
+                f"{path}.{field}", f"{folder!r} is the folder that mail is taken from; it would be read again"
+            )
         taken.setdefault(folder, field)
 
 
