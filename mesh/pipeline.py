@@ -171,7 +171,7 @@ class Pipeline:
 
     async def _refuse_for_neighbour(self, call: Call, error: grpc.aio.AioRpcError, context: Any) -> None:
         """A service we needed refused or did not answer: a refusal is passed on as it is, the rest is UNAVAILABLE."""
-        passed_on: status_pb2.Status | None = rpc_status.from_call(error)
+        passed_on: status_pb2.Status | None = rpc_status.from_call(error)  # type: ignore[arg-type]
         if passed_on is None or not status.reason_of(passed_on):
             passed_on = status.status_of(
                 errors.Unavailable(f"a service needed for the answer failed ({error.code().name})")

@@ -17,7 +17,7 @@ _NEVER = timedelta(hours=1)
 
 async def _until(condition: object, within: float = 5) -> None:
     async with asyncio.timeout(within):
-        while not condition():  # type: ignore[operator]
+        while not condition():  # type: ignore[operator]  # noqa: ASYNC110 - the condition is anything
             await asyncio.sleep(0.005)
 
 

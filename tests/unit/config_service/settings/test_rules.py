@@ -150,7 +150,7 @@ def test_a_time_zone_that_does_not_exist_is_refused() -> None:
     ("name", "warned"),
     [("localhost", True), ("server", True), ("192.0.2.1", True), ("es.example.de", False), ("", False)],
 )
-def test_a_server_name_that_others_do_not_find_is_warned_of(name: str, warned: bool) -> None:
+def test_a_server_name_that_others_do_not_find_is_warned_of(name: str, *, warned: bool) -> None:
     settings = completed(settings_pb2.Settings())
     settings.config_service.lan.server_name = name
     assert [one.field for one in rules.warnings(settings)] == ["config_service.lan.server_name"] * warned
