@@ -76,7 +76,7 @@ def addresses_of_systems(unit: UnitOfWork, numbers: Collection[str]) -> dict[str
         return {}
     system = tables.system.c
     query = select(system.number, system.address).where(system.number.in_(sorted(numbers)))
-    return {number: address for number, address in unit.connection.execute(query)}
+    return {row.number: row.address for row in unit.connection.execute(query)}
 
 
 def changed(family: Family, old: Row | None, new: Row) -> bool:
@@ -124,7 +124,7 @@ def referrer(unit: UnitOfWork, family: Family, key: Key) -> str | None:
 
 
 def owners(unit: UnitOfWork, mail_addresses: Collection[str], kinds: Collection[str]) -> dict[str, list[Owner]]:
-    """Return who has these normalised mail addresses, among addresses of these kinds; of all kinds when none is given."""
+    """Return who has these normalised mail addresses, among addresses of these kinds; no kinds: of all."""
     mail, address = tables.mail_identity.c, tables.address.c
     query = select(mail.mail_address, mail.address, mail.contact_person).where(
         mail.mail_address.in_(sorted(mail_addresses))
