@@ -61,13 +61,13 @@ def existing(unit: UnitOfWork, family: Family, keys: Collection[Key]) -> dict[Ke
     return {family.key_of(row): row for row in rows}
 
 
-def present(unit: UnitOfWork, family: Family, numbers: Collection[str]) -> set[str]:
-    """Return which of these numbers there are, and keep others from deleting them until the unit ends."""
-    if not numbers:
+def present(unit: UnitOfWork, family: Family, keys: Collection[Key]) -> set[Key]:
+    """Return which of these keys there are, and keep others from deleting those records until the unit ends."""
+    if not keys:
         return set()
-    column = family.table.c[family.key[0]]
-    query = select(column).where(column.in_(sorted(numbers))).order_by(column)
-    return set(unit.connection.execute(query.with_for_update(read=True, key_share=True)).scalars())
+    columns = [family.table.c[column] for column in family.key]
+    query = select(*columns).where(_among(columns, keys)).order_by(*columns)
+    return {tuple(row) for row in unit.connection.execute(query.with_for_update(read=True, key_share=True))}
 
 
 def addresses_of_systems(unit: UnitOfWork, numbers: Collection[str]) -> dict[str, str]:

@@ -122,8 +122,9 @@ class _Batch:
         own = list[tuple[_Item, str, str]]()
         for reference in family.references:
             other = FAMILIES[reference.to]
-            asked = {number for item in items for number in reference.numbers(item.row)}
-            there = self._accepted[other.kind] | store.present(self._unit, other, asked - self._accepted[other.kind])
+            accepted = self._accepted[other.kind]
+            asked = {(number,) for item in items for number in reference.numbers(item.row) if number not in accepted}
+            there = accepted | {key[0] for key in store.present(self._unit, other, asked)}
             for item in items:
                 for number in reference.numbers(item.row):
                     if number in there:
