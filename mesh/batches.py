@@ -34,82 +34,82 @@ def answer_each(
         unit: the transaction of the effects.
         log: remembers the answers of requests with a `request_id`.
         requests: of one message type; those without a `request_id` are simply answered.
-        respond: gets the positions of the requests that are new and right, and returns for each an answer or a refusal. A
-            request that it refuses must have had no effect.
+        respond: gets the positions of the requests that are new and right, and returns for each an answer or a refusal.
+            A request that it refuses must have had no effect.
         answer: message type of the answers.
         caller: whose requests they are.
 
     Returns:
         An answer or a refusal for each request, in order.
     """
-    answers: dict[int, Answer | DomainError] = {}
-    first: dict[str, int] = {}
     asked = [Asked.of(one, caller=caller) for one in requests]
-    for position, one in enumerate(requests):
-        wrong = validation.violations(one)
-        if wrong:
-            answers[position] = InvalidArgument(wrong)
-        elif asked[position].request_id:
-            earlier = asked[first.setdefault(asked[position].request_id, position)]
-            if earlier != asked[position]:
-                answers[position] = _reused(earlier)
-    for position in _used_otherwise(unit, log, {at: asked[at] for at in first.values() if at not in answers}):
-        answers[position] = _reused(asked[position])
-    new = {at: asked[at] for at in first.values() if at not in answers}
-    plain = [at for at, one in enumerate(asked) if not one.request_id and at not in answers]
-    _answer_new(unit, log, new, plain, respond, answer, answers)
+    answers: dict[int, Answer | DomainError] = {**_refused(unit, log, requests, asked)}
+    new: dict[str, int] = {}
+    for position, one in enumerate(asked):
+        if one.request_id and position not in answers:
+            new.setdefault(one.request_id, position)
+    waiting = [at for at, one in enumerate(asked) if not one.request_id and at not in answers]
+
+    def respond_to(fresh: Sequence[Asked]) -> list[bytes]:
+        positions = [new[one.request_id] for one in fresh]
+        everything = [*positions, *waiting]
+        waiting.clear()
+        answers.update(zip(everything, respond(everything), strict=True))
+        return [_remembered(answers[at]) for at in positions]
+
+    remembered = log.remember_all(unit, [asked[at] for at in new.values()], respond_to) if new else []
+    if waiting:
+        respond_to([])
+    _forget(unit, log, [asked[at] for at in new.values() if isinstance(answers.get(at), DomainError)])
+    for at, stored in zip(new.values(), remembered, strict=True):
+        if at not in answers:
+            answers[at] = answer.FromString(stored)
     for position, one in enumerate(asked):
         if position not in answers:
-            answers[position] = answers[first[one.request_id]]
+            answers[position] = answers[new[one.request_id]]
     return [answers[position] for position in range(len(requests))]
 
 
-def _answer_new(
-    unit: UnitOfWork,
-    log: RequestLog,
-    new: dict[int, Asked],
-    plain: Sequence[int],
-    respond: Callable[[Sequence[int]], Sequence[Answer | DomainError]],
-    answer: type[Answer],
-    answers: dict[int, Answer | DomainError],
-) -> None:
-    """Call `respond` once, for what the log has no answer to and for what needs none."""
-    position_of = {one.request_id: at for at, one in new.items()}
-    responded = False
-
-    def fresh_answers(fresh: Sequence[Asked]) -> list[bytes]:
-        nonlocal responded
-        responded = True
-        positions = [position_of[one.request_id] for one in fresh]
-        everything = [*positions, *plain]
-        answers.update(zip(everything, respond(everything), strict=True))
-        made = [answers[at] for at in positions]
-        return [b"" if isinstance(one, DomainError) else one.SerializeToString() for one in made]
-
-    stored = log.remember_all(unit, list(new.values()), fresh_answers) if new else []
-    if not responded and plain:
-        answers.update(zip(plain, respond(plain), strict=True))
-    refused = [asked for at, asked in new.items() if isinstance(answers.get(at), DomainError)]
-    _forget(unit, log, refused)
-    for at, remembered in zip(new, stored, strict=True):
-        if at not in answers:
-            answers[at] = answer.FromString(remembered)
+def _refused(
+    unit: UnitOfWork, log: RequestLog, requests: Sequence[Message], asked: Sequence[Asked]
+) -> dict[int, DomainError]:
+    """Return what is refused whatever it would do: broken field rules, a `request_id` of another content."""
+    refused: dict[int, DomainError] = {}
+    first: dict[str, int] = {}
+    for position, message in enumerate(requests):
+        wrong = validation.violations(message)
+        if wrong:
+            refused[position] = InvalidArgument(wrong)
+        elif asked[position].request_id:
+            earlier = asked[first.setdefault(asked[position].request_id, position)]
+            if earlier != asked[position]:
+                refused[position] = _reused(earlier)
+    used = _used_otherwise(unit, log, {at: asked[at] for at in first.values()})
+    for position, one in enumerate(asked):
+        if one.request_id in used and position not in refused:
+            refused[position] = _reused(one)
+    return refused
 
 
-def _used_otherwise(unit: UnitOfWork, log: RequestLog, asked: dict[int, Asked]) -> list[int]:
+def _remembered(one: Message | DomainError) -> bytes:
+    """A refusal leaves its row empty until it is forgotten, in the same transaction."""
+    return b"" if isinstance(one, DomainError) else one.SerializeToString()
+
+
+def _used_otherwise(unit: UnitOfWork, log: RequestLog, asked: dict[int, Asked]) -> set[str]:
     columns = log.table.c
-    at = {one.request_id: position for position, one in asked.items()}
-    ids = sorted(at)
-    found = []
+    by_id = {one.request_id: one for one in asked.values()}
+    ids = sorted(by_id)
+    found = set()
     for start in range(0, len(ids), _IDS_PER_STATEMENT):
         query = select(columns.request_id, columns.method, columns.fingerprint).where(
-            columns.caller == asked[at[ids[start]]].caller,
+            columns.caller == by_id[ids[0]].caller,
             columns.request_id.in_(ids[start : start + _IDS_PER_STATEMENT]),
         )
         for row in unit.connection.execute(query):
-            one = asked[at[row.request_id]]
+            one = by_id[row.request_id]
             if (row.method, row.fingerprint) != (one.method, one.fingerprint):
-                found.append(at[row.request_id])
+                found.add(one.request_id)
     return found
 
 

@@ -84,12 +84,16 @@ def message_of(row: Mapping[str, Any]) -> pb.Contact:
     if row["employee"]:
         message.employee = names.EMPLOYEE.build(row["employee"])
     if row["follow_up_due_time"]:
-        message.follow_up.due_time = row["follow_up_due_time"]
-        if row["follow_up_employee"]:
-            message.follow_up.employee = names.EMPLOYEE.build(row["follow_up_employee"])
-        if row["follow_up_team"]:
-            message.follow_up.team = names.TEAM.build(row["follow_up_team"])
+        message.follow_up.CopyFrom(_follow_up(row))
     return message
+
+
+def _follow_up(row: Mapping[str, Any]) -> pb.FollowUp:
+    return pb.FollowUp(
+        employee=names.EMPLOYEE.build(row["follow_up_employee"]) if row["follow_up_employee"] else "",
+        team=names.TEAM.build(row["follow_up_team"]) if row["follow_up_team"] else "",
+        due_time=row["follow_up_due_time"],
+    )
 
 
 def _attachment(one: pb.Attachment) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where a contact belongs, and what the servicecalls room says about it. Pure."""
+"""Where a contact belongs, and what the servicecalls room is told about it. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,35 +29,21 @@ class NewContact:
     creator: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnCall:
-    """What became of the call.
-
-    Attributes:
-        address: number of the call's address.
-        addendum: the call is solved or done and stays so; the contact is an addendum to it.
-    """
-
-    address: str
-    addendum: bool
-
-
-def place(address: str, contact_person: tuple[str, str] | None, call: OnCall | None, servicecall: int | None) -> str:
+def place(address: str, contact_person: tuple[str, str] | None, servicecall: tuple[int, str] | None) -> str:
     """Return the number of the address a contact belongs to.
 
     Args:
         address: number the request names; empty if it names none.
         contact_person: address number and id of the contact person, None if there is none.
-        call: what the servicecalls room said; None without a servicecall.
-        servicecall: number of the call; None without.
+        servicecall: number and address of the servicecall, None without one.
 
     Raises:
         InvalidArgument: address, contact person and servicecall do not belong together; every violation at once.
     """
-    where = address or (call.address if call else "")
+    where = address or (servicecall[1] if servicecall else "")
     wrong = []
-    if call and where != call.address:
-        text = f"servicecalls/{servicecall} belongs to addresses/{call.address}, not to addresses/{where}"
+    if servicecall and where != servicecall[1]:
+        text = "servicecalls/{} belongs to addresses/{}, not to addresses/{}".format(*servicecall, where)
         wrong.append(Violation("contact.servicecall", text))
     if contact_person and contact_person[0] != where:
         name = "addresses/{}/contactPersons/{}".format(*contact_person)

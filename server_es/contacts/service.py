@@ -1,6 +1,7 @@
 """The servicer of contacts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -10,10 +11,10 @@ from esoffice.es.v1 import contacts_pb2_grpc as grpc_
 from mesh import status
 from mesh.batches import answer_each
 from mesh.call import caller
-from mesh.callers import Caller, Kind
 from mesh.database import Database, UnitOfWork
 from mesh.errors import DomainError, InvalidArgument, NotFound, Violation
 from mesh.pages import page_of
+from mesh.tokens import Caller, Kind
 from server_es.contacts import rules, store
 from server_es.contacts.messages import CONTACT, SERVICECALL, message_of, referred, row_of
 from server_es.contacts.store import Row
@@ -27,14 +28,18 @@ _MICROSECOND = timedelta(microseconds=1)
 class Servicecalls(Protocol):
     """The room of servicecalls, as contacts see it."""
 
-    def on_call_contact(
-        self, unit: UnitOfWork, servicecall: int, contact: rules.NewContact, *, reopen: bool
-    ) -> rules.OnCall:
+    def addresses_of_calls(self, unit: UnitOfWork, servicecalls: Collection[int]) -> Mapping[int, str]:
+        """Return the number of the address of each of these calls; without those that do not exist."""
+
+    def on_call_contact(self, unit: UnitOfWork, servicecall: int, contact: rules.NewContact, *, reopen: bool) -> bool:
         """Note that a contact is written on a call: add the addendum or reopen the call, tell who has to know.
 
+        Returns:
+            Whether the contact is an addendum: the call is solved or done, and stays so.
+
         Raises:
-            DomainError: the call does not exist, or must not be reopened by the caller. It is raised before anything
-                is written, because the rest of a batch is committed nevertheless.
+            DomainError: the call must not be reopened by the caller. It is raised before anything is written, because
+                the rest of a batch is committed nevertheless.
         """
 
 
@@ -87,10 +92,12 @@ class Contacts(grpc_.ContactServiceServicer):
     ) -> list[pb.Contact | DomainError]:
         asked = {name for one in requests for name in referred(one.contact).values()}
         gone = facts.missing(unit, asked)
+        calls = {int(SERVICECALL.parse(name)[0]) for one in requests if (name := one.contact.servicecall)}
+        addresses = self._servicecalls.addresses_of_calls(unit, calls) if calls else {}
         made: list[Row | DomainError] = []
         for request in requests:
             try:
-                made.append(self._placed(unit, request, gone, who))
+                made.append(self._placed(unit, request, gone, addresses, who))
             except DomainError as error:
                 made.append(error)
         rows = [one for one in made if not isinstance(one, DomainError)]
@@ -98,22 +105,33 @@ class Contacts(grpc_.ContactServiceServicer):
             row["id"] = number
         return [one if isinstance(one, DomainError) else _short(one) for one in made]
 
-    def _placed(self, unit: UnitOfWork, request: pb.CreateContactRequest, gone: set[str], who: Caller) -> Row:
+    def _placed(
+        self,
+        unit: UnitOfWork,
+        request: pb.CreateContactRequest,
+        gone: AbstractSet[str],
+        calls: Mapping[int, str],
+        who: Caller,
+    ) -> Row:
         """Return the row of a contact in its place; what is on a servicecall has been noted there then."""
         contact = request.contact
         wrong = [
             Violation(field, f"{name} does not exist") for field, name in referred(contact).items() if name in gone
         ]
+        row = row_of(contact, unit.now, _creator(who))
+        number = row["servicecall"]
+        if number and number not in calls:
+            wrong.append(Violation("contact.servicecall", f"{contact.servicecall} does not exist"))
         if wrong:
             raise InvalidArgument(wrong)
-        row = row_of(contact, unit.now, _creator(who))
         person = names.CONTACT_PERSON.ids(contact.contact_person)
-        told = None
-        if row["servicecall"]:
-            told = self._servicecalls.on_call_contact(unit, row["servicecall"], _new(row), reopen=request.reopen)
-        both = (person[0], person[1]) if person else None
-        row["address"] = rules.place(row["address"] or "", both, told, row["servicecall"])
-        row["addendum"] = told.addendum if told else False
+        row["address"] = rules.place(
+            row["address"] or "",
+            (person[0], person[1]) if person else None,
+            (number, calls[number]) if number else None,
+        )
+        if number:
+            row["addendum"] = self._servicecalls.on_call_contact(unit, number, _new(row), reopen=request.reopen)
         return row
 
 

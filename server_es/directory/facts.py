@@ -91,7 +91,7 @@ def staff(unit: UnitOfWork) -> Staff:
 
 
 def missing(unit: UnitOfWork, names: Collection[str]) -> set[str]:
-    """Return which of these resource names name no record; the others are kept from being deleted until the unit ends."""
+    """Return which of these resource names name no record; the others cannot be deleted before the unit ends."""
     keys: dict[str, dict[Key, str]] = {}
     gone = set()
     for name in names:
