@@ -89,7 +89,7 @@ class Server:
         self.grpc.add_registered_method_handlers(service.full_name, handlers)
         self._names.append(service.full_name)
 
-    def _handler(self, method: Any, servicer: object) -> grpc.RpcMethodHandler[Any, Any]:
+    def _handler(self, method: Any, servicer: object) -> "grpc.RpcMethodHandler[Any, Any]":
         behaviour = getattr(servicer, method.name, None)
         if behaviour is None:
             raise TypeError(f"{type(servicer).__name__} has no {method.name}")
