@@ -65,12 +65,20 @@ def row_of(family: Family, message: Any) -> Row:
         except (ValueError, OverflowError):
             wrong.append(Violation(f"{family.kind}.{field.name}", "is no instant between the years 1 and 9999"))
             continue
-        # PostgreSQL refuses the character in every text.
-        if "\0" in (value if isinstance(value, str) else str(value) if isinstance(value, list) else ""):
+        if _has_nul(value):
             wrong.append(Violation(f"{family.kind}.{field.name}", "contains the character NUL"))
     if wrong:
         raise InvalidArgument(wrong)
     return row
+
+
+def _has_nul(value: Any) -> bool:
+    """PostgreSQL refuses the character in every text."""
+    if isinstance(value, list):
+        return any("\0" in one for one in value)
+    if isinstance(value, dict):
+        return any("\0" in one for one in value.values())
+    return isinstance(value, str) and "\0" in value
 
 
 def family_of(message: type[Message]) -> Family:

@@ -127,7 +127,7 @@ class _Batch:
             there = accepted | {key[0] for key in store.present(self._unit, other, asked)}
             for item in items:
                 for number in reference.numbers(item.row):
-                    if number in there:
+                    if number in there or (other is family and number == item.key[0]):
                         continue
                     if other is family:
                         own.append((item, reference.field, number))
