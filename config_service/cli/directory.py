@@ -30,6 +30,7 @@ app = typer.Typer(
 def import_(
     context: typer.Context,
     files: Annotated[list[Path], typer.Argument(help="Files that end in .csv; all others are JSON Lines.")],
+    *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, change nothing.")] = False,
     encoding: Annotated[str, typer.Option(help="Encoding of the files.")] = "utf-8-sig",
 ) -> None:
@@ -38,9 +39,9 @@ def import_(
     Records are recognised by their number, so an import that was interrupted is simply started again. All files of one
     import are taken together, in the order of what refers to what.
 
-    A line of JSON Lines names its kind in "type": address, contact_person, system, component, contract, employee, team,
-    significance; its other fields are those of the contract esoffice/es/v1/directory.proto, as `directory export` writes
-    them. In a CSV file the first column is called after the kind and holds the number or id:
+    A line of JSON Lines names its kind in "type": address, contact_person, system, component, contract, employee,
+    team, significance; its other fields are those of the contract esoffice/es/v1/directory.proto, as `directory
+    export` writes them. In a CSV file the first column is called after the kind and holds the number or id:
 
         address;kind;matchcode;names;mail_addresses;postal_address.city
 

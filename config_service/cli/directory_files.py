@@ -140,7 +140,7 @@ def _check_columns(file: str, kind: str, header: list[str]) -> None:
 
 
 def _from_cells(file: str, number: int, kind: str | None, cells: dict[str, str]) -> Line | Rejected:
-    if kind not in KINDS:
+    if kind is None or kind not in KINDS:
         return _record(file, number, kind, {})
     values: dict[str, Any] = {}
     if kind in cells:
@@ -194,7 +194,7 @@ def _record(file: str, number: int, kind: Any, values: dict[str, Any]) -> Line |
     try:
         ParseDict(values, message)
     except ParseError as error:
-        return Rejected(file=file, number=number, field=kind, reason=str(error))
+        return Rejected(file=file, number=number, field=kind, reason=str(error).splitlines()[0])
     return Line(file=file, number=number, record=record)
 
 

@@ -3,14 +3,16 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from esoffice.es.v1 import directory_pb2 as pb
-from esoffice.es.v1.directory_pb2_grpc import DirectoryServiceStub
 from google.protobuf.json_format import MessageToDict
 from google.rpc import error_details_pb2
 
 from config_service.cli.directory_files import KINDS, Line, Rejected
+
+if TYPE_CHECKING:
+    from esoffice.es.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
 
 BATCH: Final = 500
 _BATCH_BYTES: Final = 4 * 1024 * 1024  # well below what a server takes in one message
@@ -37,7 +39,7 @@ class Import:
         dry_run: checks only. Then a record may refer to another one of the import that has passed.
     """
 
-    def __init__(self, stub: "DirectoryServiceStub", *, dry_run: bool) -> None:
+    def __init__(self, stub: "DirectoryServiceAsyncStub", *, dry_run: bool) -> None:
         self._stub = stub
         self._dry_run = dry_run
         self._passed: set[str] = set()
@@ -76,7 +78,7 @@ class Import:
         return reason.metadata.get("only") == "missing" and self._passed.issuperset(missing)
 
 
-async def export(stub: "DirectoryServiceStub") -> AsyncIterator[dict[str, Any]]:
+async def export(stub: "DirectoryServiceAsyncStub") -> AsyncIterator[dict[str, Any]]:
     """Yield every record as the object of a JSON line, in an order in which `Import` takes them."""
     lists: Sequence[tuple[str, Any, Any]] = (
         ("significance", stub.ListSignificances, pb.ListSignificancesRequest()),

@@ -19,6 +19,7 @@ import grpc
 import pytest
 from google.protobuf.descriptor import FileDescriptor
 from sqlalchemy import MetaData
+from structlog.testing import capture_logs
 
 from mesh.call import Call
 from mesh.channel import connect
@@ -55,6 +56,7 @@ class Served:
         database: beneath it.
         caller: who calls; set it to call as somebody else.
         calls: what the audit log was told, in order.
+        log: the lines written since the server started.
     """
 
     address: str
@@ -62,6 +64,7 @@ class Served:
     database: Database
     caller: Caller = CHIEF
     calls: list[Call] = field(default_factory=list)
+    log: list[Any] = field(default_factory=list)
 
     def after(self, call: Call) -> None:
         self.calls.append(call)
@@ -84,6 +87,7 @@ def database_address(tmp_path: Path) -> str:
 @pytest.fixture
 async def serve(database_address: str, clock: Clock) -> AsyncIterator[Serve]:
     async with AsyncExitStack() as stack:
+        lines = stack.enter_context(capture_logs())
 
         async def start(*rooms: Room, metadata: MetaData | None = None, caller: Caller = CHIEF) -> Served:
             if metadata is None:
@@ -91,7 +95,7 @@ async def serve(database_address: str, clock: Clock) -> AsyncIterator[Serve]:
             database = stack.enter_context(Database(database_address, metadata=metadata, clock=clock))
             servicers = [(contract, make(database)) for contract, make in rooms]
             metadata.create_all(database.engine)
-            served: Any = Served("", None, database, caller)  # type: ignore[arg-type]
+            served: Any = Served("", None, database, caller, log=lines)  # type: ignore[arg-type]
             server = Server(Pipeline(identify=lambda _: served.caller, audit=served))
             for contract, servicer in servicers:
                 server.add(contract, servicer)
