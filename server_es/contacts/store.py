@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     insert,
+    literal,
     select,
     tuple_,
 )
@@ -88,5 +89,7 @@ def page(unit: UnitOfWork, conditions: Mapping[str, Any], after: tuple[datetime,
     for name, value in conditions.items():
         query = query.where(columns[name] == value)
     if after is not None:
-        query = query.where(tuple_(columns.happened_time, columns.id) < tuple_(*after))
+        # Typed by hand: a tuple does not hand its columns' types on, and SQLite compares instants as integers.
+        last = tuple_(literal(after[0], UtcDateTime()), literal(after[1], BigInteger()))
+        query = query.where(tuple_(columns.happened_time, columns.id) < last)
     return [dict(row) for row in unit.connection.execute(query).mappings()]

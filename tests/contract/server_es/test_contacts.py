@@ -197,7 +197,7 @@ async def test_the_history_is_listed_last_first_page_by_page(stub):
     requests += [create(servicecall="servicecalls/7", html="x"), create(address="addresses/2002")]
     await stub.BatchCreateContacts(pb.BatchCreateContactsRequest(requests=requests))
     seen, token = [], ""
-    while True:
+    for _ in range(5):
         page = await stub.ListContacts(pb.ListContactsRequest(address="addresses/1001", page_size=3, page_token=token))
         seen += [int(one.name.removeprefix("contacts/")) for one in page.contacts]
         token = page.next_page_token
