@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol
 
 import grpc
-import protovalidate
 from esoffice.options.v1 import options_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
@@ -19,12 +18,11 @@ from google.rpc import status_pb2
 from grpc_status import rpc_status
 
 from mesh import call as calls
-from mesh import errors, log, metrics, status
+from mesh import errors, log, metrics, status, validation
 from mesh.audit import AuditLog
 from mesh.call import CURRENT, Call
 from mesh.tokens import Caller, Kind
 from mesh.tracing import Tracer, new_trace_id
-from mesh.violations import path_of
 
 Unary = Callable[[Any, Any], Awaitable[Any]]
 Streaming = Callable[[Any, Any], AsyncIterator[Any]]
@@ -61,7 +59,6 @@ class Pipeline:
         self._audit = audit
         self._tracer = tracer
         self._log = log.get("calls")
-        self._validator = protovalidate.Validator()
 
     def permission_of(self, method: MethodDescriptor) -> str:
         """Return the permission a method is marked with.
@@ -139,7 +136,7 @@ class Pipeline:
         return start
 
     def _admission(self, method: MethodDescriptor) -> Callable[[Call, Message, Any], None]:
-        identify, violations = self._identify, self._validator.collect_violations
+        identify, violations = self._identify, validation.violations
         target = _target_field(method.input_type)
         has_request_id = "request_id" in method.input_type.fields_by_name
 
@@ -153,7 +150,7 @@ class Pipeline:
             _permit(call, who)
             found = violations(request)
             if found:
-                raise errors.InvalidArgument(errors.Violation(path_of(one), one.proto.message) for one in found)
+                raise errors.InvalidArgument(found)
 
         return admit
 
