@@ -1,0 +1,1 @@
+"""Who people are: users, passwords, roles, sign-in and the tokens that follow from it."""
