@@ -1,8 +1,51 @@
 # The two commands are `make run` and `make test`; `make help` lists the rest.
 PY := .venv/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+.DEFAULT_GOAL := help
 
-.venv/ready: requirements-dev.lock pyproject.toml
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+
+run: .venv/ready ## start the whole mesh with a demo site; Ctrl-C ends it
+	@$(PY) -m deploy.demo
+
+test: .venv/ready ## run the tests; installs real servers when run as root on Debian or Ubuntu
+	deploy/test-servers
+	deploy/run-tests
+
+check: .venv/ready var/third_party/ready ## format, lint, types, import directions, contracts, stubs fresh
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/buf lint
+	deploy/check-breaking
+	deploy/check-stubs
+
+protos: .venv/ready var/third_party/ready ## generate the stubs from protos/
+	deploy/make-stubs
+
+format: .venv/ready ## format and mend what the linter can mend
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+benchmarks: .venv/ready ## measure everything beside its peers and print the table
+	$(PY) -m benchmarks
+
+kill-test: .venv/ready ## kill the mail import at random points, KILLS=1000 times
+	ESMESH_KILLS=$(or $(KILLS),1000) $(PY) -m pytest -x tests/faults/test_mail_kills.py
+
+compose-test: ## run the demo of docker-compose.yml on a local engine (root)
+	deploy/compose-test
+
+clean: ## remove what the commands made, the demo site's data too
+	rm -rf .venv var .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+
+.venv/ready: requirements-dev.lock pyproject.toml deploy/make-venv
 	deploy/make-venv
-	touch $@
+	@touch $@
 
+var/third_party/ready: deploy/third-party-protos | .venv/ready
+	deploy/third-party-protos
+
+.PHONY: help run test check protos format benchmarks kill-test compose-test clean
