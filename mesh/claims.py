@@ -50,7 +50,13 @@ def job_columns() -> list[Column[Any]]:
 
 
 def claim(
-    unit: UnitOfWork, table: Table, *, limit: int, lease: timedelta, owner: str, where: ColumnElement[bool] | None = None
+    unit: UnitOfWork,
+    table: Table,
+    *,
+    limit: int,
+    lease: timedelta,
+    owner: str,
+    where: ColumnElement[bool] | None = None,
 ) -> list[Claim]:
     """Take up to `limit` due rows that nobody holds, the longest due first.
 
@@ -110,10 +116,11 @@ def held(unit: UnitOfWork, table: Table, claims: Sequence[Claim]) -> list[Claim]
     """Return which of the claims are still ours, and keep them so until the unit ends."""
     if not claims:
         return []
-    keys = list(table.primary_key.columns)
+    keys = table.primary_key.columns
     ours = or_(*(_ours(table, claim) for claim in claims))
-    found = {tuple(row) for row in unit.connection.execute(select(*keys).where(ours).with_for_update())}
-    return [claim for claim in claims if claim.key in found]
+    query = select(*keys, table.c.lease_token).where(ours).with_for_update()
+    found = {tuple(row) for row in unit.connection.execute(query)}
+    return [claim for claim in claims if (*claim.key, claim.token) in found]
 
 
 def _end(unit: UnitOfWork, table: Table, claim: Claim, values: dict[str, Any]) -> None:
@@ -123,7 +130,9 @@ def _end(unit: UnitOfWork, table: Table, claim: Claim, values: dict[str, Any]) -
 def _change(unit: UnitOfWork, table: Table, claim: Claim, values: dict[str, Any]) -> None:
     changed = unit.connection.execute(update(table).where(_ours(table, claim)).values(values))
     if changed.rowcount != 1:
-        raise ClaimLost(f"The row {claim.key} of {table.name} is held by somebody else or done already.", table=table.name)
+        raise ClaimLost(
+            f"The row {claim.key} of {table.name} is held by somebody else or done already.", table=table.name
+        )
 
 
 def _ours(table: Table, claim: Claim) -> ColumnElement[bool]:

@@ -28,8 +28,8 @@ def new_metadata() -> MetaData:
 class UtcDateTime(TypeDecorator[datetime]):
     """An instant: aware, UTC, to the microsecond.
 
-    PostgreSQL keeps `timestamptz`. SQLite keeps microseconds since 1970 as an integer, because its own text format orders
-    wrongly as soon as a fraction or an offset is missing in one row.
+    PostgreSQL keeps `timestamptz`. SQLite keeps microseconds since 1970 as an integer, because its own text format
+    orders wrongly as soon as a fraction or an offset is missing in one row.
 
     Raises:
         ValueError: when a value without a time zone is bound.

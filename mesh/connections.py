@@ -110,7 +110,9 @@ class _Turn:
     def take(self) -> None:
         me = threading.get_ident()
         if self._owner == me:
-            raise RuntimeError("this thread already has a unit of work that writes; pass it on instead of opening another")
+            raise RuntimeError(
+                "this thread already has a unit of work that writes; pass it on instead of opening another"
+            )
         if not self._lock.acquire(timeout=BUSY_SECONDS):
             raise Unavailable("Another change holds the database for too long; try again later.")
         self._owner = me

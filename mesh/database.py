@@ -62,7 +62,7 @@ class UnitOfWork:
         for callback in self._after_commit or ():
             try:
                 callback()
-            except Exception:  # the rows are saved: an error here must not tell the caller otherwise
+            except Exception:  # noqa: BLE001 - the rows are saved: an error here must not tell the caller otherwise
                 _log.exception("a call after the commit failed")
 
 
@@ -98,8 +98,8 @@ class Database:
     async def run(self, work: Callable[Concatenate[UnitOfWork, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Do the work in one transaction, in a thread; commit when it returns, roll back when it raises.
 
-        The work is done again when the database gave it up (deadlock, connection lost before the commit), so whatever it
-        changes outside the database must bear that.
+        The work is done again when the database gave it up (deadlock, connection lost before the commit), so whatever
+        it changes outside the database must bear that.
 
         Raises:
             NotCommitted: it failed again and again.
@@ -142,7 +142,7 @@ class Database:
             except NotCommitted:
                 if attempt == _ATTEMPTS:
                     raise
-                # Not the clock's wait: this one is between us and the server, and a clock that stands still would hang it.
+                # Not the clock's wait: a clock that stands still in a test would hang it.
                 threading.Event().wait(_PAUSE_SECONDS * attempt * (1 + random.random()))  # noqa: S311
         raise AssertionError
 
@@ -166,7 +166,9 @@ class _Transaction:
         self._unit = UnitOfWork(self._held.connection, self._clock.now())
         return self._unit
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if error is None and self._lane.writes:
             self._commit()
             self._lane.give(self._held)

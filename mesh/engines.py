@@ -53,7 +53,9 @@ def engine_kind(address: str) -> EngineKind:
         case "postgresql":
             return Postgres(url)
         case other:
-            raise ValueError(f"The database '{other}' is not supported; use sqlite:///FILE or postgresql://USER@HOST/NAME.")
+            raise ValueError(
+                f"The database '{other}' is not supported; use sqlite:///FILE or postgresql://USER@HOST/NAME."
+            )
 
 
 class Sqlite:

@@ -7,8 +7,19 @@ from datetime import timedelta
 from typing import Final, Self, TypeVar
 
 from google.protobuf.message import Message
-from sqlalchemy import Column, Index, LargeBinary, MetaData, PrimaryKeyConstraint, String, Table, bindparam, delete, select
-from sqlalchemy import update
+from sqlalchemy import (
+    Column,
+    Index,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    bindparam,
+    delete,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mesh.columns import UtcDateTime
@@ -86,11 +97,13 @@ class RequestLog:
             ),
         }
 
-    def once(self, unit: UnitOfWork, request: Message, respond: Callable[[], Answer], *, answer: type[Answer], caller: str) -> Answer:
+    def once(
+        self, unit: UnitOfWork, request: Message, respond: Callable[[], Answer], *, answer: type[Answer], caller: str
+    ) -> Answer:
         """Return `respond()`, or the stored answer when this request was answered before.
 
-        A request without a `request_id` is simply answered. An exception of `respond` must end the unit, as it does when it
-        is not caught: then nothing is remembered.
+        A request without a `request_id` is simply answered. An exception of `respond` must end the unit, as it does
+        when it is not caught: then nothing is remembered.
 
         Raises:
             RequestIdReused: the id was used for another request.
@@ -194,7 +207,9 @@ class RequestLog:
                 if (row.method, row.fingerprint) != (one.method, one.fingerprint):
                     raise _reused(one)
                 if row.response is None:
-                    raise RuntimeError(f"request {one.request_id}: its unit caught an exception of `respond` and committed")
+                    raise RuntimeError(
+                        f"request {one.request_id}: its unit caught an exception of `respond` and committed"
+                    )
                 found[row.caller, row.request_id] = row.response
         return found
 

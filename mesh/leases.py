@@ -45,7 +45,8 @@ class Leases:
     def acquire(self, unit: UnitOfWork, name: str, *, owner: str, lease: timedelta) -> Lease | None:
         """Take the lease if it is free or has run out; None while somebody else holds it.
 
-        An `owner` that asks again for what it holds gets a new token: its earlier self (a thread that hung) is fenced off.
+        An `owner` that asks again for what it holds gets a new token, which fences off its earlier self (a thread that
+        hung).
         """
         columns = self.table.c
         insert = sqlite.insert if unit.connection.dialect.name == "sqlite" else postgresql.insert
@@ -70,7 +71,7 @@ class Leases:
         self._change(unit, held, unit.now + lease)
 
     def require(self, unit: UnitOfWork, held: Lease) -> None:
-        """Make sure that the unit's effects count only while the lease is ours: nobody can take it before the unit ends.
+        """Make sure that the lease is ours until the unit ends: its effects are saved only then.
 
         Raises:
             LeaseLost: somebody else took it over.

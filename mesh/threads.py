@@ -1,6 +1,7 @@
 """A bounded set of threads that serves an event loop with one hop per call.
 
-`loop.run_in_executor` makes two futures, a condition and a callback chain per call; here it is one future and one wake-up.
+`loop.run_in_executor` makes two futures, a condition and a callback chain per call; here it is one future, and one
+wake-up for all outcomes that come together.
 """
 
 import asyncio

@@ -118,7 +118,9 @@ class Wakeups:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def _tell(self, name: str) -> None:
@@ -138,7 +140,7 @@ class Wakeups:
                 self._converse()
             except (DBAPIError, OSError) as error:
                 _log.warning("doorbells of other processes are not heard; workers poll", error=str(error))
-            except Exception:
+            except Exception:  # noqa: BLE001 - the doorbell is a comfort; its thread must not end
                 _log.exception("doorbells of other processes are not heard; workers poll")
             finally:
                 self.listens.clear()
