@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
-from mesh.errors import OutOfRange
+from mesh.errors import InvalidArgument, OutOfRange, Violation
 
 
 class Kind(IntEnum):
@@ -120,6 +120,22 @@ def waiting(count: int, *, at_most: int, newest_shown: int) -> Waiting:
     if count <= at_most:
         return Waiting(one_by_one=True, shown=count)
     return Waiting(one_by_one=False, shown=min(count, newest_shown))
+
+
+def page_bounds(*, after: int, through: int | None, token: str, oldest_first: bool) -> tuple[int, int | None]:
+    """Return after and through of the page that a token stands for: the number of the last message before it.
+
+    Raises:
+        InvalidArgument: the token was not given out by this method.
+    """
+    if not token:
+        return after, through
+    if not (token.isascii() and token.isdigit()):
+        raise InvalidArgument([Violation("page_token", "is not the next_page_token of a page before")])
+    last = int(token)
+    if oldest_first:
+        return max(after, last), through
+    return after, last - 1 if through is None else min(through, last - 1)
 
 
 def recipients(

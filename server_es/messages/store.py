@@ -7,8 +7,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, BindParameter, ColumnElement, Row, Select, Text, bindparam, case, delete, exists, func
-from sqlalchemy import insert, select, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Select,
+    Text,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeEngine
 
@@ -75,7 +89,7 @@ class MessageStore:
     # -- writing ----------------------------------------------------------------------------------------------------
 
     def append(self, unit: UnitOfWork, letters: Sequence[tuple[Sequence[str], Content]]) -> None:
-        """Put messages into inboxes: four kinds of statements in batches, however many letters and recipients there are.
+        """Put messages into inboxes: three kinds of statements, in batches, however many letters and recipients.
 
         Args:
             unit: the transaction; whoever rolls it back takes the numbers back too.
@@ -226,7 +240,7 @@ class MessageStore:
 
     # -- many inboxes, for the fan-out -------------------------------------------------------------------------------
 
-    def changed(self, unit: UnitOfWork, since: datetime | None) -> Sequence[Row[Any]]:
+    def changed(self, unit: UnitOfWork, since: datetime | None) -> Sequence[tuple[str, int, int, int, datetime]]:
         """Return recipient, identity, sequence, reads, changed_time of the inboxes changed since, or of all."""
         query = select(
             self._inbox.c.recipient,
@@ -237,12 +251,14 @@ class MessageStore:
         )
         if since is not None:
             query = query.where(self._inbox.c.changed_time >= since)
-        return unit.connection.execute(query).all()
+        return unit.connection.execute(query).tuples().all()
 
     def fetch(self, unit: UnitOfWork, keys: Sequence[tuple[str, int]]) -> list[Told]:
         """Return the messages with these (recipient, sequence), in no order; messages of one content share it."""
         contents: dict[int, Content] = {}
-        if unit.connection.dialect.name == "postgresql":  # its plan for a long IN of pairs is one index scan a pair, OR-ed
+        if (
+            unit.connection.dialect.name == "postgresql"
+        ):  # its plan for a long IN of pairs is one index scan a pair, OR-ed
             recipients, sequences = zip(*keys, strict=True) if keys else ((), ())
             wanted = func.unnest(_array(recipients, Text()), _array(sequences, BigInteger()))
             pair = wanted.table_valued("recipient", "sequence", name="wanted").render_derived()

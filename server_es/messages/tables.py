@@ -2,8 +2,19 @@
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, PrimaryKeyConstraint, SmallInteger, String
-from sqlalchemy import Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+)
 
 from mesh.columns import UtcDateTime
 
@@ -11,8 +22,8 @@ from mesh.columns import UtcDateTime
 class MessageTables:
     """The tables, added to the service's schema.
 
-    A sequence of the database would leave gaps after a rollback, and its numbers become visible in another order than they
-    were given. The counter row is locked until the commit: without gaps, and visible in order.
+    A sequence of the database would leave gaps after a rollback, and its numbers become visible in another order than
+    they were given. The counter row is locked until the commit: without gaps, and visible in order.
     """
 
     def __init__(self, metadata: MetaData) -> None:
