@@ -1,52 +1,20 @@
 """Who calls, and what they may do: from the connection's certificate and the call's token to a `Caller`."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from enum import Enum
+from typing import Any
 from urllib.parse import unquote
+
+import grpc
 
 from mesh import forwarded_certificates
 from mesh.errors import Unauthenticated
 from mesh.permissions import NOTHING, Permissions
 from mesh.spiffe import SpiffeId
-from mesh.tokens import Verifier
+from mesh.tokens import Caller, Kind, Verifier
 
 PROXIES = ("envoy-lan", "envoy-dmz")
 _TOKEN_HEADER = "authorization"  # noqa: S105 - the header's name
 _ADDRESS_HEADER = "x-forwarded-for"
-
-
-class Kind(Enum):
-    """What stands behind a call."""
-
-    PERSON = "person"
-    SERVICE = "service"
-    ANONYMOUS = "anonymous"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
-    """Who calls.
-
-    Args:
-        kind: a person with a token, a service with a certificate, or neither.
-        name: user name or service name; empty for the anonymous.
-        employee: personnel number of a person, empty if the user is no employee.
-        permissions: what may be done; nothing by default.
-        spiffe_id: the service that made the call, for a person too when a service calls on their behalf.
-        address: IP address the call comes from, as far as it can be known; empty on a Unix socket.
-    """
-
-    kind: Kind
-    name: str = ""
-    employee: str = ""
-    permissions: Permissions = NOTHING
-    spiffe_id: SpiffeId | None = None
-    address: str = ""
-
-    def may(self, permission: str) -> bool:
-        """Tell whether the caller may do what a method's `permission` annotation names."""
-        return self.permissions.allow(permission)
 
 
 class Callers:
@@ -66,6 +34,10 @@ class Callers:
         self._site = site
         self._verifier = verifier
         self._services = {name: Permissions(patterns) for name, patterns in services.items()}
+
+    def __call__(self, context: grpc.aio.ServicerContext[Any, Any]) -> Caller:
+        """Say who makes the call of `context`; see `identify`."""
+        return self.identify(context.auth_context(), context.invocation_metadata() or (), context.peer())
 
     def identify(
         self,

@@ -162,7 +162,7 @@ class ServiceCertificate:
     def channel_credentials(self) -> grpc.ChannelCredentials:
         """Return credentials for one channel, from the files as they are now.
 
-        gRPC keeps them as long as the channel lives: `mesh.channels` opens another one when the files change.
+        gRPC keeps them as long as the channel lives: `mesh.renewing_channel` opens another one when the files change.
         """
         current = self.current()
         return grpc.ssl_channel_credentials(current.ca, current.key, current.chain)

@@ -8,6 +8,7 @@ who calls.
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from mesh.errors import Unauthenticated
 from mesh.spiffe import SpiffeId
@@ -40,6 +41,7 @@ def parse(header: str) -> list[Element]:
     return elements
 
 
+@lru_cache(maxsize=256)  # a client's header is the same on every call; a refusal is not remembered
 def forwarded_id(header: str, proxy: SpiffeId) -> SpiffeId | None:
     """Return the service whose certificate `proxy` saw, or None if its client showed a certificate of no service.
 

@@ -46,18 +46,17 @@ class Permissions:
         patterns: see the module; one that is not well formed grants nothing.
     """
 
-    __slots__ = ("_answers", "_expression", "patterns")
+    __slots__ = ("_answers", "patterns")
 
     def __init__(self, patterns: Iterable[str] = ()) -> None:
         self.patterns = tuple(sorted({pattern for pattern in patterns if is_pattern(pattern)}))
-        self._expression = re.compile("|".join(map(_expression, self.patterns)) or r"(?!)")
         self._answers: dict[str, bool] = {}
 
     def allow(self, permission: str) -> bool:
         """Tell whether one of the patterns grants `permission`; what is not written like a permission is denied."""
         answer = self._answers.get(permission)
         if answer is None:
-            answer = is_permission(permission) and self._expression.fullmatch(permission) is not None
+            answer = is_permission(permission) and any(covers(one, permission) for one in self.patterns)
             self._answers[permission] = answer
         return answer
 
@@ -66,9 +65,3 @@ class Permissions:
 
 
 NOTHING = Permissions()
-
-
-def _expression(pattern: str) -> str:
-    *first, last = pattern.split(".")
-    words = ["[a-z0-9_]+" if word == "*" else word for word in first]
-    return r"\.".join([*words, "[a-z0-9_.]+" if last == "*" else last])

@@ -6,6 +6,7 @@ Source: the SPIFFE-ID specification, §2.1 (trust domain: lower-case letters, di
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 _SITE = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
 _SERVICE = re.compile(r"[a-z](?:[a-z0-9_-]*[a-z0-9])?")
@@ -55,11 +56,16 @@ class SpiffeId:
         Raises:
             ValueError: any other text.
         """
-        site, slash, path = text.removeprefix(_PREFIX).partition("/")
-        area, _, service = path.partition("/")
-        if not text.startswith(_PREFIX) or not slash or area != "service":
-            raise ValueError(f"{text[:200]!r} is not a service identity: spiffe://<site>/service/<name> is expected")
-        return cls(site, service)
+        return _parsed(text)
+
+
+@lru_cache(maxsize=256)  # the same few services call over and over; a refusal is not remembered
+def _parsed(text: str) -> SpiffeId:
+    site, slash, path = text.removeprefix(_PREFIX).partition("/")
+    area, _, service = path.partition("/")
+    if not text.startswith(_PREFIX) or not slash or area != "service":
+        raise ValueError(f"{text[:200]!r} is not a service identity: spiffe://<site>/service/<name> is expected")
+    return SpiffeId(site, service)
 
 
 def check_site(site: str) -> None:

@@ -1,11 +1,11 @@
-"""Verification of the short-lived tokens that config_service signs for people.
+"""The caller of a method, and verification of the short-lived tokens that config_service signs for people.
 
 The algorithm is ES256 and nothing else. Against EdDSA: it verifies about 20 % faster here (151 against 183 µs with
-PyJWT), uses the curve of the site's certificates, and every JWT library knows it, Envoy's jwt_authn and .NET's own
-included. What a token's header says about its algorithm is compared, never obeyed (RFC 8725 §3.1), and its `typ` keeps
-other things that may be signed with the same key from being taken for access tokens (RFC 9068).
+PyJWT alone), uses the curve of the site's certificates, and every JWT library knows it, Envoy's jwt_authn and .NET's
+own included. What a token's header says about its algorithm is compared, never obeyed (RFC 8725 §3.1), and its `typ`
+keeps other things that may be signed with the same key from being taken for access tokens (RFC 9068).
 
-Verifying costs some 150 µs, every call carries a token, and a client sends the same one for minutes: a bounded cache
+Verifying costs some 200 µs, every call carries a token, and a client sends the same one for minutes: a bounded cache
 makes the second time a look-up and a comparison of times.
 """
 
@@ -13,6 +13,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 import jwt
@@ -21,13 +22,47 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from mesh.clock import Clock
 from mesh.errors import Unauthenticated
 from mesh.key_set import ALGORITHM, KeySet
-from mesh.permissions import Permissions
+from mesh.permissions import NOTHING, Permissions
+from mesh.spiffe import SpiffeId
 
 TYPE = "at+jwt"
 _LONGEST = 8 * 1024  # gRPC's own limit for all metadata of a call
 _REQUIRED = ["iss", "sub", "aud", "iat", "nbf", "exp", "jti"]
 # PyJWT asks the machine's clock; the three times are compared below with ours.
 _OPTIONS: Any = {"require": _REQUIRED, "verify_exp": False, "verify_nbf": False, "verify_iat": False}
+
+
+class Kind(StrEnum):
+    """What stands behind a call."""
+
+    PERSON = "person"
+    SERVICE = "service"
+    ANONYMOUS = "anonymous"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who calls.
+
+    Args:
+        kind: a person with a token, a service with a certificate, or neither.
+        name: user name or service name; empty for the anonymous.
+        employee: personnel number of a person, empty if the user is no employee.
+        permissions: what may be done; nothing by default.
+        spiffe_id: the service that made the call, for a person too when a service calls on their behalf.
+        address: IP address the call comes from, as far as it can be known; empty on a Unix socket.
+    """
+
+    kind: Kind
+    name: str = ""
+    employee: str = ""
+    permissions: Permissions = NOTHING
+    spiffe_id: SpiffeId | None = None
+    address: str = ""
+
+    def may(self, permission: str) -> bool:
+        """Tell whether the caller may do what a method's `permission` annotation names."""
+        return self.permissions.allow(permission)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,9 @@ class Checked:
 
 
 class Passwords:
-    """Hashes and checks passwords. One check takes some 50 ms and 64 MiB: run it in a worker thread, a few at a time.
+    """Hashes and checks passwords.
+
+    One check takes some tenths of a second and 64 MiB: run it in a worker thread, a few at a time.
 
     Args:
         hasher: parameters of new hashes. RFC 9106 §4's second recommended set: 64 MiB, 3 passes, 4 lanes.

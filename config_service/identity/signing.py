@@ -9,7 +9,7 @@ import base64
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -89,7 +89,7 @@ class Grant:
 class IssuedToken:
     """A signed token, its id for the audit log, and when it expires."""
 
-    text: str
+    text: str = field(repr=False)  # whoever has it is the user: not for logs
     token_id: str
     expiry_time: datetime
 

@@ -27,17 +27,26 @@ class RenewingChannel(grpc.aio.Channel):
         target: address to dial, such as `dns:///mesh.example:12164`.
         certificate: of the service that calls.
         peer: the service whose certificate is insisted on; behind the proxy that is `envoy-lan`.
-        options: further channel options.
+        options: further channel options, such as `mesh.channel.options()`.
+        interceptors: client interceptors, such as the one that adds a token.
         grace: seconds that calls in progress get when the certificate changes.
     """
 
     def __init__(
-        self, target: str, certificate: ServiceCertificate, peer: str, options: Options = (), *, grace: float = GRACE
+        self,
+        target: str,
+        certificate: ServiceCertificate,
+        peer: str,
+        options: Options = (),
+        *,
+        interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
+        grace: float = GRACE,
     ) -> None:
         self._target = target
         self._certificate = certificate
         self._peer = peer
         self._options = tuple(options)
+        self._interceptors = tuple(interceptors)
         self._grace = grace
         self._closing: set[asyncio.Task[None]] = set()
         self._credentials = certificate.current()
@@ -94,7 +103,8 @@ class RenewingChannel(grpc.aio.Channel):
 
     def _opened(self) -> grpc.aio.Channel:
         options = (*self._options, *self._certificate.channel_options(self._peer))
-        return grpc.aio.secure_channel(self._target, self._certificate.channel_credentials(), options)
+        credentials = self._certificate.channel_credentials()
+        return grpc.aio.secure_channel(self._target, credentials, options, interceptors=self._interceptors)
 
 
 class _Method:
