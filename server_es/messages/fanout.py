@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+import structlog
 from esoffice.es.v1 import messages_pb2 as pb
 
-from mesh import log
 from mesh.database import Database, UnitOfWork
 from mesh.errors import DomainError
 from mesh.streams import Stream, Streams
@@ -23,6 +23,8 @@ from mesh.wakeups import Doorbell
 from server_es.messages import events
 from server_es.messages.rules import Position
 from server_es.messages.store import MessageStore, Told
+
+_log = structlog.get_logger(__name__)
 
 _STEPS_KEPT: Final = 8
 _PAGE: Final = 50
@@ -185,7 +187,6 @@ class Fanout:
         self._poll = poll.total_seconds()
         self._inboxes: dict[str, LiveInbox] = {}
         self._since: datetime | None = None
-        self._log = log.get("messages")
 
     @property
     def heartbeat(self) -> timedelta:
@@ -228,9 +229,9 @@ class Fanout:
                 try:
                     await self.look(everywhere=everywhere)
                 except DomainError as error:
-                    self._log.warning("messages wait in the database", reason=error.message)
+                    _log.warning("messages wait in the database", reason=error.message)
                 except Exception as error:  # noqa: BLE001 - thousands of streams depend on the next look
-                    self._log.error("a look for messages failed", exc_info=error)
+                    _log.error("a look for messages failed", exc_info=error)
 
     async def look(self, *, everywhere: bool = True) -> None:
         """Read what is new for the connected and let their streams go on; `everywhere`: however long ago it changed."""

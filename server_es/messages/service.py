@@ -7,11 +7,11 @@ from esoffice.es.v1 import messages_pb2 as pb
 from esoffice.es.v1 import messages_pb2_grpc
 
 from mesh.call import caller
-from mesh.callers import Caller
-from mesh.callers import Kind as CallerKind
 from mesh.database import Database, UnitOfWork
 from mesh.errors import InvalidArgument, NotFound, PermissionDenied, Violation
 from mesh.idempotency import RequestLog
+from mesh.tokens import Caller
+from mesh.tokens import Kind as CallerKind
 from server_es.messages import events, rules
 from server_es.messages.address import Messages
 from server_es.messages.fanout import Fanout
@@ -54,7 +54,7 @@ class MessageService(messages_pb2_grpc.MessageServiceServicer):
         self._requests = requests
         self.settings = settings
 
-    async def SubscribeMessages(
+    async def SubscribeMessages(  # type: ignore[override]  # what many are told are bytes
         self, request: pb.SubscribeMessagesRequest, _context: Any
     ) -> AsyncIterator[pb.SubscribeMessagesResponse | bytes]:
         recipient = _own_inbox(caller())

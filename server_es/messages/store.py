@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     BindParameter,
     ColumnElement,
+    Row,
     Select,
     Text,
     bindparam,
@@ -174,7 +175,7 @@ class MessageStore:
         for part in _parts(ids):
             ends = select(message.recipient, func.max(message.sequence)).where(message.content_id.in_(part))
             # Whole beginnings of inboxes, so that what is kept has no hole. Sorted: see _take_numbers.
-            for recipient, last in sorted(unit.connection.execute(ends.group_by(message.recipient)).tuples()):
+            for recipient, last in sorted(unit.connection.execute(ends.group_by(message.recipient))):
                 start = update(self._inbox).where(inbox.recipient == recipient, inbox.oldest <= last)
                 unit.connection.execute(start.values(oldest=last + 1))
                 drop = delete(self._message).where(message.recipient == recipient, message.sequence <= last)
@@ -240,7 +241,7 @@ class MessageStore:
 
     # -- many inboxes, for the fan-out -------------------------------------------------------------------------------
 
-    def changed(self, unit: UnitOfWork, since: datetime | None) -> Sequence[tuple[str, int, int, int, datetime]]:
+    def changed(self, unit: UnitOfWork, since: datetime | None) -> Sequence[Row[str, int, int, int, datetime]]:
         """Return recipient, identity, sequence, reads, changed_time of the inboxes changed since, or of all."""
         query = select(
             self._inbox.c.recipient,
@@ -251,7 +252,7 @@ class MessageStore:
         )
         if since is not None:
             query = query.where(self._inbox.c.changed_time >= since)
-        return unit.connection.execute(query).tuples().all()
+        return unit.connection.execute(query).all()
 
     def fetch(self, unit: UnitOfWork, keys: Sequence[tuple[str, int]]) -> list[Told]:
         """Return the messages with these (recipient, sequence), in no order; messages of one content share it."""
