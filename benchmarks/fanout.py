@@ -65,7 +65,7 @@ def _run(kind: str, clients: int) -> dict[str, float]:
             assert server.stdout is not None
             port = server.stdout.readline().strip()
             done = subprocess.run(
-                [*here, "clients", port, str(clients), str(server.pid)],
+                [*here, "clients", port, str(clients), str(server.pid), folder],
                 stdout=subprocess.PIPE, text=True, check=True, env=environment, timeout=300,
             )  # fmt: skip
             server.communicate("stop\n", timeout=30)
@@ -77,7 +77,7 @@ def _run(kind: str, clients: int) -> dict[str, float]:
 
 
 async def _serve(kind: str, folder: str, clients: int) -> None:
-    serving = _serve_ours(folder) if kind == "ours" else _serve_bare()
+    serving = _serve_ours(folder) if kind == "ours" else _serve_bare(folder)
     async with serving as port:
         print(port, flush=True)
         await asyncio.to_thread(sys.stdin.readline)
@@ -92,11 +92,18 @@ async def _serve_ours(folder: str) -> Any:
     # Heartbeats would disturb the clients' count; what they cost is measured with the default by the idle phase.
     settings = MessageSettings(heartbeat=timedelta(seconds=30))
     async with site(f"sqlite:///{Path(folder) / 'bench.db'}", SystemClock(), settings) as made:
+        ring = made.messages._offer  # noqa: SLF001
+
+        def stamped(changes: Any) -> None:
+            _stamp(folder)
+            ring(changes)
+
+        made.messages._offer = stamped  # noqa: SLF001
         yield made.port
 
 
 @contextlib.asynccontextmanager
-async def _serve_bare() -> Any:
+async def _serve_bare(folder: str) -> Any:
     from tests.builders import door
 
     waiting: set[asyncio.Future[bytes]] = set()
@@ -120,6 +127,7 @@ async def _serve_bare() -> Any:
                 priority=2, sender="employees/0", created_time={"seconds": 1_800_000_000, "nanos": 123_456_000},
             )  # fmt: skip
             told = event.SerializeToString()
+            _stamp(folder)
             ready = list(waiting)
             waiting.clear()
             for future in ready:
@@ -138,14 +146,14 @@ async def _serve_bare() -> Any:
 # -- the clients ------------------------------------------------------------------------------------------------------
 
 
-async def _clients(port: str, clients: int, server: int) -> None:
+async def _clients(port: str, clients: int, server: int, folder: Path) -> None:
     empty = _resident(server)
     channels = [
         grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.use_local_subchannel_pool", 1)])
         for _ in range(CONNECTIONS)
     ]
     stubs = [messages_pb2_grpc.MessageServiceStub(channel) for channel in channels]
-    arrived = [0]
+    arrived, finished = [0], [0.0]
     complete = asyncio.Event()
     ready = asyncio.Event()
     opened = [0]
@@ -162,6 +170,7 @@ async def _clients(port: str, clients: int, server: int) -> None:
             if event.WhichOneof("event") == "messages":
                 arrived[0] += 1
                 if arrived[0] == clients:
+                    finished[0] = time.perf_counter()
                     complete.set()
 
     tasks = [asyncio.create_task(listen(number)) for number in range(1, clients + 1)]
@@ -175,9 +184,9 @@ async def _clients(port: str, clients: int, server: int) -> None:
         arrived[0] = 0
         complete.clear()
         await stubs[0].SendMessage(send, metadata=(("x-service", "bench"),))
-        committed = time.perf_counter()
         await complete.wait()
-        times.append((time.perf_counter() - committed) * 1000)
+        last = finished[0]
+        times.append((last - float((folder / "stamp").read_text())) * 1000)  # one monotonic clock for both processes
         await asyncio.sleep(0.2)
     before, begun = _cpu(server), time.perf_counter()
     await asyncio.sleep(8)
@@ -197,6 +206,11 @@ async def _clients(port: str, clients: int, server: int) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def _stamp(folder: str) -> None:
+    """Leave behind when the push began: after the commit, before the first stream is woken."""
+    (Path(folder) / "stamp").write_text(str(time.perf_counter()))
+
+
 def _resident(pid: int) -> float:
     """Return resident memory in kB."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
@@ -213,8 +227,8 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["serve", kind, folder, clients]:
             asyncio.run(_serve(kind, folder, int(clients)))
-        case ["clients", port, clients, server]:
-            asyncio.run(_clients(port, int(clients), int(server)))
+        case ["clients", port, clients, server, folder]:
+            asyncio.run(_clients(port, int(clients), int(server), Path(folder)))
         case sizes:
             for line in measure(tuple(map(int, sizes)) or (1_000, 5_000)):
                 print(json.dumps(line))

@@ -1,8 +1,9 @@
 """From committed rows to the open streams of this process.
 
-A look at the database, started by a doorbell or, should one be lost, by the poll, reads what is new in all connected
-inboxes at once. Each inbox keeps the last few steps it made; a stream goes on from step to step by its own cursor. A
-stream that is too slow for that, or joins in the middle, reads pages from the database until it stands on a step again.
+What this process commits itself is offered to its streams without a query. For all else a look at the database, started
+by a doorbell or, should one be lost, by the poll, reads what is new in all connected inboxes at once. Each inbox keeps
+the last few steps it made; a stream goes on from step to step by its own cursor. A stream that is too slow for that, or
+joins in the middle, reads pages from the database until it stands on a step again.
 """
 
 import asyncio
@@ -14,7 +15,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from esoffice.es.v1 import messages_pb2 as pb
 
 from mesh.database import Database, UnitOfWork
 from mesh.errors import DomainError
@@ -22,7 +22,7 @@ from mesh.streams import Stream, Streams
 from mesh.wakeups import Doorbell
 from server_es.messages import events
 from server_es.messages.rules import Position
-from server_es.messages.store import MessageStore, Told
+from server_es.messages.store import Change, MessageStore, Told
 
 _log = structlog.get_logger(__name__)
 
@@ -40,25 +40,19 @@ class Step:
     through: Position
     identity: int
     told: list[Told] = field(default_factory=list)
-    read: list[int] = field(default_factory=list)
-    shared: dict[int, pb.Message] = field(default_factory=dict)
+    read: Sequence[int] = ()
+    shared: dict[int, bytes] = field(default_factory=dict)
     _bytes: bytes = b""
 
     def serialised(self) -> bytes:
         if not self._bytes:
             event = events.event(self.identity, self.after, self.through)
             if self.told:
-                event.messages.messages.extend(events.message(one, self._shared(one)) for one in self.told)
+                self._bytes = event.SerializeToString() + events.new_messages(self.told, self.shared)
             else:
                 event.read.CopyFrom(events.read(self.read))
-            self._bytes = event.SerializeToString()
+                self._bytes = event.SerializeToString()
         return self._bytes
-
-    def _shared(self, told: Told) -> pb.Message:
-        made = self.shared.get(told.content_id)
-        if made is None:
-            made = self.shared[told.content_id] = events.shared_fields(told.content, told.created_time)
-        return made
 
 
 class LiveInbox:
@@ -148,7 +142,7 @@ class _Way:
     told: list[Told] = field(default_factory=list)
     read: list[int] = field(default_factory=list)
 
-    def steps(self, shared: dict[int, pb.Message]) -> list[Step]:
+    def steps(self, shared: dict[int, bytes]) -> list[Step]:
         """Cut the way into events: first the messages, then what was read.
 
         None when it is longer than a page, or not all of it was there: the streams read it from the database.
@@ -187,6 +181,7 @@ class Fanout:
         self._poll = poll.total_seconds()
         self._inboxes: dict[str, LiveInbox] = {}
         self._since: datetime | None = None
+        self._rung = asyncio.Event()
 
     @property
     def heartbeat(self) -> timedelta:
@@ -217,12 +212,12 @@ class Fanout:
     async def run(self) -> None:
         """Look whenever the bell rings, and now and then everywhere without it. Ends by cancellation."""
         now = self._streams.loop.time
-        with self._bell.listening_async() as rung:
+        with self._bell.listening_async() as self._rung:
             due = now()
             while True:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(rung.wait(), max(due - now(), 0.001))
-                rung.clear()
+                    await asyncio.wait_for(self._rung.wait(), max(due - now(), 0.001))
+                self._rung.clear()
                 everywhere = now() >= due
                 if everywhere:
                     due = now() + self._poll
@@ -233,6 +228,30 @@ class Fanout:
                 except Exception as error:  # noqa: BLE001 - thousands of streams depend on the next look
                     _log.error("a look for messages failed", exc_info=error)
 
+    def offer(self, changes: Sequence[Change]) -> None:
+        """Take what this process has just committed. From any thread; what does not fit is read from the database."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and with it the streams
+            self._streams.loop.call_soon_threadsafe(self._take, changes)
+
+    def _take(self, changes: Sequence[Change]) -> None:
+        shared: dict[int, bytes] = {}
+        for change in changes:
+            inbox = self._inboxes.get(change.recipient)
+            if inbox is None:
+                continue
+            before = inbox.position
+            if before is None:
+                self._rung.set()
+            elif change.told and change.told[0].sequence == before.sequence + 1:
+                newest = Position(change.told[-1].sequence, before.reads)
+                step = Step(before, newest, change.identity, change.told, shared=shared)
+                inbox.go_on(change.identity, [step] if len(change.told) <= _PAGE else [], newest)
+            elif change.reads == before.reads + 1:
+                newest = Position(before.sequence, change.reads)
+                inbox.go_on(change.identity, [Step(before, newest, change.identity, read=change.read)], newest)
+            else:  # known already, or something in between is still on its way
+                self._rung.set()
+
     async def look(self, *, everywhere: bool = True) -> None:
         """Read what is new for the connected and let their streams go on; `everywhere`: however long ago it changed."""
         if not self._inboxes:
@@ -240,14 +259,14 @@ class Fanout:
         newest_change, ways = await self._database.read(self._look, None if everywhere else self._since)
         if newest_change is not None:
             self._since = newest_change - _OVERLAP
-        shared: dict[int, pb.Message] = {}
+        shared: dict[int, bytes] = {}
         for way in ways:
             inbox = way.inbox
             if inbox.position is None:
                 inbox.position, inbox.identity = way.newest, way.identity
             elif inbox.position.lacks(way.newest):
                 steps = way.steps(shared) if way.before == inbox.position else []
-                inbox.go_on(way.identity, steps, way.newest)
+                inbox.go_on(way.identity, steps, inbox.position.joined(way.newest))
 
     def _look(self, unit: UnitOfWork, since: datetime | None) -> tuple[datetime | None, list[_Way]]:
         newest_change: datetime | None = None

@@ -127,9 +127,9 @@ class MessageService(messages_pb2_grpc.MessageServiceServicer):
             raise NotFound(f"There is no {name}, or it is not kept any more.", resource=name)
         marked = self._store.mark_read(unit, recipient, sequences=sequences, through=request.through_sequence)
         if marked:
-            self._messages.changed(unit)
+            self._messages.push_after(unit, [marked])
         unread = self._store.count_unread(unit, recipient)
-        return pb.MarkMessagesReadResponse(read_count=marked, unread_count=unread.all)
+        return pb.MarkMessagesReadResponse(read_count=len(marked.read) if marked else 0, unread_count=unread.all)
 
     def _send(self, unit: UnitOfWork, request: pb.SendMessageRequest, who: Caller) -> pb.SendMessageResponse:
         expire_time = events.instant(request.expire_time) if request.HasField("expire_time") else None

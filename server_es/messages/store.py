@@ -64,6 +64,23 @@ class Told:
     created_time: datetime
 
 
+@dataclass(slots=True)
+class Change:
+    """What one unit of work has done to one inbox.
+
+    Args:
+        told: the new messages, ascending.
+        reads: number of the marking as read; 0 when nothing was marked.
+        read: the messages it marked, ascending.
+    """
+
+    recipient: str
+    identity: int
+    told: list[Told]
+    reads: int = 0
+    read: Sequence[int] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
     """Unread messages that have not expired."""
@@ -89,7 +106,7 @@ class MessageStore:
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
-    def append(self, unit: UnitOfWork, letters: Sequence[tuple[Sequence[str], Content]]) -> None:
+    def append(self, unit: UnitOfWork, letters: Sequence[tuple[Sequence[str], Content]]) -> list[Change]:
         """Put messages into inboxes: three kinds of statements, in batches, however many letters and recipients.
 
         Args:
@@ -98,19 +115,24 @@ class MessageStore:
         """
         wanted = Counter(recipient for recipients, _ in letters for recipient in recipients)
         if not wanted:
-            return
-        told = [(recipients, content) for recipients, content in letters if recipients]
-        next_number = self._take_numbers(unit, wanted)
+            return []
+        said = [(recipients, content) for recipients, content in letters if recipients]
+        changes, numbers = self._take_numbers(unit, wanted)
         rows = []
-        for content_id, (recipients, _) in zip(self._say(unit, [one for _, one in told]), told, strict=True):
+        ids = self._say(unit, [content for _, content in said])
+        for content_id, (recipients, content) in zip(ids, said, strict=True):
             for recipient in recipients:
-                rows.append({"recipient": recipient, "sequence": next_number[recipient], "content_id": content_id})
-                next_number[recipient] += 1
+                number = numbers[recipient]
+                numbers[recipient] = number + 1
+                rows.append({"recipient": recipient, "sequence": number, "content_id": content_id})
+                changes[recipient].told.append(Told(recipient, number, None, content_id, content, unit.now))
         unit.connection.execute(insert(self._message), rows)
+        return list(changes.values())
 
-    def _take_numbers(self, unit: UnitOfWork, wanted: Counter[str]) -> dict[str, int]:
+    def _take_numbers(self, unit: UnitOfWork, wanted: Counter[str]) -> tuple[dict[str, Change], dict[str, int]]:
         """Lock the inboxes, in ascending order so that two transactions do not wait for each other, and count on."""
         take = self._numbers[unit.connection.dialect.name]
+        changes: dict[str, Change] = {}
         first: dict[str, int] = {}
         rows = [
             {
@@ -124,9 +146,10 @@ class MessageStore:
             for recipient, count in sorted(wanted.items())
         ]
         for part in _parts(rows):
-            for recipient, newest in unit.connection.execute(take, part):
+            for recipient, identity, newest in unit.connection.execute(take, part):
+                changes[recipient] = Change(recipient, identity, [])
                 first[recipient] = newest - wanted[recipient] + 1
-        return first
+        return changes, first
 
     def _say(self, unit: UnitOfWork, contents: Sequence[Content]) -> list[int]:
         say = insert(self._content).returning(self._content.c.id, sort_by_parameter_order=True)
@@ -145,24 +168,29 @@ class MessageStore:
         ]
         return [id_ for part in _parts(rows) for id_ in unit.connection.execute(say, part).scalars()]
 
-    def mark_read(self, unit: UnitOfWork, recipient: str, *, sequences: Sequence[int] = (), through: int = 0) -> int:
-        """Mark messages as read, those named or all up to `through`, and return how many were unread."""
+    def mark_read(
+        self, unit: UnitOfWork, recipient: str, *, sequences: Sequence[int] = (), through: int = 0
+    ) -> Change | None:
+        """Mark messages as read, those named or all up to `through`; None when none of them was unread."""
         inbox, message = self._inbox.c, self._message.c
-        lock = update(self._inbox).where(inbox.recipient == recipient).values(reads=inbox.reads).returning(inbox.reads)
-        reads = unit.connection.execute(lock).scalar_one_or_none()
-        if reads is None:
-            return 0
+        lock = update(self._inbox).where(inbox.recipient == recipient).values(reads=inbox.reads)
+        locked = unit.connection.execute(lock.returning(inbox.identity, inbox.reads)).one_or_none()
+        if locked is None:
+            return None
+        reads = locked.reads + 1
         which = message.sequence.in_(sequences) if sequences else message.sequence <= through
         mark = (
             update(self._message)
             .where(message.recipient == recipient, which, message.read_time.is_(None))
-            .values(read_time=unit.now, read_number=reads + 1)
+            .values(read_time=unit.now, read_number=reads)
+            .returning(message.sequence)
         )
-        marked = unit.connection.execute(mark).rowcount
-        if marked:
-            count = update(self._inbox).where(inbox.recipient == recipient)
-            unit.connection.execute(count.values(reads=reads + 1, changed_time=unit.now))
-        return marked
+        marked = sorted(unit.connection.execute(mark).scalars())
+        if not marked:
+            return None
+        count = update(self._inbox).where(inbox.recipient == recipient)
+        unit.connection.execute(count.values(reads=reads, changed_time=unit.now))
+        return Change(recipient, locked.identity, [], reads, marked)
 
     def prune(self, unit: UnitOfWork, before: datetime, *, limit: int = 5000) -> int:
         """Forget what was told before an instant, read or not; return how many messages, call again while not 0."""
@@ -310,7 +338,7 @@ def _numbers(dialect: Any, inbox: Any) -> Any:
             "sequence": inbox.c.sequence + take.excluded.sequence,
             "changed_time": take.excluded.changed_time,
         },
-    ).returning(inbox.c.recipient, inbox.c.sequence)
+    ).returning(inbox.c.recipient, inbox.c.identity, inbox.c.sequence)
 
 
 def _array(values: Sequence[Any], kind: TypeEngine[Any]) -> BindParameter[Any]:

@@ -36,9 +36,9 @@ class Site:
     def __init__(self, database: Database, wakeups: Wakeups, settings: MessageSettings, teams: Any) -> None:
         self.database = database
         self.wakeups = wakeups
-        self.messages = Messages(STORE, wakeups.bell(BELL))
         streams = Streams(heartbeat=settings.heartbeat)
         self.fanout = Fanout(database, STORE, wakeups.bell(BELL), streams, poll=settings.poll)
+        self.messages = Messages(STORE, wakeups.bell(BELL), self.fanout.offer)
         self.service = MessageService(
             database=database,
             store=STORE,
