@@ -15,6 +15,7 @@ from esoffice.es.v1 import messages_pb2 as pb
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
 from esclient.bookmark import Bookmark
 from esclient.inbox import Inbox, New, Read, Shown, Waiting
@@ -80,7 +81,7 @@ def inbox(*, everything: Annotated[bool, typer.Option("--all", help="read ones t
         for one in await inbox.newest(unread_only=not everything, limit=limit):
             sent = one.created_time.ToDatetime().isoformat(" ", "minutes")
             mark = "" if one.HasField("read_time") else "●"
-            table.add_row(mark, str(one.sequence), one.sender, one.subject, one.about, sent)
+            table.add_row(mark, str(one.sequence), *map(Text, (one.sender, one.subject, one.about)), sent)
         console.print(table)
 
     run(listed)
@@ -116,7 +117,8 @@ def show(thing: Shown) -> None:
 
 def show_message(one: pb.Message) -> None:
     body = "\n".join(part for part in (one.text, one.about) if part)
-    panel = Panel(body, title=one.subject, subtitle=f"{one.sender} · {one.name}", title_align="left")
+    title, below = Text(one.subject), Text(f"{one.sender} · {one.name}")  # Text: what people write is no markup
+    panel = Panel(Text(body), title=title, subtitle=below, title_align="left")
     panel.border_style = _COLOURS[one.priority]
     console.print(panel)
 
