@@ -1,4 +1,5 @@
-"""A gRPC server of one room whose callers simply say who they are, in the header `x-employee` or `x-service`."""
+"""A gRPC server of one room whose callers simply say who they are, in the header `x-employee` or `x-service`,
+or with their personnel number as token."""
 
 from typing import Any
 
@@ -20,7 +21,7 @@ def caller_of(metadata: Any) -> Caller:
     said = dict(metadata)
     if "x-service" in said:
         return Caller(kind=Kind.SERVICE, name=said["x-service"], permissions=EVERYTHING)
-    employee = said.get("x-employee", "")
+    employee = said.get("x-employee", said.get("authorization", "").removeprefix("Bearer "))
     return Caller(kind=Kind.PERSON, name=f"user{employee}", employee=employee, permissions=EVERYTHING)
 
 
