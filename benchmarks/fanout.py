@@ -59,7 +59,7 @@ def _run(kind: str, clients: int) -> dict[str, float]:
         here = [sys.executable, "-m", "benchmarks.fanout"]
         environment = {**os.environ, "PYTHONPATH": ".:stubs"}
         with subprocess.Popen(
-            [*here, "serve", kind, folder, str(clients)],
+            [*here, "serve", kind, folder],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
         ) as server:  # fmt: skip
             assert server.stdout is not None
@@ -76,7 +76,7 @@ def _run(kind: str, clients: int) -> dict[str, float]:
 # -- the servers ------------------------------------------------------------------------------------------------------
 
 
-async def _serve(kind: str, folder: str, clients: int) -> None:
+async def _serve(kind: str, folder: str) -> None:
     serving = _serve_ours(folder) if kind == "ours" else _serve_bare(folder)
     async with serving as port:
         print(port, flush=True)
@@ -89,7 +89,6 @@ async def _serve_ours(folder: str) -> Any:
     from server_es.messages.settings import MessageSettings
     from tests.builders.messages import site
 
-    # Heartbeats would disturb the clients' count; what they cost is measured with the default by the idle phase.
     settings = MessageSettings(heartbeat=timedelta(seconds=30))
     async with site(f"sqlite:///{Path(folder) / 'bench.db'}", SystemClock(), settings) as made:
         ring = made.messages._offer  # noqa: SLF001
@@ -110,7 +109,7 @@ async def _serve_bare(folder: str) -> Any:
     loop = asyncio.get_running_loop()
 
     class Bare:
-        async def SubscribeMessages(self, request: Any, context: Any) -> Any:
+        async def SubscribeMessages(self, _request: Any, _context: Any) -> Any:
             first = pb.SubscribeMessagesResponse()
             first.current.unread_count = 0
             yield first
@@ -119,7 +118,7 @@ async def _serve_bare(folder: str) -> Any:
                 waiting.add(future)
                 yield await future
 
-        async def SendMessage(self, request: Any, context: Any) -> Any:
+        async def SendMessage(self, _request: Any, _context: Any) -> Any:
             event = pb.SubscribeMessagesResponse()
             event.after.inbox = event.through.inbox = 1 << 62
             event.messages.messages.add(
@@ -189,7 +188,7 @@ async def _clients(port: str, clients: int, server: int, folder: Path) -> None:
         times.append((last - float((folder / "stamp").read_text())) * 1000)  # one monotonic clock for both processes
         await asyncio.sleep(0.2)
     before, begun = _cpu(server), time.perf_counter()
-    await asyncio.sleep(8)
+    await asyncio.sleep(5)
     idle = (_cpu(server) - before) / (time.perf_counter() - begun) * 100
     print(
         json.dumps(
@@ -225,10 +224,10 @@ def _cpu(pid: int) -> float:
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["serve", kind, folder, clients]:
-            asyncio.run(_serve(kind, folder, int(clients)))
+        case ["serve", kind, folder]:
+            asyncio.run(_serve(kind, folder))
         case ["clients", port, clients, server, folder]:
             asyncio.run(_clients(port, int(clients), int(server), Path(folder)))
         case sizes:
-            for line in measure(tuple(map(int, sizes)) or (1_000, 5_000)):
-                print(json.dumps(line))
+            for size in sizes or ("1000", "5000"):
+                print(json.dumps(measure((int(size),))[0]), flush=True)
