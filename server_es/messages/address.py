@@ -8,8 +8,9 @@ from typing import Final
 from mesh.database import UnitOfWork
 from mesh.failpoints import failpoint
 from mesh.wakeups import Doorbell
+from server_es.messages.rows import Change, Content
 from server_es.messages.rules import Kind, Priority, recipients
-from server_es.messages.store import Change, Content, MessageStore
+from server_es.messages.store import MessageStore
 
 BELL: Final = "messages.told"
 

@@ -7,8 +7,8 @@ from esoffice.es.v1 import messages_pb2 as pb
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mesh.errors import NotFound
+from server_es.messages.rows import Content, Counts, Told
 from server_es.messages.rules import Cursor, Position, ranges
-from server_es.messages.store import Content, Counts, Told
 
 _EMPLOYEES, _TEAMS, _MESSAGES = "employees/", "teams/", "messages/"
 

@@ -8,8 +8,7 @@ joins in the middle, reads pages from the database until it stands on a step aga
 
 import asyncio
 import contextlib
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,117 +17,18 @@ import structlog
 
 from mesh.database import Database, UnitOfWork
 from mesh.errors import DomainError
-from mesh.streams import Stream, Streams
+from mesh.streams import Streams
 from mesh.wakeups import Doorbell
-from server_es.messages import events
+from server_es.messages.live import LiveInbox, Reader, Step
+from server_es.messages.rows import Change, Told
 from server_es.messages.rules import Position
-from server_es.messages.store import Change, MessageStore, Told
+from server_es.messages.store import MessageStore
 
 _log = structlog.get_logger(__name__)
 
-_STEPS_KEPT: Final = 8
 _PAGE: Final = 50
 _OVERLAP: Final = timedelta(seconds=10)
 """A transaction may commit so much later than the instant it stamped on its rows; the poll finds what took longer."""
-
-
-@dataclass(slots=True)
-class Step:
-    """From one position of an inbox to the next; made to bytes by the first stream that takes it."""
-
-    after: Position
-    through: Position
-    identity: int
-    told: list[Told] = field(default_factory=list)
-    read: Sequence[int] = ()
-    shared: dict[int, bytes] = field(default_factory=dict)
-    _bytes: bytes = b""
-
-    def serialised(self) -> bytes:
-        if not self._bytes:
-            event = events.event(self.identity, self.after, self.through)
-            if self.told:
-                self._bytes = event.SerializeToString() + events.new_messages(self.told, self.shared)
-            else:
-                event.read.CopyFrom(events.read(self.read))
-                self._bytes = event.SerializeToString()
-        return self._bytes
-
-
-class LiveInbox:
-    """An inbox with open streams."""
-
-    __slots__ = ("identity", "position", "readers", "recipient", "steps")
-
-    def __init__(self, recipient: str) -> None:
-        self.recipient = recipient
-        self.readers: list[Reader] = []
-        self.identity = 0
-        self.position: Position | None = None
-        """Through where the readers may go; unknown until the first one or a look has read it."""
-        self.steps: deque[Step] | None = None
-
-    def go_on(self, identity: int, steps: Sequence[Step], position: Position) -> None:
-        """Take steps, keep the last few of them, wake the readers."""
-        self.identity, self.position = identity, position
-        if self.steps is None:
-            self.steps = deque(maxlen=_STEPS_KEPT)
-        self.steps.extend(steps)
-        for reader in self.readers:
-            reader.stream.wake()
-
-    def step_from(self, position: Position) -> Step | None:
-        for step in self.steps or ():
-            if step.after == position:
-                return step
-        return None
-
-    def forget_taken_steps(self) -> None:
-        """Drop the steps when every reader is through: an inbox at rest keeps none."""
-        if self.steps and all(reader.position == self.position for reader in self.readers):
-            self.steps = None
-
-
-class Reader:
-    """One stream of one inbox, and how far it is."""
-
-    __slots__ = ("_fanout", "_inbox", "position", "stream")
-
-    def __init__(self, fanout: "Fanout", inbox: LiveInbox, stream: Stream) -> None:
-        self._fanout = fanout
-        self._inbox = inbox
-        self.stream = stream
-        self.position = Position()
-
-    def start(self, position: Position, identity: int) -> None:
-        """Say where the inbox stood when the first events of this stream were read: the stream stands there now."""
-        self.position = position
-        inbox = self._inbox
-        if inbox.position is None:
-            inbox.position, inbox.identity = position, identity
-
-    async def next(self) -> bytes | None:
-        """Return the next event when there is one, or None when the stream should end."""
-        inbox, stream = self._inbox, self.stream
-        while not stream.ended:
-            goal = inbox.position
-            if goal is not None and self.position.lacks(goal):
-                step = inbox.step_from(self.position)
-                if step is not None:
-                    self.position = step.through
-                    made = step.serialised()
-                    inbox.forget_taken_steps()
-                    return made
-                read = await self._fanout.catch_up(inbox, self.position, goal)
-                self.position = read.through
-                return read.serialised()
-            if stream.beat:
-                stream.beat = False
-                event = events.event(inbox.identity, self.position, self.position)
-                event.heartbeat.SetInParent()
-                return event.SerializeToString()
-            await stream.wait()
-        return None
 
 
 @dataclass(slots=True)
@@ -187,23 +87,24 @@ class Fanout:
     def heartbeat(self) -> timedelta:
         return self._streams.heartbeat
 
-    @contextlib.contextmanager
-    def join(self, recipient: str) -> Iterator[Reader]:
-        """Register a stream of an inbox *before* it reads where the inbox stands, so that nothing falls in between."""
-        with self._streams.open() as stream:
-            inbox = self._inboxes.get(recipient)
-            if inbox is None:
-                inbox = self._inboxes[recipient] = LiveInbox(recipient)
-            reader = Reader(self, inbox, stream)
-            inbox.readers.append(reader)
-            try:
-                yield reader
-            finally:
-                inbox.readers.remove(reader)
-                if inbox.readers:
-                    inbox.forget_taken_steps()
-                elif self._inboxes.get(recipient) is inbox:
-                    del self._inboxes[recipient]
+    def join(self, recipient: str) -> Reader:
+        """Register a stream of an inbox, for a `with` block, *before* it reads how the inbox stands."""
+        inbox = self._inboxes.get(recipient)
+        if inbox is None:
+            inbox = self._inboxes[recipient] = LiveInbox(recipient)
+        reader = Reader(self, inbox, self._streams.open())
+        inbox.readers.append(reader)
+        return reader
+
+    def leave(self, reader: Reader) -> None:
+        """Forget a stream; the end of its `with` block."""
+        self._streams.close(reader.stream)
+        inbox = reader.inbox
+        inbox.readers.remove(reader)
+        if inbox.readers:
+            inbox.forget_taken_steps()
+        else:
+            del self._inboxes[inbox.recipient]
 
     def drain(self) -> None:
         """End every stream with OK."""

@@ -16,8 +16,9 @@ from server_es.messages import events, rules
 from server_es.messages.address import Messages
 from server_es.messages.fanout import Fanout
 from server_es.messages.opening import open_inbox
+from server_es.messages.rows import Content
 from server_es.messages.settings import MessageSettings
-from server_es.messages.store import Content, MessageStore
+from server_es.messages.store import MessageStore
 
 _PAGE_SIZE = 50
 

@@ -3,7 +3,6 @@
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -28,66 +27,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeEngine
 
 from mesh.database import UnitOfWork
+from server_es.messages.rows import Change, Content, Counts, Told
 from server_es.messages.rules import Inbox, Kind, Position, Priority
 from server_es.messages.tables import MessageTables
 
 _KEYS_PER_STATEMENT: Final = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
-    """What a message says; the same for all its recipients.
-
-    Args:
-        sender: resource name, such as `employees/17` or `services/server_business`.
-        about: resource name, or empty.
-    """
-
-    subject: str
-    text: str = ""
-    kind: Kind = Kind.MESSAGE
-    priority: Priority = Priority.NORMAL
-    about: str = ""
-    sender: str
-    expire_time: datetime | None = None
-
-
-@dataclass(slots=True)
-class Told:
-    """One message in one inbox."""
-
-    recipient: str
-    sequence: int
-    read_time: datetime | None
-    content_id: int
-    content: Content
-    created_time: datetime
-
-
-@dataclass(slots=True)
-class Change:
-    """What one unit of work has done to one inbox.
-
-    Args:
-        told: the new messages, ascending.
-        reads: number of the marking as read; 0 when nothing was marked.
-        read: the messages it marked, ascending.
-    """
-
-    recipient: str
-    identity: int
-    told: list[Told]
-    reads: int = 0
-    read: Sequence[int] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """Unread messages that have not expired."""
-
-    all: int
-    popups: int
-    high_priority: int
 
 
 class MessageStore:

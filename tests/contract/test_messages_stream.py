@@ -10,8 +10,8 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from mesh.clock import SystemClock
+from server_es.messages.rows import Content
 from server_es.messages.settings import MessageSettings
-from server_es.messages.store import Content
 from tests.builders.messages import Client, Site, site
 
 SETTINGS = MessageSettings(poll=timedelta(seconds=30), heartbeat=timedelta(seconds=60))

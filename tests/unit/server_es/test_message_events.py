@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server_es.messages import events
+from server_es.messages.rows import Content, Told
 from server_es.messages.rules import Kind, Position, Priority
-from server_es.messages.store import Content, Told
 
 INSTANT = datetime(2026, 3, 2, 8, 0, 0, 123456, tzinfo=UTC)
 
