@@ -1,3 +1,4 @@
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -97,4 +98,4 @@ def test_a_position_lacks_what_only_the_other_knows() -> None:
 def test_ranges_hold_exactly_the_numbers_and_never_touch(numbers: set[int]) -> None:
     drawn = ranges(sorted(numbers))
     assert {one for first, last in drawn for one in range(first, last + 1)} == numbers
-    assert all(before[1] + 1 < after[0] for before, after in zip(drawn, drawn[1:], strict=False))
+    assert all(before[1] + 1 < after[0] for before, after in itertools.pairwise(drawn))
