@@ -127,7 +127,8 @@ class Inbox:
         silence = _OPEN_SECONDS
         try:
             while True:
-                event = await asyncio.wait_for(call.read(), silence)
+                async with asyncio.timeout(silence):
+                    event = await call.read()
                 if not isinstance(event, pb.SubscribeMessagesResponse):  # the end, with OK
                     return
                 if cursor is not None and _place(event.after) != _place(cursor):

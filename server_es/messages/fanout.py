@@ -117,7 +117,8 @@ class Fanout:
             due = now()
             while True:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._rung.wait(), max(due - now(), 0.001))
+                    async with asyncio.timeout_at(due):  # wait_for swallows a cancellation now and then (3.11)
+                        await self._rung.wait()
                 self._rung.clear()
                 everywhere = now() >= due
                 if everywhere:

@@ -116,7 +116,8 @@ class Subscription:
 
     async def next(self) -> pb.SubscribeMessagesResponse | None:
         """Return the next event, None at the end of the stream."""
-        event = await asyncio.wait_for(self.call.read(), 10)
+        async with asyncio.timeout(10):
+            event = await self.call.read()
         return None if event is grpc.aio.EOF else event
 
     async def opened(self) -> pb.SubscribeMessagesResponse:
