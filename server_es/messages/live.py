@@ -101,14 +101,12 @@ class Reader:
             goal = inbox.position
             if goal is not None and self.position.lacks(goal):
                 step = inbox.step_from(self.position)
-                if step is not None:
-                    self.position = step.through
-                    made = step.serialised()
-                    inbox.forget_taken_steps()
-                    return made
-                read = await self._source.catch_up(inbox, self.position, goal)
-                self.position = read.through
-                return read.serialised()
+                if step is None:
+                    step = await self._source.catch_up(inbox, self.position, goal)
+                self.position = step.through
+                made = step.serialised()
+                inbox.forget_taken_steps()
+                return made
             if stream.beat:
                 stream.beat = False
                 event = events.event(inbox.identity, self.position, self.position)

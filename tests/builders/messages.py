@@ -86,10 +86,9 @@ async def site(
 class Client:
     """An employee on one machine; opens streams, keeps nothing."""
 
-    def __init__(self, port: int, employee: str, machine: str = "PC1", *, service: str = "") -> None:
-        self.channel = grpc.aio.insecure_channel(
-            f"127.0.0.1:{port}", options=[("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0)]
-        )
+    def __init__(self, port: int, employee: str, machine: str = "PC1", *, service: str = "", options: Any = ()) -> None:
+        fixed = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0)]
+        self.channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=[*fixed, *options])
         self.stub = messages_pb2_grpc.MessageServiceStub(self.channel)
         self.metadata = (("x-service", service),) if service else (("x-employee", employee),)
         self.machine = machine
