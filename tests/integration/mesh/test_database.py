@@ -2,14 +2,16 @@ import asyncio
 import contextlib
 import threading
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Column, ForeignKey, Integer, MetaData, String, Table, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 
-from mesh.clock import ManualClock
+from mesh.clock import ManualClock, SystemClock
 from mesh.columns import UtcDateTime, new_metadata
 from mesh.database import CommitUnknown, Database, NotCommitted, UnitOfWork
+from mesh.errors import Unavailable
 from tests.integration.conftest import OpenDatabase
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -274,3 +276,39 @@ async def test_closing_finishes_what_was_begun(open_database: OpenDatabase, meta
     await asyncio.sleep(0)
     await asyncio.to_thread(database.close)
     assert await asyncio.gather(*tasks) == list(range(10))
+
+
+@on_postgres
+def test_services_share_a_server_in_schemas_of_their_own(
+    database: Database, database_url: str, metadata: MetaData, clock: ManualClock
+) -> None:
+    with database.engine.begin() as connection:
+        connection.execute(text("CREATE SCHEMA other"))
+    address = f"{database_url}&options=-csearch_path%3Dother"
+    with Database(address, metadata=metadata, clock=clock) as other:
+        metadata.create_all(other.engine)
+        with other.unit() as unit:
+            add(unit, 1)
+            assert unit.connection.execute(text("SHOW statement_timeout")).scalar_one() == "30s"
+    with database.reading() as unit:
+        assert count(unit) == 0
+
+
+async def test_a_server_that_cannot_be_reached_is_unavailable(tmp_path: Path, metadata: MetaData) -> None:
+    address = f"postgresql://nobody@/none?host={tmp_path}"
+    with Database(address, metadata=metadata, clock=SystemClock()) as nowhere, pytest.raises(Unavailable):
+        await nowhere.read(count)
+
+
+@on_sqlite
+async def test_a_file_that_another_process_keeps_locked_is_unavailable(
+    open_database: OpenDatabase, metadata: MetaData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mesh.engines.BUSY_SECONDS", 0.05)
+    ours, theirs = open_database(), open_database()
+    metadata.create_all(ours.engine)
+    with theirs.unit() as unit:
+        add(unit, 1)
+        with pytest.raises(Unavailable, match="locked by another process"):
+            await ours.run(add, 2)
+    await ours.run(add, 2)
