@@ -26,6 +26,7 @@ from mesh.permissions import NOTHING, Permissions
 from mesh.spiffe import SpiffeId
 
 TYPE = "at+jwt"
+AUDIENCE = "esoffice"
 _LONGEST = 8 * 1024  # gRPC's own limit for all metadata of a call
 _REQUIRED = ["iss", "sub", "aud", "iat", "nbf", "exp", "jti"]
 # PyJWT asks the machine's clock; the three times are compared below with ours.

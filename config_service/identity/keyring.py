@@ -1,14 +1,11 @@
-"""The signing keys at work: made at the first start, rotated when they are due, told to whoever verifies."""
+"""The signing keys at work: made at the first start, rotated when they are due, published."""
 
-import asyncio
 import fcntl
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import structlog
 
-from config_service import private_files
 from config_service.identity.signing import (
     FILE,
     Grant,
@@ -20,11 +17,10 @@ from config_service.identity.signing import (
     make_keys,
     rotate,
 )
+from mesh import private_files
 from mesh.clock import Clock
 from mesh.errors import AlreadyExists
-from mesh.key_set import KeySet
 
-LOOKED_AT_SECONDS = 60.0
 _log = structlog.get_logger(__name__)
 
 
@@ -36,7 +32,6 @@ class Keyring:
         site: the issuer of tokens.
         audience: of tokens.
         clock: says when a rotation is due.
-        changed: told of every new key set, for this service's own verifier.
     """
 
     def __init__(
@@ -45,12 +40,9 @@ class Keyring:
         site: str,
         audience: str,
         clock: Clock,
-        *,
-        changed: Callable[[KeySet], object] = lambda _: None,
     ) -> None:
         self._folder = folder
         self._clock = clock
-        self._changed = changed
         if not (folder / FILE).exists():
             try:
                 make_keys(folder, clock.now())
@@ -62,11 +54,6 @@ class Keyring:
     def jwks(self) -> str:
         """The document that verifiers read."""
         return self.issuer.keys.jwks()
-
-    @property
-    def key_set(self) -> KeySet:
-        """The public keys."""
-        return KeySet.from_jwks(self.jwks)
 
     def issue(self, grant: Grant, lifetime: timedelta | None = None) -> IssuedToken:
         """Sign a token with the key in use."""
@@ -83,18 +70,8 @@ class Keyring:
         if _ids(keys) == _ids(self.issuer.keys):
             return False
         self.issuer.keys = keys
-        self._changed(self.key_set)
         _log.info("signing keys changed", current=keys.current.kid)
         return True
-
-    async def run(self, every_seconds: float = LOOKED_AT_SECONDS) -> None:
-        """Look again and again until cancelled; a failure is logged and does not end it."""
-        while True:
-            await asyncio.sleep(every_seconds)
-            try:
-                await asyncio.to_thread(self.look)
-            except Exception:  # noqa: BLE001 - whatever it was, the next look may succeed
-                _log.exception("signing keys not looked at")
 
 
 def _ids(keys: SigningKeys) -> tuple[str, ...]:

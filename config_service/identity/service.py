@@ -14,7 +14,7 @@ from config_service.identity.messages import employee_name, site_roles, user_id,
 from config_service.identity.rules import Role
 from config_service.identity.sign_in import Hashing, SignIns
 from config_service.identity.store import UserStore
-from mesh.call import CURRENT, caller
+from mesh.call import CURRENT, about, caller
 from mesh.callers import host
 from mesh.database import Database, UnitOfWork
 from mesh.errors import NotFound
@@ -54,9 +54,11 @@ class IdentityServicer:
         )
 
     async def SignIn(self, request: pb.SignInRequest, context: Any) -> pb.SignInResponse:
+        name = request.user.strip().lower()
+        about(f"users/{name}")
         call = CURRENT.get()
         address = call.address if call else host(context.peer())
-        return await self._sign_ins.sign_in(request.user.strip().lower(), request.password, address)
+        return await self._sign_ins.sign_in(name, request.password, address)
 
     async def GetKeySet(self, _request: pb.GetKeySetRequest, _context: Any) -> pb.KeySet:
         return pb.KeySet(jwks=self._keyring.jwks)
@@ -78,11 +80,13 @@ class IdentityServicer:
         return await self._database.read(self._get, user_id(request.name))
 
     async def CreateUser(self, request: pb.CreateUserRequest, _context: Any) -> pb.User:
+        about(f"users/{request.user_id}")
         changes.check_password(request)
         hashed = await self._hashing.hash(request.password) if request.password else ""
         return await self._database.run(self._create, request, hashed, caller())
 
     async def UpdateUser(self, request: pb.UpdateUserRequest, _context: Any) -> pb.User:
+        about(request.user.name)
         return await self._database.run(self._update, request, caller())
 
     async def SetPassword(self, request: pb.SetPasswordRequest, _context: Any) -> pb.User:

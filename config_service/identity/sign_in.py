@@ -15,6 +15,7 @@ from config_service.identity.passwords import Passwords
 from config_service.identity.signing import Grant
 from config_service.identity.store import User, UserStore
 from config_service.identity.throttle import Count, Failures
+from mesh.call import CURRENT
 from mesh.database import Database, UnitOfWork
 from mesh.errors import Exhausted, Unauthenticated
 from mesh.threads import Threads
@@ -100,7 +101,11 @@ class SignIns:
             Unauthenticated: not with this user and password.
             Exhausted: too many failures, or too many people at once.
         """
-        user, before = await self._database.run(self._begin, name, address)
+        call = CURRENT.set(None)  # this unit is no sign-in yet: the audit log gets its entry with the outcome
+        try:
+            user, before = await self._database.run(self._begin, name, address)
+        finally:
+            CURRENT.reset(call)
         can_sign_in = user is not None and not user.disabled and not user.service_user
         right, new_hash = await self._hashing.check(user.password_hash if user else None, password)
         if user is None or not right or not can_sign_in:
