@@ -36,5 +36,5 @@ def set_level(level: int) -> None:
 
 
 def get(name: str) -> Any:
-    """Return the logger of a module; its lines carry `logger=name`."""
-    return structlog.get_logger(logger=name)
+    """Return the logger of a module; its lines carry `part=name`."""
+    return structlog.get_logger(part=name)
