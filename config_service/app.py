@@ -21,7 +21,6 @@ from config_service.secrets import SecretBox
 from config_service.settings.first import ensure_first_revision
 from config_service.settings.service import SettingsServicer
 from config_service.watch.service import WatchServicer
-from mesh import certificates
 from mesh.app import App, Definition
 from mesh.bootstrap import Bootstrap
 from mesh.clock import Clock
@@ -56,17 +55,7 @@ class Rooms:
             database, store=schema.instances, revisions=schema.revisions, endpoints=self.endpoints
         )
         self.audit = AuditServicer(database, store=schema.audit)
-        site = certificates.read(bootstrap.certs, NAME).spiffe_id.site
-        self.keyring = Keyring(bootstrap.data / "keys", site, AUDIENCE, clock)
-        self.hashing = Hashing(Passwords())
-        self.identity = IdentityServicer(
-            database,
-            users=schema.users,
-            failures=schema.failed_sign_ins,
-            settings=_newest_settings,
-            hashing=self.hashing,
-            keyring=self.keyring,
-        )
+        self.keyring: Keyring | None = None  # its tokens name the site, which `build` knows
 
     def watch(self, after: int) -> AsyncIterator[watch_pb2.SettingsEvent]:
         return self.watcher.follow(NAME, after=after)
@@ -78,7 +67,7 @@ class Rooms:
         await self.database.run(schema.audit.record, NAME, entries)
 
     async def key_set(self) -> str:
-        return self.keyring.jwks
+        return self.keyring.jwks if self.keyring is not None else ""
 
 
 def build(app: App) -> None:
@@ -89,14 +78,26 @@ def build(app: App) -> None:
     app.serve(watch_pb2.DESCRIPTOR, rooms.watcher)
     app.serve(fleet_pb2.DESCRIPTOR, rooms.fleet)
     app.serve(audit_pb2.DESCRIPTOR, rooms.audit)
-    app.serve(identity_pb2.DESCRIPTOR, rooms.identity)
-    app.on_close(rooms.hashing.close)
+    keyring = rooms.keyring = Keyring(app.data / "keys", app.site, AUDIENCE, app.clock)
+    hashing = Hashing(Passwords())
+    app.on_close(hashing.close)
+    app.serve(
+        identity_pb2.DESCRIPTOR,
+        IdentityServicer(
+            app.database,
+            users=schema.users,
+            failures=schema.failed_sign_ins,
+            settings=_newest_settings,
+            hashing=hashing,
+            keyring=keyring,
+        ),
+    )
 
     async def look(_: Turn) -> None:
         await rooms.endpoints.look()
 
     def look_at_keys(_: Turn) -> None:
-        rooms.keyring.look()
+        keyring.look()
 
     app.work(
         Worker(name="identity.keys", work=look_at_keys, every=timedelta(minutes=1)),
