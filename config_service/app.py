@@ -33,7 +33,7 @@ NAME = "config_service"
 
 
 class Rooms:
-    """The rooms of config_service. To the runtime they are config_service itself (`mesh.upstream.Upstream`), uncalled."""
+    """The rooms of config_service. To the runtime they are config_service (`mesh.upstream.Upstream`), uncalled."""
 
     def __init__(
         self, bootstrap: Bootstrap, database: Database, wakeups: Wakeups, draining: asyncio.Event, clock: Clock

@@ -123,7 +123,11 @@ class Session:
     def _run(self, work: Callable[[], Any]) -> Any:
         if self._runner is None:
             self._runner = asyncio.Runner()
-        return self._runner.run(work())
+        coroutine = work()
+        try:
+            return self._runner.run(coroutine)
+        finally:
+            coroutine.close()  # Ctrl-C may come before it has begun
 
     async def _closed(self) -> None:
         for channel in self._channels.values():

@@ -23,8 +23,8 @@ Revision = settings_pb2.SettingsRevision
 def watch(
     context: typer.Context,
     from_revision: Annotated[
-        int, typer.Option("--from", min=0, help="Begin after this revision; default: with what comes next.")
-    ] = -1,
+        int | None, typer.Option("--from", min=0, help="Begin after this revision; default: with what comes next.")
+    ] = None,
     every: Annotated[float, typer.Option(min=0.2, max=300, help="Seconds between two looks.")] = 2.0,
     count: Annotated[int, typer.Option(min=0, help="End after so many events; 0: go on until Ctrl-C.")] = 0,
     as_service: Annotated[
@@ -38,7 +38,7 @@ def watch(
     session = session_of(context)
     try:
         if as_service:
-            _stream(session, max(from_revision, 0), count)
+            _stream(session, from_revision or 0, count)
             return
         for shown, revision in enumerate(_saves(session, from_revision, every), start=1):
             _show(session.output, revision)
@@ -48,9 +48,9 @@ def watch(
         sys.stdout.write("\n" if sys.stdout.isatty() else "")
 
 
-def _saves(session: Session, after: int, every: float) -> Iterator[Revision]:
+def _saves(session: Session, after: int | None, every: float) -> Iterator[Revision]:
     """Yield revisions after a number: they are numbered without gaps, so none is missed however slow the looks are."""
-    if after < 0:
+    if after is None:
         after = _newer(session, None)[0].number
     while True:
         for seen in reversed(_newer(session, after)):
