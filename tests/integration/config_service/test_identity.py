@@ -139,7 +139,8 @@ async def test_a_hash_made_with_weaker_parameters_is_replaced_at_the_next_sign_i
     stronger = PasswordHasher(time_cost=2, memory_cost=16, parallelism=1)
     async with identity_service(database_url, tmp_path / "keys", clock, stronger) as identity:
         await identity.sign_in("admin")
-        user = await identity.database.read(schema.users.get, "admin")
+        user = await identity.database.read(schema.users.find, "admin")
+        assert user is not None
         assert "m=16,t=2" in user.password_hash
         assert (await identity.sign_in("admin")).token
 
