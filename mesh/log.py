@@ -25,7 +25,9 @@ def configure(*, service: str, level: str = "INFO", human: bool = False) -> None
         cache_logger_on_first_use=False,
     )
     # Libraries log through the standard library; what they warn of belongs into the same stream.
-    logging.basicConfig(stream=sys.stderr, level=max(number, logging.WARNING), format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        stream=sys.stderr, level=max(number, logging.WARNING), format="%(levelname)s %(name)s: %(message)s"
+    )
 
 
 def get(name: str) -> Any:

@@ -65,4 +65,6 @@ def etag_given(etag: str, *, field: str) -> None:
         InvalidArgument: there is none.
     """
     if not etag:
-        raise InvalidArgument([Violation(f"{field}.etag", "is required: read the resource first, then send its etag along")])
+        raise InvalidArgument(
+            [Violation(f"{field}.etag", "is required: read the resource first, then send its etag along")]
+        )

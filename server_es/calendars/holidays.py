@@ -38,7 +38,11 @@ class Region:
             )
         if self.parish is not None and self.state not in PARISHES.get(self.parish, ()):
             raise errors.InvalidArgument(
-                [errors.Violation("parish", f"{self.state or 'the whole country'} has no holidays of its own for {self.parish!r}")],
+                [
+                    errors.Violation(
+                        "parish", f"{self.state or 'the whole country'} has no holidays of its own for {self.parish!r}"
+                    )
+                ],
             )
 
 

@@ -12,6 +12,7 @@ from mesh.errors import AlreadyExists, InvalidArgument, NotFound, Violation
 from mesh.pages import page_of
 from server_es import references
 from server_es.calendars import mapping, mark, rules, store, wording
+from server_es.calendars.compiled import Compiled
 from server_es.calendars.due_times import CalendarDueTimes, shift_page
 from server_es.calendars.hours import Calendar
 from server_es.calendars.names import CALENDAR
@@ -19,24 +20,6 @@ from server_es.calendars.tables import calendar as calendar_table
 
 _YEARS_AT_MOST: Final = 30
 _FIELDS: Final = ("title", "time_zone", "windows", "holidays", "exceptions", "breaks", "accept_until")
-_COMPILED_AT_MOST: Final = 1000
-
-
-class Compiled:
-    """Calendars by name and etag: one that has not changed is compiled once per process."""
-
-    def __init__(self) -> None:
-        self._kept: dict[tuple[str, str], Calendar] = {}
-
-    def of(self, message: pb.Calendar) -> Calendar:
-        """Return the calendar of a stored message."""
-        key = (message.name, message.etag)
-        found = self._kept.get(key)
-        if found is None:
-            if len(self._kept) >= _COMPILED_AT_MOST:
-                self._kept.clear()
-            found = self._kept[key] = mapping.calendar_of(message)
-        return found
 
 
 class Calendars(grpc_.CalendarServiceServicer):
@@ -105,9 +88,7 @@ class Calendars(grpc_.CalendarServiceServicer):
         row = store.get(unit, request.calendar.name)
         preview = self._due_times.preview_calendar(unit, row.id, calendar)
         shifts, token = shift_page(request, preview)
-        return pb.PreviewCalendarUpdateResponse(
-            shifts=shifts, next_page_token=token, examined_count=preview.examined
-        )
+        return pb.PreviewCalendarUpdateResponse(shifts=shifts, next_page_token=token, examined_count=preview.examined)
 
     def _holidays(self, unit: UnitOfWork, request: pb.ListHolidaysRequest) -> pb.ListHolidaysResponse:
         region = self._compiled.of(store.message_of(store.get(unit, request.calendar))).region

@@ -22,7 +22,8 @@ def message_of(row: Row[Any]) -> pb.Calendar:
 
 
 def etag_of(row: Row[Any]) -> str:
-    return etags.etag(row.revision, row.update_time.timestamp())
+    """Return the etag of a state: two with the same etag are compiled once, so what it says is part of it."""
+    return etags.etag(row.revision, row.update_time.timestamp(), row.definition)
 
 
 def get(unit: UnitOfWork, name: str, *, lock: bool = False) -> Row[Any]:
@@ -42,11 +43,6 @@ def page(unit: UnitOfWork, after: str, limit: int) -> list[Row[Any]]:
     """Return up to `limit` calendars in the order of their ids, after that one."""
     query = select(calendar).where(calendar.c.id > after).order_by(calendar.c.id).limit(limit)
     return list(unit.connection.execute(query))
-
-
-def versions(unit: UnitOfWork) -> dict[str, int]:
-    """Return the revision of each calendar, by id."""
-    return {one: revision for one, revision in unit.connection.execute(select(calendar.c.id, calendar.c.revision))}
 
 
 def several(unit: UnitOfWork, ids: Iterable[str]) -> list[Row[Any]]:

@@ -46,9 +46,7 @@ def text(reckoning: Reckoning, calendar: Calendar | None, language: Language, *,
     due, start = moment(reckoning.due, zone, language), moment(reckoning.start, zone, language)
     first = _WORDS[language]["due"].format(due=due, working=duration(reckoning.working), start=start)
     closed = closures(calendar, reckoning.start, reckoning.due)
-    lines = counted_lines(
-        reckoning.windows, (), reckoning.special_days, closed=closed, zone=zone, language=language
-    )
+    lines = counted_lines(reckoning.windows, (), reckoning.special_days, closed=closed, zone=zone, language=language)
     return "\n".join([first, *lines])
 
 

@@ -14,6 +14,7 @@ from server_es.service_levels.rules import LevelNumber, LevelRule
 from server_es.servicecalls.events import Log
 from server_es.servicecalls.rules import Kind, Pause, Terms, met_time, pauses, spans, started
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """A due time as data. The durations of `windows` add up to `promised`.
@@ -113,6 +114,4 @@ def _lines(one: Explanation, language: Language) -> Iterator[str]:
     if one.start_time != one.event_time:
         yield words["late"].format(event=moment(one.event_time, zone, language), start=start)
     stops = ((pause.span, pause.state.name) for pause in one.pauses)
-    yield from counted_lines(
-        one.windows, stops, one.special_days, closed=one.closures, zone=zone, language=language
-    )
+    yield from counted_lines(one.windows, stops, one.special_days, closed=one.closures, zone=zone, language=language)
