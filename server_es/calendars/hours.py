@@ -102,22 +102,24 @@ class Calendar:
     breaks: tuple[Break, ...] = ()
     closures: tuple[Closure, ...] = ()
     timeline: Timeline = field(init=False, repr=False, compare=False)
+    plan: "_Plan" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         violations = [*zone_violations(self.zone), *_week_violations(self), *_exception_violations(self)]
         if violations:
             raise errors.InvalidArgument(violations)
+        object.__setattr__(self, "plan", _Plan(self))
         object.__setattr__(self, "timeline", _timeline(self))
 
 
 def hours_on(calendar: Calendar, day: date) -> Day:
     """Return the hours of a date: its exception's, else none on a holiday, else the weekday's, cut on a half day."""
-    return _Plan(calendar).hours(day)
+    return calendar.plan.hours(day)
 
 
 def first_opening(calendar: Calendar, day: date) -> Span | None:
     """Return the first open span among the windows that open on `day`; None if it is not a working day."""
-    return next(iter(merged(_Plan(calendar).spans(day, day + ONE_DAY))), None)
+    return next(iter(merged(calendar.plan.spans(day, day + ONE_DAY))), None)
 
 
 class Reason(StrEnum):
@@ -163,7 +165,7 @@ def _holiday(calendar: Calendar, day: date) -> str | None:
 
 @lru_cache(maxsize=512)
 def _timeline(calendar: Calendar) -> Timeline:
-    return Timeline(_Plan(calendar).spans)
+    return Timeline(calendar.plan.spans)
 
 
 class _Plan:

@@ -14,6 +14,7 @@ from server_es import references
 from server_es.calendars import mapping, mark, rules, store, wording
 from server_es.calendars.compiled import Compiled
 from server_es.calendars.due_times import CalendarDueTimes, shift_page
+from server_es.calendars.holidays import holidays_of
 from server_es.calendars.hours import Calendar
 from server_es.calendars.names import CALENDAR
 from server_es.calendars.tables import calendar as calendar_table
@@ -93,7 +94,7 @@ class Calendars(grpc_.CalendarServiceServicer):
     def _holidays(self, unit: UnitOfWork, request: pb.ListHolidaysRequest) -> pb.ListHolidaysResponse:
         region = self._compiled.of(store.message_of(store.get(unit, request.calendar))).region
         years = range(request.first_year, request.last_year + 1) if region else ()
-        found = [one for year in years for one in sorted(rules.holidays_of(region, year).items())]
+        found = [one for year in years for one in sorted(holidays_of(region, year).items())]
         return pb.ListHolidaysResponse(holidays=[pb.Holiday(date=day.isoformat(), title=name) for day, name in found])
 
     def _compute(self, unit: UnitOfWork, request: pb.ComputeDueTimeRequest) -> pb.ComputeDueTimeResponse:

@@ -87,7 +87,7 @@ class Sites:
 def read(unit: UnitOfWork, compiled: Compiled) -> Site:
     """Read all of it."""
     rows = unit.connection.execute(select(tables.servicecall_state)).mappings()
-    states = States(tuple(state_of(row) for row in rows))
+    states = States(tuple(state_of(dict(row)) for row in rows))
     entries = [dict(row) for row in unit.connection.execute(select(tables.service_level)).mappings()]
     used = {entry["calendar"] for entry in entries if entry["calendar"]}
     messages = map(calendar_store.message_of, calendar_store.several(unit, used))

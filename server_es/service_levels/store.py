@@ -26,7 +26,7 @@ def get(unit: UnitOfWork, catalogue: Catalogue[Any], key: Key, *, lock: bool = F
     if row is None:
         name = catalogue.name.build(key)
         raise NotFound(f"{name} does not exist", resource=name)
-    return row
+    return dict(row)
 
 
 def page(unit: UnitOfWork, catalogue: Catalogue[Any], after: Key | None, limit: int) -> list[Mapping[str, Any]]:
@@ -34,7 +34,7 @@ def page(unit: UnitOfWork, catalogue: Catalogue[Any], after: Key | None, limit: 
     column = catalogue.table.c[catalogue.key]
     query = select(catalogue.table).order_by(column).limit(limit)
     found = unit.connection.execute(query if after is None else query.where(column > after))
-    return list(found.mappings())
+    return [dict(row) for row in found.mappings()]
 
 
 def check_free(unit: UnitOfWork, catalogue: Catalogue[Any], key: Key) -> None:
@@ -90,7 +90,7 @@ def assignments(unit: UnitOfWork, after: tuple[str, str] | None, limit: int) -> 
     key = (table.c.problem_category, table.c.significance)
     query = select(table).order_by(*key).limit(limit)
     found = unit.connection.execute(query if after is None else query.where(tuple_(*key) > tuple_(*after)))
-    return list(found.mappings())
+    return [dict(row) for row in found.mappings()]
 
 
 def assign(unit: UnitOfWork, category: str, significance: str, level: int | None) -> None:
@@ -150,7 +150,8 @@ def _check_parts(
 def defaults(unit: UnitOfWork, *, lock: bool = False) -> Mapping[str, Any] | None:
     """Return the defaults' row; None before they were set for the first time."""
     query = select(tables.servicecall_defaults)
-    return unit.connection.execute(query.with_for_update() if lock else query).mappings().one_or_none()
+    row = unit.connection.execute(query.with_for_update() if lock else query).mappings().one_or_none()
+    return None if row is None else dict(row)
 
 
 def set_defaults(unit: UnitOfWork, level: int | None, category: str | None, revision: int) -> None:

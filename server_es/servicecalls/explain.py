@@ -104,6 +104,11 @@ def text(explanation: Explanation, language: Language) -> str:
     return "\n".join(_lines(explanation, language))
 
 
+def rule_text(rule: LevelRule, language: Language) -> str:
+    """Return which rule chose the level, in words that follow "service level 3 "."""
+    return _RULES[language][rule]
+
+
 def _lines(one: Explanation, language: Language) -> Iterator[str]:
     words, zone = _WORDS[language], ZoneInfo(one.zone)
     start, due = (moment(instant, zone, language) for instant in (one.start_time, one.due_time))
