@@ -31,5 +31,5 @@ def configure(*, service: str, level: str = "INFO", human: bool = False) -> None
 
 
 def get(name: str) -> Any:
-    """Return the logger of a module; its lines carry `logger=name`."""
-    return structlog.get_logger(logger=name)
+    """Return the logger of a module; its lines carry `log=name` (`logger` is a parameter of structlog's own)."""
+    return structlog.get_logger(log=name)

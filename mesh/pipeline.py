@@ -20,7 +20,7 @@ from mesh import call as calls
 from mesh import errors, log, metrics, status, validation
 from mesh.audit import AuditLog
 from mesh.call import CURRENT, Call
-from mesh.callers import Caller, Kind
+from mesh.tokens import Caller
 from mesh.tracing import Tracer, new_trace_id
 
 Unary = Callable[[Any, Any], Awaitable[Any]]
@@ -157,9 +157,7 @@ class Pipeline:
         """A service we needed refused or did not answer: a refusal is passed on as it is, the rest is UNAVAILABLE."""
         passed_on: status_pb2.Status | None = rpc_status.from_call(error)
         if passed_on is None or not status.reason_of(passed_on):
-            passed_on = status.status_of(
-                errors.Unavailable(f"a service needed for the answer failed ({error.code().name})")
-            )
+            passed_on = status.status_of(errors.Unavailable(f"a service needed for the answer failed ({error.code().name})"))
         call.code, call.message = grpc.StatusCode.UNAVAILABLE, passed_on.message
         await context.abort_with_status(rpc_status.to_status(passed_on))
 
@@ -198,9 +196,9 @@ def _permit(call: Call, who: Caller) -> None:
     needed = call.permission
     if needed == PUBLIC:
         return
-    if who.kind is Kind.ANONYMOUS:
+    if who.kind == "anonymous":
         raise errors.Unauthenticated("sign in first: the call carries no token and no service certificate")
-    if needed == SIGNED_IN or (needed == SERVICE and who.kind is Kind.SERVICE):
+    if needed == SIGNED_IN or (needed == SERVICE and who.kind == "service"):
         return
     if needed == SERVICE or not who.may(needed):
         raise errors.PermissionDenied(f"{who.name} lacks the permission {needed}", permission=needed)
