@@ -157,7 +157,9 @@ class Pipeline:
         """A service we needed refused or did not answer: a refusal is passed on as it is, the rest is UNAVAILABLE."""
         passed_on: status_pb2.Status | None = rpc_status.from_call(error)
         if passed_on is None or not status.reason_of(passed_on):
-            passed_on = status.status_of(errors.Unavailable(f"a service needed for the answer failed ({error.code().name})"))
+            passed_on = status.status_of(
+                errors.Unavailable(f"a service needed for the answer failed ({error.code().name})")
+            )
         call.code, call.message = grpc.StatusCode.UNAVAILABLE, passed_on.message
         await context.abort_with_status(rpc_status.to_status(passed_on))
 

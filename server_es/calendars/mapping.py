@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 from esoffice.es.v1 import calendars_pb2 as pb
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mesh.errors import InvalidArgument, Violation
@@ -155,16 +155,9 @@ def instant(message: Timestamp) -> datetime:
     return message.ToDatetime(tzinfo=UTC)
 
 
-def timestamp(at: datetime) -> Timestamp:
-    made = Timestamp()
-    made.FromDatetime(at)
-    return made
-
-
-def duration(span: timedelta) -> Duration:
-    made = Duration()
-    made.FromTimedelta(span)
-    return made
+def said(value: datetime | timedelta | None) -> Any:
+    """Return a time or duration for a message's field: protobuf takes it as it is, its type stubs do not know that."""
+    return value
 
 
 def holiday(special: SpecialDay) -> pb.Holiday:
@@ -177,12 +170,10 @@ def stretches(windows: Iterable[Span]) -> tuple[list[pb.CountedStretch], int]:
     for span in spans[:_STRETCHES_AT_MOST]:
         total += span.duration
         made.append(
-            pb.CountedStretch(
-                start_time=timestamp(span.start), end_time=timestamp(span.end), total_working_duration=duration(total)
-            )
+            pb.CountedStretch(start_time=said(span.start), end_time=said(span.end), total_working_duration=said(total))
         )
     return made, len(spans) - len(made)
 
 
 def stopped(span: Span, reason: str) -> pb.StoppedSpan:
-    return pb.StoppedSpan(start_time=timestamp(span.start), end_time=timestamp(span.end), reason=reason)
+    return pb.StoppedSpan(start_time=said(span.start), end_time=said(span.end), reason=reason)

@@ -40,40 +40,40 @@ class Calendars(grpc_.CalendarServiceServicer):
         self._compiled = compiled
         self._site_zone = site_zone
 
-    async def GetCalendar(self, request: pb.GetCalendarRequest, context: Any) -> pb.Calendar:
+    async def GetCalendar(self, request: pb.GetCalendarRequest, _context: Any) -> pb.Calendar:
         return await self._database.read(lambda unit: store.message_of(store.get(unit, request.name)))
 
-    async def ListCalendars(self, request: pb.ListCalendarsRequest, context: Any) -> pb.ListCalendarsResponse:
+    async def ListCalendars(self, request: pb.ListCalendarsRequest, _context: Any) -> pb.ListCalendarsResponse:
         return await self._database.read(_list, request)
 
-    async def CreateCalendar(self, request: pb.CreateCalendarRequest, context: Any) -> pb.Calendar:
+    async def CreateCalendar(self, request: pb.CreateCalendarRequest, _context: Any) -> pb.Calendar:
         mapping.calendar_of(request.calendar)
         if request.validate_only:
             return await self._database.read(_check_free, request.calendar)
         return await self._database.run(store.create, request.calendar)
 
-    async def UpdateCalendar(self, request: pb.UpdateCalendarRequest, context: Any) -> pb.Calendar:
+    async def UpdateCalendar(self, request: pb.UpdateCalendarRequest, _context: Any) -> pb.Calendar:
         masks.etag_given(request.calendar.etag, field="calendar")
         if request.validate_only:
             return await self._database.read(lambda unit: _changed(unit, request, lock=False)[1])
         return await self._database.run(self._update, request)
 
-    async def DeleteCalendar(self, request: pb.DeleteCalendarRequest, context: Any) -> Empty:
+    async def DeleteCalendar(self, request: pb.DeleteCalendarRequest, _context: Any) -> Empty:
         await self._database.run(_delete, request)
         return Empty()
 
     async def PreviewCalendarUpdate(
-        self, request: pb.PreviewCalendarUpdateRequest, context: Any
+        self, request: pb.PreviewCalendarUpdateRequest, _context: Any
     ) -> pb.PreviewCalendarUpdateResponse:
         return await self._database.read(self._preview, request, mapping.calendar_of(request.calendar))
 
-    async def ListHolidays(self, request: pb.ListHolidaysRequest, context: Any) -> pb.ListHolidaysResponse:
+    async def ListHolidays(self, request: pb.ListHolidaysRequest, _context: Any) -> pb.ListHolidaysResponse:
         if not request.first_year <= request.last_year <= request.first_year + _YEARS_AT_MOST:
             text = f"must lie between first_year and {_YEARS_AT_MOST} years after it"
             raise InvalidArgument([Violation("last_year", text)])
         return await self._database.read(self._holidays, request)
 
-    async def ComputeDueTime(self, request: pb.ComputeDueTimeRequest, context: Any) -> pb.ComputeDueTimeResponse:
+    async def ComputeDueTime(self, request: pb.ComputeDueTimeRequest, _context: Any) -> pb.ComputeDueTimeResponse:
         return await self._database.read(self._compute, request)
 
     def _update(self, unit: UnitOfWork, request: pb.UpdateCalendarRequest) -> pb.Calendar:
@@ -105,7 +105,7 @@ class Calendars(grpc_.CalendarServiceServicer):
         stretches, omitted = mapping.stretches(sum_.windows)
         german, english = (wording.text(sum_, calendar, one, site_zone=self._site_zone) for one in ("de", "en"))
         explanation = pb.Explanation(
-            clock_start_time=mapping.timestamp(rules.next_open(calendar, start)),
+            clock_start_time=mapping.said(rules.next_open(calendar, start)),
             working_duration=request.working_duration,
             stretches=stretches,
             omitted_stretch_count=omitted,
@@ -114,7 +114,7 @@ class Calendars(grpc_.CalendarServiceServicer):
             german_text=german,
             english_text=english,
         )
-        return pb.ComputeDueTimeResponse(due_time=mapping.timestamp(sum_.due), explanation=explanation)
+        return pb.ComputeDueTimeResponse(due_time=mapping.said(sum_.due), explanation=explanation)
 
 
 def _instant(request: pb.ComputeDueTimeRequest) -> Any:

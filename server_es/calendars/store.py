@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from esoffice.es.v1 import calendars_pb2 as pb
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from mesh import etags
 from mesh.database import UnitOfWork
@@ -14,19 +14,19 @@ from server_es.calendars.names import CALENDAR
 from server_es.calendars.tables import calendar
 
 
-def message_of(row: Row[Any]) -> pb.Calendar:
+def message_of(row: Any) -> pb.Calendar:
     """Return a stored calendar as the contract's resource."""
     made = pb.Calendar.FromString(row.definition)
     made.name, made.etag = CALENDAR.build(row.id), etag_of(row)
     return made
 
 
-def etag_of(row: Row[Any]) -> str:
+def etag_of(row: Any) -> str:
     """Return the etag of a state: two with the same etag are compiled once, so what it says is part of it."""
     return etags.etag(row.revision, row.update_time.timestamp(), row.definition)
 
 
-def get(unit: UnitOfWork, name: str, *, lock: bool = False) -> Row[Any]:
+def get(unit: UnitOfWork, name: str, *, lock: bool = False) -> Any:
     """Return a calendar's row; with `lock` nobody else changes it until the unit ends.
 
     Raises:
@@ -39,13 +39,13 @@ def get(unit: UnitOfWork, name: str, *, lock: bool = False) -> Row[Any]:
     return row
 
 
-def page(unit: UnitOfWork, after: str, limit: int) -> list[Row[Any]]:
+def page(unit: UnitOfWork, after: str, limit: int) -> list[Any]:
     """Return up to `limit` calendars in the order of their ids, after that one."""
     query = select(calendar).where(calendar.c.id > after).order_by(calendar.c.id).limit(limit)
     return list(unit.connection.execute(query))
 
 
-def several(unit: UnitOfWork, ids: Iterable[str]) -> list[Row[Any]]:
+def several(unit: UnitOfWork, ids: Iterable[str]) -> list[Any]:
     """Return the rows of these calendars."""
     return list(unit.connection.execute(select(calendar).where(calendar.c.id.in_(sorted(ids)))))
 
@@ -64,14 +64,14 @@ def create(unit: UnitOfWork, message: pb.Calendar) -> pb.Calendar:
     return message_of(get(unit, message.name))
 
 
-def replace(unit: UnitOfWork, old: Row[Any], message: pb.Calendar) -> pb.Calendar:
+def replace(unit: UnitOfWork, old: Any, message: pb.Calendar) -> pb.Calendar:
     """Write a changed calendar and return it as stored."""
     changed = update(calendar).where(calendar.c.id == old.id)
     unit.connection.execute(changed.values(revision=old.revision + 1, **_values(unit, message)))
     return message_of(get(unit, message.name))
 
 
-def remove(unit: UnitOfWork, row: Row[Any]) -> None:
+def remove(unit: UnitOfWork, row: Any) -> None:
     unit.connection.execute(delete(calendar).where(calendar.c.id == row.id))
 
 

@@ -87,6 +87,8 @@ class Entries:
         if catalogue is STATE:
             self._check_states_without(unit, key)
         store.remove(unit, catalogue, key)
+        if catalogue is STATE:
+            self._due_times.states_changed(unit, int(key))
 
     def _check(
         self, unit: UnitOfWork, catalogue: Catalogue[Any], key: Key, message: Any, row: Mapping[str, Any]

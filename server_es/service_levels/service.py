@@ -29,26 +29,26 @@ class ServiceLevels(grpc_.ServiceLevelServiceServicer):
         self._selection = Selection(sites, due_times)
 
     async def ListLevelAssignments(
-        self, request: pb.ListLevelAssignmentsRequest, context: Any
+        self, request: pb.ListLevelAssignmentsRequest, _context: Any
     ) -> pb.ListLevelAssignmentsResponse:
         return await self._database.read(self._selection.assignments, request)
 
-    async def SetLevelAssignment(self, request: pb.SetLevelAssignmentRequest, context: Any) -> pb.LevelAssignment:
+    async def SetLevelAssignment(self, request: pb.SetLevelAssignmentRequest, _context: Any) -> pb.LevelAssignment:
         return await self._database.run(self._selection.assign, request)
 
-    async def GetDefaults(self, request: pb.GetDefaultsRequest, context: Any) -> pb.ServicecallDefaults:
+    async def GetDefaults(self, _request: pb.GetDefaultsRequest, _context: Any) -> pb.ServicecallDefaults:
         return await self._database.read(self._selection.defaults)
 
-    async def SetDefaults(self, request: pb.SetDefaultsRequest, context: Any) -> pb.ServicecallDefaults:
+    async def SetDefaults(self, request: pb.SetDefaultsRequest, _context: Any) -> pb.ServicecallDefaults:
         return await self._database.run(self._selection.set_defaults, request)
 
     async def SelectServiceLevel(
-        self, request: pb.SelectServiceLevelRequest, context: Any
+        self, request: pb.SelectServiceLevelRequest, _context: Any
     ) -> pb.SelectServiceLevelResponse:
         return await self._database.read(self._selection.select, request)
 
     async def PreviewServiceLevelUpdate(
-        self, request: pb.PreviewServiceLevelUpdateRequest, context: Any
+        self, request: pb.PreviewServiceLevelUpdateRequest, _context: Any
     ) -> pb.PreviewServiceLevelUpdateResponse:
         return await self._database.read(self._selection.preview, request)
 
@@ -72,72 +72,76 @@ class ServiceLevels(grpc_.ServiceLevelServiceServicer):
         await self._database.run(self._entries.delete, catalogue, request)
         return Empty()
 
-    async def GetServiceLevel(self, request: pb.GetServiceLevelRequest, context: Any) -> pb.ServiceLevel:
+    async def GetServiceLevel(self, request: pb.GetServiceLevelRequest, _context: Any) -> pb.ServiceLevel:
         return await self._get(SERVICE_LEVEL, request)
 
     async def ListServiceLevels(
-        self, request: pb.ListServiceLevelsRequest, context: Any
+        self, request: pb.ListServiceLevelsRequest, _context: Any
     ) -> pb.ListServiceLevelsResponse:
         return pb.ListServiceLevelsResponse(**await self._page(SERVICE_LEVEL, request))
 
-    async def CreateServiceLevel(self, request: pb.CreateServiceLevelRequest, context: Any) -> pb.ServiceLevel:
+    async def CreateServiceLevel(self, request: pb.CreateServiceLevelRequest, _context: Any) -> pb.ServiceLevel:
         return await self._create(SERVICE_LEVEL, request)
 
-    async def UpdateServiceLevel(self, request: pb.UpdateServiceLevelRequest, context: Any) -> pb.ServiceLevel:
+    async def UpdateServiceLevel(self, request: pb.UpdateServiceLevelRequest, _context: Any) -> pb.ServiceLevel:
         return await self._update(SERVICE_LEVEL, request)
 
-    async def DeleteServiceLevel(self, request: pb.DeleteServiceLevelRequest, context: Any) -> Empty:
+    async def DeleteServiceLevel(self, request: pb.DeleteServiceLevelRequest, _context: Any) -> Empty:
         return await self._delete(SERVICE_LEVEL, request)
 
-    async def GetPriority(self, request: pb.GetPriorityRequest, context: Any) -> pb.Priority:
+    async def GetPriority(self, request: pb.GetPriorityRequest, _context: Any) -> pb.Priority:
         return await self._get(PRIORITY, request)
 
-    async def ListPriorities(self, request: pb.ListPrioritiesRequest, context: Any) -> pb.ListPrioritiesResponse:
+    async def ListPriorities(self, request: pb.ListPrioritiesRequest, _context: Any) -> pb.ListPrioritiesResponse:
         return pb.ListPrioritiesResponse(**await self._page(PRIORITY, request))
 
-    async def CreatePriority(self, request: pb.CreatePriorityRequest, context: Any) -> pb.Priority:
+    async def CreatePriority(self, request: pb.CreatePriorityRequest, _context: Any) -> pb.Priority:
         return await self._create(PRIORITY, request)
 
-    async def UpdatePriority(self, request: pb.UpdatePriorityRequest, context: Any) -> pb.Priority:
+    async def UpdatePriority(self, request: pb.UpdatePriorityRequest, _context: Any) -> pb.Priority:
         return await self._update(PRIORITY, request)
 
-    async def DeletePriority(self, request: pb.DeletePriorityRequest, context: Any) -> Empty:
+    async def DeletePriority(self, request: pb.DeletePriorityRequest, _context: Any) -> Empty:
         return await self._delete(PRIORITY, request)
 
-    async def GetProblemCategory(self, request: pb.GetProblemCategoryRequest, context: Any) -> pb.ProblemCategory:
+    async def GetProblemCategory(self, request: pb.GetProblemCategoryRequest, _context: Any) -> pb.ProblemCategory:
         return await self._get(PROBLEM_CATEGORY, request)
 
     async def ListProblemCategories(
-        self, request: pb.ListProblemCategoriesRequest, context: Any
+        self, request: pb.ListProblemCategoriesRequest, _context: Any
     ) -> pb.ListProblemCategoriesResponse:
         return pb.ListProblemCategoriesResponse(**await self._page(PROBLEM_CATEGORY, request))
 
-    async def CreateProblemCategory(self, request: pb.CreateProblemCategoryRequest, context: Any) -> pb.ProblemCategory:
+    async def CreateProblemCategory(
+        self, request: pb.CreateProblemCategoryRequest, _context: Any
+    ) -> pb.ProblemCategory:
         return await self._create(PROBLEM_CATEGORY, request)
 
-    async def UpdateProblemCategory(self, request: pb.UpdateProblemCategoryRequest, context: Any) -> pb.ProblemCategory:
+    async def UpdateProblemCategory(
+        self, request: pb.UpdateProblemCategoryRequest, _context: Any
+    ) -> pb.ProblemCategory:
         return await self._update(PROBLEM_CATEGORY, request)
 
-    async def DeleteProblemCategory(self, request: pb.DeleteProblemCategoryRequest, context: Any) -> Empty:
+    async def DeleteProblemCategory(self, request: pb.DeleteProblemCategoryRequest, _context: Any) -> Empty:
         return await self._delete(PROBLEM_CATEGORY, request)
 
-    async def GetServicecallState(self, request: pb.GetServicecallStateRequest, context: Any) -> pb.ServicecallState:
+    async def GetServicecallState(self, request: pb.GetServicecallStateRequest, _context: Any) -> pb.ServicecallState:
         return await self._get(STATE, request)
 
     async def ListServicecallStates(
-        self, request: pb.ListServicecallStatesRequest, context: Any
+        self, request: pb.ListServicecallStatesRequest, _context: Any
     ) -> pb.ListServicecallStatesResponse:
         return pb.ListServicecallStatesResponse(**await self._page(STATE, request))
 
     async def CreateServicecallState(
-        self, request: pb.CreateServicecallStateRequest, context: Any
+        self, request: pb.CreateServicecallStateRequest, _context: Any
     ) -> pb.ServicecallState:
         return await self._create(STATE, request)
 
     async def UpdateServicecallState(
-        self, request: pb.UpdateServicecallStateRequest, context: Any
+        self, request: pb.UpdateServicecallStateRequest, _context: Any
     ) -> pb.ServicecallState:
         return await self._update(STATE, request)
 
-    async def DeleteServicecallState(self, request: pb.DeleteServicecallStateRequest, context: Any) -> Empty:
+    async def DeleteServicecallState(self, request: pb.DeleteServicecallStateRequest, _context: Any) -> Empty:
         return await self._delete(STATE, request)

@@ -84,6 +84,12 @@ def existing_levels(unit: UnitOfWork, numbers: Collection[int]) -> set[int]:
     return set(unit.connection.execute(select(column).where(column.in_(sorted(numbers)))).scalars())
 
 
+def existing_categories(unit: UnitOfWork, ids: Collection[str]) -> set[str]:
+    """Return which of these problem categories there are."""
+    column = tables.problem_category.c.id
+    return set(unit.connection.execute(select(column).where(column.in_(sorted(ids)))).scalars()) if ids else set()
+
+
 def assignments(unit: UnitOfWork, after: tuple[str, str] | None, limit: int) -> list[Mapping[str, Any]]:
     """Return up to `limit` rows, ordered by category, then significance."""
     table = tables.level_assignment

@@ -79,7 +79,7 @@ def servicecall(row: Any, log: Log, site: Site, now: datetime) -> pb.Servicecall
         priority=levels.PRIORITY.build(terms.level.priority),
         milestones=[milestone(one) for one in milestones],
         clock_stopped=state.clock_stands,
-        next_due_time=due,
+        next_due_time=mapping.said(due),
         create_time=row.create_time,
         update_time=row.update_time,
         origin=row.origin,
@@ -90,9 +90,9 @@ def servicecall(row: Any, log: Log, site: Site, now: datetime) -> pb.Servicecall
 def milestone(one: Milestone) -> pb.Milestone:
     return pb.Milestone(
         kind=_KINDS[one.kind],
-        due_time=one.due_time,
-        met_time=one.met_time,
-        remaining_working_duration=one.promised - one.worked,
+        due_time=mapping.said(one.due_time),
+        met_time=mapping.said(one.met_time),
+        remaining_working_duration=mapping.said(one.promised - one.worked),
         paused=one.paused,
         missed=one.late,
     )
@@ -127,8 +127,8 @@ def _explanation(told: explain.Explanation, terms: Terms, source: str) -> calend
     stops = [(pause.span, pause.state.name) for pause in told.pauses] + list(told.closures)
     begins = working_time.next_open(terms.level.calendar, told.start_time)
     return calendars_pb.Explanation(
-        clock_start_time=begins,
-        working_duration=told.promised,
+        clock_start_time=mapping.said(begins),
+        working_duration=mapping.said(told.promised),
         stretches=stretches,
         omitted_stretch_count=omitted,
         stops=[mapping.stopped(span, why) for span, why in sorted(stops)],

@@ -1,11 +1,11 @@
 """The queries of the servicecalls."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mesh.database import UnitOfWork
@@ -27,20 +27,18 @@ _CACHED: Final = (
 _INSERTS: Final[Mapping[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
-@dataclass(slots=True, kw_only=True)
-class Event:
-    """Something to append to a call's log."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEvent:
+    """Something to append to a call's log; `state` and `service_level` where they change."""
 
     kind: int
-    time: datetime
+    event_time: datetime
     state: int | None = None
     service_level: int | None = None
     text: str = ""
-    changes: dict[str, Any] = field(default_factory=dict)
-    """Columns of the call that change with it."""
 
 
-def get(unit: UnitOfWork, number: int, *, lock: bool = False) -> Row[Any]:
+def get(unit: UnitOfWork, number: int, *, lock: bool = False) -> Any:
     """Return a call's row; with `lock` nobody else changes it until the unit ends.
 
     Raises:
@@ -53,45 +51,51 @@ def get(unit: UnitOfWork, number: int, *, lock: bool = False) -> Row[Any]:
     return row
 
 
-def log(unit: UnitOfWork, number: int) -> Sequence[Row[Any]]:
+def log(unit: UnitOfWork, number: int) -> Sequence[Any]:
     """Return what a call's times are computed from, in the order in which it happened."""
     return unit.connection.execute(_LOG, {"number": number}).all()
 
 
-def several(unit: UnitOfWork, numbers: Iterable[int]) -> list[Row[Any]]:
+def several(unit: UnitOfWork, numbers: Iterable[int]) -> list[Any]:
     """Return those of these calls that there are, in the order of their numbers."""
     return list(_in_parts(unit, select(servicecall).order_by(servicecall.c.number), servicecall.c.number, numbers))
 
 
-def logs(unit: UnitOfWork, numbers: Iterable[int]) -> dict[int, list[Row[Any]]]:
+def logs(unit: UnitOfWork, numbers: Iterable[int]) -> dict[int, list[Any]]:
     """Return the logs of these calls, by number."""
-    found: dict[int, list[Row[Any]]] = {}
+    found: dict[int, list[Any]] = {}
     query = select(*_TIMED).order_by(_EVENT.servicecall, _EVENT.sequence)
     for row in _in_parts(unit, query, _EVENT.servicecall, numbers):
         found.setdefault(row.servicecall, []).append(row)
     return found
 
 
-def page(unit: UnitOfWork, query: Select[Any], limit: int) -> list[Row[Any]]:
+def page(unit: UnitOfWork, query: Select[Any], limit: int) -> list[Any]:
     return list(unit.connection.execute(query.limit(limit)))
 
 
-def events(unit: UnitOfWork, number: int, after: int, limit: int) -> list[Row[Any]]:
+def events(unit: UnitOfWork, number: int, after: int, limit: int) -> list[Any]:
     """Return up to `limit` entries of a call's log after that one."""
     query = select(servicecall_event).where(_EVENT.servicecall == number, _EVENT.sequence > after)
     return list(unit.connection.execute(query.order_by(_EVENT.sequence).limit(limit)))
 
 
-def open_calls(unit: UnitOfWork, levels: Iterable[int] | None, also_in_state: int | None = None) -> list[Row[Any]]:
-    """Return number, level, state, meaning and cached due time of the open calls on these levels (None: on any)."""
+def open_calls(
+    unit: UnitOfWork, levels: Iterable[int] | None, *, also_in_state: int | None = None, lock: bool = True
+) -> list[Any]:
+    """Return what the due times of the open calls on these levels (None: on any) are computed from.
+
+    With `lock` nobody else changes these calls until the unit ends.
+    """
     call = servicecall.c
-    condition = call.cached_due_time.is_not(None)
+    condition: ColumnElement[bool] = call.cached_due_time.is_not(None)
     if levels is not None:
         condition &= call.service_level.in_(sorted(levels))
     if also_in_state is not None:
         condition |= call.state == also_in_state
     query = select(call.number, call.service_level, call.state, call.meaning, call.level_rule, call.cached_due_time)
-    return list(unit.connection.execute(query.where(condition).order_by(call.number).with_for_update()))
+    query = query.where(condition).order_by(call.number)
+    return list(unit.connection.execute(query.with_for_update() if lock else query))
 
 
 def take_numbers(unit: UnitOfWork, count: int, *, first: int) -> range:
@@ -111,35 +115,14 @@ def create(unit: UnitOfWork, calls: Sequence[Mapping[str, Any]], first_events: S
     unit.connection.execute(insert(servicecall_event), list(first_events))
 
 
-def append(unit: UnitOfWork, call: Row[Any], events: Sequence[Event], *, actor: str) -> None:
-    """Append to a call's log and change its row with it."""
-    changes: dict[str, Any] = {}
-    rows = []
-    for sequence, event in enumerate(events, call.last_sequence + 1):
-        rows.append(
-            {
-                "servicecall": call.number,
-                "sequence": sequence,
-                "kind": event.kind,
-                "event_time": event.time,
-                "record_time": unit.now,
-                "actor": actor,
-                "state": event.state,
-                "service_level": event.service_level,
-                "text": event.text,
-            }
-        )
-        changes |= event.changes
+def append(unit: UnitOfWork, call: Any, events: Sequence[NewEvent], changes: Mapping[str, Any], *, actor: str) -> None:
+    """Append to a call's log and change its row with it. `call` is the row before."""
+    rows = [
+        {"servicecall": call.number, "sequence": sequence, "record_time": unit.now, "actor": actor, **asdict(event)}
+        for sequence, event in enumerate(events, call.last_sequence + 1)
+    ]
     unit.connection.execute(insert(servicecall_event), rows)
-    kept = {
-        "update_time": unit.now,
-        "revision": call.revision + 1,
-        "last_sequence": call.last_sequence + len(rows),
-        "last_event_time": events[-1].time,
-    }
-    unit.connection.execute(
-        update(servicecall).where(servicecall.c.number == call.number).values(**changes, **kept)
-    )
+    unit.connection.execute(update(servicecall).where(servicecall.c.number == call.number).values(**changes))
 
 
 def set_meaning(unit: UnitOfWork, state: int, meaning: int) -> None:
@@ -154,7 +137,7 @@ def cache_due_times(unit: UnitOfWork, due_times: Mapping[int, datetime | None]) 
         unit.connection.execute(_CACHED, rows)
 
 
-def _in_parts(unit: UnitOfWork, query: Select[Any], column: Any, numbers: Iterable[int]) -> Iterator[Row[Any]]:
+def _in_parts(unit: UnitOfWork, query: Select[Any], column: Any, numbers: Iterable[int]) -> Iterator[Any]:
     wanted = sorted(set(numbers))
     for start in range(0, len(wanted), _AT_ONCE):
         yield from unit.connection.execute(query.where(column.in_(wanted[start : start + _AT_ONCE])))

@@ -50,8 +50,8 @@ servicecall: Final = Table(
     Column("revision", Integer, nullable=False),
     Column("last_sequence", Integer, nullable=False),
     Column("last_event_time", UtcDateTime(), nullable=False),
-    # A cache to sort by, never an answer: next due time of an open call, `due_times.NEVER` when nothing is due, NULL when
-    # it is solved or done. Written with every event, and with every change of levels, calendars and states.
+    # A cache to sort by, never an answer: next due time of an open call, `due_times.NEVER` when nothing is due, NULL
+    # when it is solved or done. Written with every event, and with every change of levels, calendars and states.
     Column("cached_due_time", UtcDateTime()),
     ForeignKeyConstraint(["system", "component"], ["component.system", "component.id"]),
     Index(None, "cached_due_time", "number"),
