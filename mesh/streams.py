@@ -7,10 +7,8 @@ nothing.
 
 import asyncio
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from typing import Final
+from typing import Final, Self
 
 _SLOTS: Final = 32
 """Into so many ticks an interval is cut; heartbeats are that exact."""
@@ -29,6 +27,12 @@ class Stream:
         """A heartbeat is due; the writer clears it."""
         self.ended = False
         """The stream should end with OK, so that its client resumes elsewhere."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._streams.close(self)
 
     def wake(self) -> None:
         """Let the writer look again. Costs nothing when it is busy writing: it looks anyway before it waits."""
@@ -65,23 +69,23 @@ class Streams:
     def __len__(self) -> int:
         return self._count
 
-    @contextmanager
-    def open(self) -> Iterator[Stream]:
-        """Open a stream; on a server that drains it is at its end already."""
+    def open(self) -> Stream:
+        """Open a stream, for a `with` block; on a server that drains it is at its end already."""
         stream = Stream(self, self._next_slot())
         stream.ended = self._drained
         self._wheel[stream.slot].add(stream)
         self._count += 1
         if self._timer is None:
             self._timer = self.loop.call_later(self._tick, self._turn)
-        try:
-            yield stream
-        finally:
-            self._wheel[stream.slot].discard(stream)
-            self._count -= 1
-            if not self._count and self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
+        return stream
+
+    def close(self, stream: Stream) -> None:
+        """Forget a stream; the end of its `with` block."""
+        self._wheel[stream.slot].discard(stream)
+        self._count -= 1
+        if not self._count and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def drain(self) -> None:
         """End every stream, those to come included."""

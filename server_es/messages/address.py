@@ -1,14 +1,16 @@
 """How the other rooms tell employees something: in their own transaction, pushed once it is committed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from mesh.database import UnitOfWork
 from mesh.failpoints import failpoint
 from mesh.wakeups import Doorbell
+from server_es.messages.rows import Change, Content
 from server_es.messages.rules import Kind, Priority, recipients
-from server_es.messages.store import Content, MessageStore
+from server_es.messages.store import MessageStore
 
 BELL: Final = "messages.told"
 
@@ -18,12 +20,14 @@ class Messages:
 
     Args:
         store: the inboxes.
-        bell: `wakeups.bell(BELL)`; rung after the commit.
+        bell: `wakeups.bell(BELL)`; wakes the other processes after the commit.
+        offer: tells the streams of this process, `Fanout.offer`; it may forget, they find the rows by themselves.
     """
 
-    def __init__(self, store: MessageStore, bell: Doorbell) -> None:
+    def __init__(self, store: MessageStore, bell: Doorbell, offer: Callable[[Sequence[Change]], object]) -> None:
         self._store = store
         self._bell = bell
+        self._offer = offer
 
     def address(
         self,
@@ -65,13 +69,14 @@ class Messages:
     def address_all(self, unit: UnitOfWork, letters: Sequence[tuple[Iterable[str], Content]]) -> None:
         """Tell many things at once, with a handful of statements: for imports of thousands."""
         once = [(recipients(employees, {}, sender=None, include_sender=True), said) for employees, said in letters]
-        self._store.append(unit, once)
-        self.changed(unit)
+        self.push_after(unit, self._store.append(unit, once))
 
-    def changed(self, unit: UnitOfWork) -> None:
-        """Say that inboxes have changed in this unit."""
-        unit.after_commit(self._push)
+    def push_after(self, unit: UnitOfWork, changes: Sequence[Change]) -> None:
+        """Hand changes to the open streams once the unit is committed."""
+        if changes:
+            unit.after_commit(partial(self._push, changes))
 
-    def _push(self) -> None:
+    def _push(self, changes: Sequence[Change]) -> None:
         failpoint("messages.push")
-        self._bell.ring()
+        self._offer(changes)
+        self._bell.ring_others()

@@ -7,22 +7,52 @@ from esoffice.es.v1 import messages_pb2 as pb
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mesh.errors import NotFound
+from server_es.messages.rows import Content, Counts, Told
 from server_es.messages.rules import Cursor, Position, ranges
-from server_es.messages.store import Content, Counts, Told
 
 _EMPLOYEES, _TEAMS, _MESSAGES = "employees/", "teams/", "messages/"
 
 
-def message(told: Told, shared: pb.Message | None = None) -> pb.Message:
-    """Return a message; `shared` are the fields that are equal for all its recipients."""
-    made = pb.Message()
-    made.CopyFrom(shared if shared is not None else shared_fields(told.content, told.created_time))
-    made.name = message_name(told.recipient, told.sequence)
-    made.recipient = _EMPLOYEES + told.recipient
-    made.sequence = told.sequence
-    if told.read_time is not None:
-        made.read_time.CopyFrom(timestamp(told.read_time))
+def message(told: Told) -> pb.Message:
+    made = shared_fields(told.content, told.created_time)
+    made.MergeFrom(_own_fields(told))
     return made
+
+
+def new_messages(told: Sequence[Told], shared: dict[int, bytes]) -> bytes:
+    """Return the field `messages` of an event on the wire; the fields equal for all recipients are made once.
+
+    Args:
+        told: the messages, ascending.
+        shared: what was made before, by content; added to.
+    """
+    listed = b""
+    for one in told:
+        common = shared.get(one.content_id)
+        if common is None:
+            common = shared_fields(one.content, one.created_time).SerializeToString()
+            shared[one.content_id] = common
+        listed += _field(1, _own_fields(one).SerializeToString() + common)
+    return _field(pb.SubscribeMessagesResponse.MESSAGES_FIELD_NUMBER, listed)
+
+
+def _own_fields(told: Told) -> pb.Message:
+    return pb.Message(
+        name=message_name(told.recipient, told.sequence),
+        recipient=_EMPLOYEES + told.recipient,
+        sequence=told.sequence,
+        read_time=None if told.read_time is None else timestamp(told.read_time),
+    )
+
+
+def _field(number: int, payload: bytes) -> bytes:
+    """Return a length-delimited field; messages may be put together field by field (protobuf.dev, "Encoding")."""
+    size, head = len(payload), bytearray([number << 3 | 2])
+    while size >> 7:
+        head.append(size & 0x7F | 0x80)
+        size >>= 7
+    head.append(size)
+    return bytes(head) + payload
 
 
 def shared_fields(content: Content, created_time: datetime) -> pb.Message:

@@ -1,138 +1,34 @@
 """From committed rows to the open streams of this process.
 
-A look at the database, started by a doorbell or, should one be lost, by the poll, reads what is new in all connected
-inboxes at once. Each inbox keeps the last few steps it made; a stream goes on from step to step by its own cursor. A
-stream that is too slow for that, or joins in the middle, reads pages from the database until it stands on a step again.
+What this process commits itself is offered to its streams without a query. For all else a look at the database, started
+by a doorbell or, should one be lost, by the poll, reads what is new in all connected inboxes at once. Each inbox keeps
+the last few steps it made; a stream goes on from step to step by its own cursor. A stream that is too slow for that, or
+joins in the middle, reads pages from the database until it stands on a step again.
 """
 
 import asyncio
 import contextlib
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from esoffice.es.v1 import messages_pb2 as pb
+import structlog
 
-from mesh import log
 from mesh.database import Database, UnitOfWork
 from mesh.errors import DomainError
-from mesh.streams import Stream, Streams
+from mesh.streams import Streams
 from mesh.wakeups import Doorbell
-from server_es.messages import events
+from server_es.messages.live import LiveInbox, Reader, Step
+from server_es.messages.rows import Change, Told
 from server_es.messages.rules import Position
-from server_es.messages.store import MessageStore, Told
+from server_es.messages.store import MessageStore
 
-_STEPS_KEPT: Final = 8
+_log = structlog.get_logger(__name__)
+
 _PAGE: Final = 50
 _OVERLAP: Final = timedelta(seconds=10)
 """A transaction may commit so much later than the instant it stamped on its rows; the poll finds what took longer."""
-
-
-@dataclass(slots=True)
-class Step:
-    """From one position of an inbox to the next; made to bytes by the first stream that takes it."""
-
-    after: Position
-    through: Position
-    identity: int
-    told: list[Told] = field(default_factory=list)
-    read: list[int] = field(default_factory=list)
-    shared: dict[int, pb.Message] = field(default_factory=dict)
-    _bytes: bytes = b""
-
-    def serialised(self) -> bytes:
-        if not self._bytes:
-            event = events.event(self.identity, self.after, self.through)
-            if self.told:
-                event.messages.messages.extend(events.message(one, self._shared(one)) for one in self.told)
-            else:
-                event.read.CopyFrom(events.read(self.read))
-            self._bytes = event.SerializeToString()
-        return self._bytes
-
-    def _shared(self, told: Told) -> pb.Message:
-        made = self.shared.get(told.content_id)
-        if made is None:
-            made = self.shared[told.content_id] = events.shared_fields(told.content, told.created_time)
-        return made
-
-
-class LiveInbox:
-    """An inbox with open streams."""
-
-    __slots__ = ("identity", "position", "readers", "recipient", "steps")
-
-    def __init__(self, recipient: str) -> None:
-        self.recipient = recipient
-        self.readers: list[Reader] = []
-        self.identity = 0
-        self.position: Position | None = None
-        """Through where the readers may go; unknown until the first one or a look has read it."""
-        self.steps: deque[Step] | None = None
-
-    def go_on(self, identity: int, steps: Sequence[Step], position: Position) -> None:
-        """Take steps, keep the last few of them, wake the readers."""
-        self.identity, self.position = identity, position
-        if self.steps is None:
-            self.steps = deque(maxlen=_STEPS_KEPT)
-        self.steps.extend(steps)
-        for reader in self.readers:
-            reader.stream.wake()
-
-    def step_from(self, position: Position) -> Step | None:
-        for step in self.steps or ():
-            if step.after == position:
-                return step
-        return None
-
-    def forget_taken_steps(self) -> None:
-        """Drop the steps when every reader is through: an inbox at rest keeps none."""
-        if self.steps and all(reader.position == self.position for reader in self.readers):
-            self.steps = None
-
-
-class Reader:
-    """One stream of one inbox, and how far it is."""
-
-    __slots__ = ("_fanout", "_inbox", "position", "stream")
-
-    def __init__(self, fanout: "Fanout", inbox: LiveInbox, stream: Stream) -> None:
-        self._fanout = fanout
-        self._inbox = inbox
-        self.stream = stream
-        self.position = Position()
-
-    def start(self, position: Position, identity: int) -> None:
-        """Say where the inbox stood when the first events of this stream were read: the stream stands there now."""
-        self.position = position
-        inbox = self._inbox
-        if inbox.position is None:
-            inbox.position, inbox.identity = position, identity
-
-    async def next(self) -> bytes | None:
-        """Return the next event when there is one, or None when the stream should end."""
-        inbox, stream = self._inbox, self.stream
-        while not stream.ended:
-            goal = inbox.position
-            if goal is not None and self.position.lacks(goal):
-                step = inbox.step_from(self.position)
-                if step is not None:
-                    self.position = step.through
-                    made = step.serialised()
-                    inbox.forget_taken_steps()
-                    return made
-                read = await self._fanout.catch_up(inbox, self.position, goal)
-                self.position = read.through
-                return read.serialised()
-            if stream.beat:
-                stream.beat = False
-                event = events.event(inbox.identity, self.position, self.position)
-                event.heartbeat.SetInParent()
-                return event.SerializeToString()
-            await stream.wait()
-        return None
 
 
 @dataclass(slots=True)
@@ -146,7 +42,7 @@ class _Way:
     told: list[Told] = field(default_factory=list)
     read: list[int] = field(default_factory=list)
 
-    def steps(self, shared: dict[int, pb.Message]) -> list[Step]:
+    def steps(self, shared: dict[int, bytes]) -> list[Step]:
         """Cut the way into events: first the messages, then what was read.
 
         None when it is longer than a page, or not all of it was there: the streams read it from the database.
@@ -185,29 +81,30 @@ class Fanout:
         self._poll = poll.total_seconds()
         self._inboxes: dict[str, LiveInbox] = {}
         self._since: datetime | None = None
-        self._log = log.get("messages")
+        self._rung = asyncio.Event()
 
     @property
     def heartbeat(self) -> timedelta:
         return self._streams.heartbeat
 
-    @contextlib.contextmanager
-    def join(self, recipient: str) -> Iterator[Reader]:
-        """Register a stream of an inbox *before* it reads where the inbox stands, so that nothing falls in between."""
-        with self._streams.open() as stream:
-            inbox = self._inboxes.get(recipient)
-            if inbox is None:
-                inbox = self._inboxes[recipient] = LiveInbox(recipient)
-            reader = Reader(self, inbox, stream)
-            inbox.readers.append(reader)
-            try:
-                yield reader
-            finally:
-                inbox.readers.remove(reader)
-                if inbox.readers:
-                    inbox.forget_taken_steps()
-                elif self._inboxes.get(recipient) is inbox:
-                    del self._inboxes[recipient]
+    def join(self, recipient: str) -> Reader:
+        """Register a stream of an inbox, for a `with` block, *before* it reads how the inbox stands."""
+        inbox = self._inboxes.get(recipient)
+        if inbox is None:
+            inbox = self._inboxes[recipient] = LiveInbox(recipient)
+        reader = Reader(self, inbox, self._streams.open())
+        inbox.readers.append(reader)
+        return reader
+
+    def leave(self, reader: Reader) -> None:
+        """Forget a stream; the end of its `with` block."""
+        self._streams.close(reader.stream)
+        inbox = reader.inbox
+        inbox.readers.remove(reader)
+        if inbox.readers:
+            inbox.forget_taken_steps()
+        else:
+            del self._inboxes[inbox.recipient]
 
     def drain(self) -> None:
         """End every stream with OK."""
@@ -216,21 +113,45 @@ class Fanout:
     async def run(self) -> None:
         """Look whenever the bell rings, and now and then everywhere without it. Ends by cancellation."""
         now = self._streams.loop.time
-        with self._bell.listening_async() as rung:
+        with self._bell.listening_async() as self._rung:
             due = now()
             while True:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(rung.wait(), max(due - now(), 0.001))
-                rung.clear()
+                    await asyncio.wait_for(self._rung.wait(), max(due - now(), 0.001))
+                self._rung.clear()
                 everywhere = now() >= due
                 if everywhere:
                     due = now() + self._poll
                 try:
                     await self.look(everywhere=everywhere)
                 except DomainError as error:
-                    self._log.warning("messages wait in the database", reason=error.message)
+                    _log.warning("messages wait in the database", reason=error.message)
                 except Exception as error:  # noqa: BLE001 - thousands of streams depend on the next look
-                    self._log.error("a look for messages failed", exc_info=error)
+                    _log.error("a look for messages failed", exc_info=error)
+
+    def offer(self, changes: Sequence[Change]) -> None:
+        """Take what this process has just committed. From any thread; what does not fit is read from the database."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and with it the streams
+            self._streams.loop.call_soon_threadsafe(self._take, changes)
+
+    def _take(self, changes: Sequence[Change]) -> None:
+        shared: dict[int, bytes] = {}
+        for change in changes:
+            inbox = self._inboxes.get(change.recipient)
+            if inbox is None:
+                continue
+            before = inbox.position
+            if before is None:
+                self._rung.set()
+            elif change.told and change.told[0].sequence == before.sequence + 1:
+                newest = Position(change.told[-1].sequence, before.reads)
+                step = Step(before, newest, change.identity, change.told, shared=shared)
+                inbox.go_on(change.identity, [step] if len(change.told) <= _PAGE else [], newest)
+            elif change.reads == before.reads + 1:
+                newest = Position(before.sequence, change.reads)
+                inbox.go_on(change.identity, [Step(before, newest, change.identity, read=change.read)], newest)
+            else:  # known already, or something in between is still on its way
+                self._rung.set()
 
     async def look(self, *, everywhere: bool = True) -> None:
         """Read what is new for the connected and let their streams go on; `everywhere`: however long ago it changed."""
@@ -239,14 +160,14 @@ class Fanout:
         newest_change, ways = await self._database.read(self._look, None if everywhere else self._since)
         if newest_change is not None:
             self._since = newest_change - _OVERLAP
-        shared: dict[int, pb.Message] = {}
+        shared: dict[int, bytes] = {}
         for way in ways:
             inbox = way.inbox
             if inbox.position is None:
                 inbox.position, inbox.identity = way.newest, way.identity
             elif inbox.position.lacks(way.newest):
                 steps = way.steps(shared) if way.before == inbox.position else []
-                inbox.go_on(way.identity, steps, way.newest)
+                inbox.go_on(way.identity, steps, inbox.position.joined(way.newest))
 
     def _look(self, unit: UnitOfWork, since: datetime | None) -> tuple[datetime | None, list[_Way]]:
         newest_change: datetime | None = None

@@ -7,17 +7,18 @@ from esoffice.es.v1 import messages_pb2 as pb
 from esoffice.es.v1 import messages_pb2_grpc
 
 from mesh.call import caller
-from mesh.callers import Caller
-from mesh.callers import Kind as CallerKind
 from mesh.database import Database, UnitOfWork
 from mesh.errors import InvalidArgument, NotFound, PermissionDenied, Violation
 from mesh.idempotency import RequestLog
+from mesh.tokens import Caller
+from mesh.tokens import Kind as CallerKind
 from server_es.messages import events, rules
 from server_es.messages.address import Messages
 from server_es.messages.fanout import Fanout
 from server_es.messages.opening import open_inbox
+from server_es.messages.rows import Content
 from server_es.messages.settings import MessageSettings
-from server_es.messages.store import Content, MessageStore
+from server_es.messages.store import MessageStore
 
 _PAGE_SIZE = 50
 
@@ -54,7 +55,7 @@ class MessageService(messages_pb2_grpc.MessageServiceServicer):
         self._requests = requests
         self.settings = settings
 
-    async def SubscribeMessages(
+    async def SubscribeMessages(  # type: ignore[override]  # what many are told are bytes
         self, request: pb.SubscribeMessagesRequest, _context: Any
     ) -> AsyncIterator[pb.SubscribeMessagesResponse | bytes]:
         recipient = _own_inbox(caller())
@@ -127,9 +128,9 @@ class MessageService(messages_pb2_grpc.MessageServiceServicer):
             raise NotFound(f"There is no {name}, or it is not kept any more.", resource=name)
         marked = self._store.mark_read(unit, recipient, sequences=sequences, through=request.through_sequence)
         if marked:
-            self._messages.changed(unit)
+            self._messages.push_after(unit, [marked])
         unread = self._store.count_unread(unit, recipient)
-        return pb.MarkMessagesReadResponse(read_count=marked, unread_count=unread.all)
+        return pb.MarkMessagesReadResponse(read_count=len(marked.read) if marked else 0, unread_count=unread.all)
 
     def _send(self, unit: UnitOfWork, request: pb.SendMessageRequest, who: Caller) -> pb.SendMessageResponse:
         expire_time = events.instant(request.expire_time) if request.HasField("expire_time") else None

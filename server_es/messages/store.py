@@ -3,7 +3,6 @@
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     BindParameter,
     ColumnElement,
+    Row,
     Select,
     Text,
     bindparam,
@@ -27,49 +27,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeEngine
 
 from mesh.database import UnitOfWork
+from server_es.messages.rows import Change, Content, Counts, Told
 from server_es.messages.rules import Inbox, Kind, Position, Priority
 from server_es.messages.tables import MessageTables
 
 _KEYS_PER_STATEMENT: Final = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
-    """What a message says; the same for all its recipients.
-
-    Args:
-        sender: resource name, such as `employees/17` or `services/server_business`.
-        about: resource name, or empty.
-    """
-
-    subject: str
-    text: str = ""
-    kind: Kind = Kind.MESSAGE
-    priority: Priority = Priority.NORMAL
-    about: str = ""
-    sender: str
-    expire_time: datetime | None = None
-
-
-@dataclass(slots=True)
-class Told:
-    """One message in one inbox."""
-
-    recipient: str
-    sequence: int
-    read_time: datetime | None
-    content_id: int
-    content: Content
-    created_time: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """Unread messages that have not expired."""
-
-    all: int
-    popups: int
-    high_priority: int
 
 
 class MessageStore:
@@ -88,7 +50,7 @@ class MessageStore:
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
-    def append(self, unit: UnitOfWork, letters: Sequence[tuple[Sequence[str], Content]]) -> None:
+    def append(self, unit: UnitOfWork, letters: Sequence[tuple[Sequence[str], Content]]) -> list[Change]:
         """Put messages into inboxes: three kinds of statements, in batches, however many letters and recipients.
 
         Args:
@@ -97,19 +59,24 @@ class MessageStore:
         """
         wanted = Counter(recipient for recipients, _ in letters for recipient in recipients)
         if not wanted:
-            return
-        told = [(recipients, content) for recipients, content in letters if recipients]
-        next_number = self._take_numbers(unit, wanted)
+            return []
+        said = [(recipients, content) for recipients, content in letters if recipients]
+        changes, numbers = self._take_numbers(unit, wanted)
         rows = []
-        for content_id, (recipients, _) in zip(self._say(unit, [one for _, one in told]), told, strict=True):
+        ids = self._say(unit, [content for _, content in said])
+        for content_id, (recipients, content) in zip(ids, said, strict=True):
             for recipient in recipients:
-                rows.append({"recipient": recipient, "sequence": next_number[recipient], "content_id": content_id})
-                next_number[recipient] += 1
+                number = numbers[recipient]
+                numbers[recipient] = number + 1
+                rows.append({"recipient": recipient, "sequence": number, "content_id": content_id})
+                changes[recipient].told.append(Told(recipient, number, None, content_id, content, unit.now))
         unit.connection.execute(insert(self._message), rows)
+        return list(changes.values())
 
-    def _take_numbers(self, unit: UnitOfWork, wanted: Counter[str]) -> dict[str, int]:
+    def _take_numbers(self, unit: UnitOfWork, wanted: Counter[str]) -> tuple[dict[str, Change], dict[str, int]]:
         """Lock the inboxes, in ascending order so that two transactions do not wait for each other, and count on."""
         take = self._numbers[unit.connection.dialect.name]
+        changes: dict[str, Change] = {}
         first: dict[str, int] = {}
         rows = [
             {
@@ -123,9 +90,10 @@ class MessageStore:
             for recipient, count in sorted(wanted.items())
         ]
         for part in _parts(rows):
-            for recipient, newest in unit.connection.execute(take, part):
+            for recipient, identity, newest in unit.connection.execute(take, part):
+                changes[recipient] = Change(recipient, identity, [])
                 first[recipient] = newest - wanted[recipient] + 1
-        return first
+        return changes, first
 
     def _say(self, unit: UnitOfWork, contents: Sequence[Content]) -> list[int]:
         say = insert(self._content).returning(self._content.c.id, sort_by_parameter_order=True)
@@ -144,24 +112,29 @@ class MessageStore:
         ]
         return [id_ for part in _parts(rows) for id_ in unit.connection.execute(say, part).scalars()]
 
-    def mark_read(self, unit: UnitOfWork, recipient: str, *, sequences: Sequence[int] = (), through: int = 0) -> int:
-        """Mark messages as read, those named or all up to `through`, and return how many were unread."""
+    def mark_read(
+        self, unit: UnitOfWork, recipient: str, *, sequences: Sequence[int] = (), through: int = 0
+    ) -> Change | None:
+        """Mark messages as read, those named or all up to `through`; None when none of them was unread."""
         inbox, message = self._inbox.c, self._message.c
-        lock = update(self._inbox).where(inbox.recipient == recipient).values(reads=inbox.reads).returning(inbox.reads)
-        reads = unit.connection.execute(lock).scalar_one_or_none()
-        if reads is None:
-            return 0
+        lock = update(self._inbox).where(inbox.recipient == recipient).values(reads=inbox.reads)
+        locked = unit.connection.execute(lock.returning(inbox.identity, inbox.reads)).one_or_none()
+        if locked is None:
+            return None
+        reads = locked.reads + 1
         which = message.sequence.in_(sequences) if sequences else message.sequence <= through
         mark = (
             update(self._message)
             .where(message.recipient == recipient, which, message.read_time.is_(None))
-            .values(read_time=unit.now, read_number=reads + 1)
+            .values(read_time=unit.now, read_number=reads)
+            .returning(message.sequence)
         )
-        marked = unit.connection.execute(mark).rowcount
-        if marked:
-            count = update(self._inbox).where(inbox.recipient == recipient)
-            unit.connection.execute(count.values(reads=reads + 1, changed_time=unit.now))
-        return marked
+        marked = sorted(unit.connection.execute(mark).scalars())
+        if not marked:
+            return None
+        count = update(self._inbox).where(inbox.recipient == recipient)
+        unit.connection.execute(count.values(reads=reads, changed_time=unit.now))
+        return Change(recipient, locked.identity, [], reads, marked)
 
     def prune(self, unit: UnitOfWork, before: datetime, *, limit: int = 5000) -> int:
         """Forget what was told before an instant, read or not; return how many messages, call again while not 0."""
@@ -174,7 +147,7 @@ class MessageStore:
         for part in _parts(ids):
             ends = select(message.recipient, func.max(message.sequence)).where(message.content_id.in_(part))
             # Whole beginnings of inboxes, so that what is kept has no hole. Sorted: see _take_numbers.
-            for recipient, last in sorted(unit.connection.execute(ends.group_by(message.recipient)).tuples()):
+            for recipient, last in sorted(unit.connection.execute(ends.group_by(message.recipient))):
                 start = update(self._inbox).where(inbox.recipient == recipient, inbox.oldest <= last)
                 unit.connection.execute(start.values(oldest=last + 1))
                 drop = delete(self._message).where(message.recipient == recipient, message.sequence <= last)
@@ -240,7 +213,7 @@ class MessageStore:
 
     # -- many inboxes, for the fan-out -------------------------------------------------------------------------------
 
-    def changed(self, unit: UnitOfWork, since: datetime | None) -> Sequence[tuple[str, int, int, int, datetime]]:
+    def changed(self, unit: UnitOfWork, since: datetime | None) -> Sequence[Row[str, int, int, int, datetime]]:
         """Return recipient, identity, sequence, reads, changed_time of the inboxes changed since, or of all."""
         query = select(
             self._inbox.c.recipient,
@@ -251,7 +224,7 @@ class MessageStore:
         )
         if since is not None:
             query = query.where(self._inbox.c.changed_time >= since)
-        return unit.connection.execute(query).tuples().all()
+        return unit.connection.execute(query).all()
 
     def fetch(self, unit: UnitOfWork, keys: Sequence[tuple[str, int]]) -> list[Told]:
         """Return the messages with these (recipient, sequence), in no order; messages of one content share it."""
@@ -309,7 +282,7 @@ def _numbers(dialect: Any, inbox: Any) -> Any:
             "sequence": inbox.c.sequence + take.excluded.sequence,
             "changed_time": take.excluded.changed_time,
         },
-    ).returning(inbox.c.recipient, inbox.c.sequence)
+    ).returning(inbox.c.recipient, inbox.c.identity, inbox.c.sequence)
 
 
 def _array(values: Sequence[Any], kind: TypeEngine[Any]) -> BindParameter[Any]:

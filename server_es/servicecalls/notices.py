@@ -7,7 +7,7 @@ from typing import Any, Final
 from mesh.database import UnitOfWork
 from server_es.directory.subjects import members_of
 from server_es.messages.address import Messages
-from server_es.messages.store import Content
+from server_es.messages.rows import Content
 from server_es.servicecalls.actors import Actor
 from server_es.servicecalls.names import SERVICECALL
 
