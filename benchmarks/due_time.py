@@ -94,7 +94,7 @@ def _workclock(hours: tuple[Window, ...]) -> Callable[[int], Ask]:
 
 def _businesstimedelta(hours: tuple[Window, ...]) -> Callable[[int], Ask]:
     import businesstimedelta as peer
-    import pytz
+    import pytz  # type: ignore[import-untyped]
 
     zone = pytz.timezone(ZONE)
     day = peer.WorkDayRule(

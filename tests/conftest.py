@@ -8,8 +8,8 @@ settings.register_profile(
     "default",
     derandomize=True,
     deadline=None,
-    max_examples=80,
+    max_examples=50,
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.register_profile("deep", parent=settings.get_profile("default"), derandomize=False, max_examples=3000)
+settings.register_profile("deep", parent=settings.get_profile("default"), derandomize=False, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

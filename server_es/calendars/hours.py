@@ -101,15 +101,16 @@ class Calendar:
     exceptions: tuple[DatedException, ...] = ()
     breaks: tuple[Break, ...] = ()
     closures: tuple[Closure, ...] = ()
+    plan: "Plan" = field(init=False, repr=False, compare=False)
     timeline: Timeline = field(init=False, repr=False, compare=False)
-    plan: "_Plan" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         violations = [*zone_violations(self.zone), *_week_violations(self), *_exception_violations(self)]
         if violations:
             raise errors.InvalidArgument(violations)
-        object.__setattr__(self, "plan", _Plan(self))
-        object.__setattr__(self, "timeline", _timeline(self))
+        plan, timeline = _laid_out(self)
+        object.__setattr__(self, "plan", plan)
+        object.__setattr__(self, "timeline", timeline)
 
 
 def hours_on(calendar: Calendar, day: date) -> Day:
@@ -164,11 +165,12 @@ def _holiday(calendar: Calendar, day: date) -> str | None:
 
 
 @lru_cache(maxsize=512)
-def _timeline(calendar: Calendar) -> Timeline:
-    return Timeline(calendar.plan.spans)
+def _laid_out(calendar: Calendar) -> tuple["Plan", Timeline]:
+    plan = Plan(calendar)
+    return plan, Timeline(plan.spans)
 
 
-class _Plan:
+class Plan:
     """A calendar, laid out for looking up days."""
 
     def __init__(self, calendar: Calendar) -> None:
@@ -249,9 +251,9 @@ def _opens_in_a_plain_week(calendar: Calendar) -> bool:
 
 
 def _exception_violations(calendar: Calendar) -> Iterator[errors.Violation]:
-    dates = Counter(one.date for one in calendar.exceptions)
-    for double in sorted(day for day, count in dates.items() if count > 1):
-        yield errors.Violation("exceptions", f"{double} appears more than once")
+    for day, count in sorted(Counter(one.date for one in calendar.exceptions).items()):
+        if count > 1:
+            yield errors.Violation("exceptions", f"{day} appears more than once")
     for at, closure in enumerate(calendar.closures):
         if closure.span.end <= closure.span.start:
             yield errors.Violation(f"closures[{at}]", "ends before it has begun")

@@ -1,5 +1,8 @@
 """Working time: when is something due, how much was worked, when is it open (Bereitschaftszeit).
 
+    >>> from server_es.calendars.holidays import Region
+    >>> from server_es.calendars.hours import Day, week
+    >>> from server_es.calendars.times import windows
     >>> office = Calendar(week=week(Day(windows=windows("08:00-17:00"))), region=Region(state="BY"))
     >>> due(office, datetime(2026, 3, 27, 20, tzinfo=UTC), timedelta(minutes=60))  # a Friday evening
     datetime.datetime(2026, 3, 30, 7, 0, tzinfo=datetime.timezone.utc)

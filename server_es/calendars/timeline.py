@@ -1,4 +1,4 @@
-"""The arithmetic of working time: open spans in UTC, prefix sums over them, two bisects per question.
+"""The arithmetic of working time: open spans in UTC and prefix sums over them.
 
 Knows neither weekdays nor holidays: an `Openings` function says when it is open. A `Timeline` compiles the years it is
 asked about once, and answers from then on at a cost that does not depend on the length of the span.
@@ -6,6 +6,7 @@ asked about once, and answers from then on at a cost that does not depend on the
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ FIRST_YEAR = 1970
 LAST_YEAR = 2199
 
 _END = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
+_NOTHING = timedelta(0)
 _EDGE = timedelta(days=7)  # what opens just outside the compiled years may reach into them
 
 
@@ -37,24 +39,29 @@ Openings = Callable[[date, date], Iterable[Span]]
 """Answers what opens on the days from the first date to before the second, in any order; spans may overlap."""
 
 
-class WorkingTimeOutOfRange(errors.OutOfRange):
+class WorkingTimeOutOfRange(errors.FailedPrecondition):
     """A time before 1970 or after 2199, or a calendar that is not open often enough to get there."""
 
     reason = "WORKING_TIME_OUT_OF_RANGE"
 
 
-class _Compiled(NamedTuple):
-    """Some whole years (UTC). Entry 0 is an empty mark at their beginning, so that every instant finds an entry.
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """The spans of some whole years (UTC), and where to look in them.
 
     `totals[i]` is the working time from the beginning to `closes[i]`. `anchors[i] = closes[i] - totals[i]`: inside
     span i an instant and the total at it differ by exactly the anchor, one addition takes one to the other.
+    `by_day[n]`: the first span that closes after day n began; `by_total[n]`: the first with a total of n days or more.
     """
 
+    years: range
+    begin: datetime
     opens: list[datetime]
     closes: list[datetime]
     totals: list[timedelta]
     anchors: list[datetime]
-    years: range
+    by_day: list[int]
+    by_total: list[int]
 
 
 class Timeline:
@@ -64,19 +71,36 @@ class Timeline:
 
     def __init__(self, openings: Openings) -> None:
         self._openings = openings
-        self._compiled = _Compiled([], [], [], [], range(0))
+        self._compiled = _Compiled(
+            years=range(0), begin=_END, opens=[], closes=[], totals=[], anchors=[], by_day=[], by_total=[]
+        )
 
     def due(self, start: datetime, working: timedelta) -> datetime:
-        """Return the first instant at which `working` (> 0) has been worked since `start`."""
-        opens, closes, totals, anchors, years = self._compiled
-        at = bisect_right(opens, start)
-        if at:
-            at -= 1
-            target = working + (start - anchors[at] if start < closes[at] else totals[at])
-            found = bisect_left(totals, target)
-            if found < len(anchors):
-                return anchors[found] + target
-        if start.year not in years:
+        """Return the first instant at which `working` (> 0) has been worked since `start`.
+
+        Looks up the day, steps over the few spans that closed since it began, and does the same among the totals.
+        """
+        compiled = self._compiled
+        day = (start - compiled.begin).days
+        if day < 0:
+            return self._due_beyond(start, working)
+        closes, totals, anchors = compiled.closes, compiled.totals, compiled.anchors
+        try:
+            at = compiled.by_day[day]
+            while closes[at] <= start:
+                at += 1
+            opened = compiled.opens[at]
+            total = (max(opened, start)) - anchors[at] + working
+            at = compiled.by_total[total.days]
+            while totals[at] < total:
+                at += 1
+            return anchors[at] + total
+        except IndexError:
+            return self._due_beyond(start, working)
+
+    def _due_beyond(self, start: datetime, working: timedelta) -> datetime:
+        """Compile more years, then answer `due`."""
+        if start.year not in self._compiled.years:
             self._grow(start.year)
         elif working < _END - start:
             self._extend()
@@ -92,26 +116,24 @@ class Timeline:
     def is_open(self, at: datetime) -> bool:
         """Say whether it is open; at the instant of closing it no longer is."""
         compiled = self._covering(at, at)
-        return at < compiled.closes[bisect_right(compiled.opens, at) - 1]
+        found = bisect_right(compiled.closes, at)
+        return found < len(compiled.opens) and compiled.opens[found] <= at
 
     def next_open(self, at: datetime) -> datetime:
         """Return the first open instant from `at` on: `at` itself if it is open."""
         compiled = self._covering(at, at)
-        found = bisect_right(compiled.opens, at)
-        if at < compiled.closes[found - 1]:
-            return at
+        found = bisect_right(compiled.closes, at)
         if found < len(compiled.opens):
-            return compiled.opens[found]
+            return max(at, compiled.opens[found])
         self._extend()
         return self.next_open(at)
 
     def spans(self, a: datetime, b: datetime) -> list[Span]:
         """Return the open spans between `a` and `b`, cut at both; spans that touch are one."""
         compiled = self._covering(a, b)
-        first, beyond = bisect_right(compiled.opens, a) - 1, bisect_left(compiled.opens, b)
+        first, beyond = bisect_right(compiled.closes, a), bisect_left(compiled.opens, b)
         pieces = zip(compiled.opens[first:beyond], compiled.closes[first:beyond], strict=True)
-        cut = (Span(max(a, opens), min(b, closes)) for opens, closes in pieces)
-        return [span for span in cut if span.start < span.end]
+        return [Span(max(a, opens), min(b, closes)) for opens, closes in pieces if a < b]
 
     def _covering(self, a: datetime, b: datetime) -> _Compiled:
         for year in (a.year, b.year):
@@ -136,22 +158,34 @@ class Timeline:
 
 
 def _total(compiled: _Compiled, at: datetime) -> timedelta:
-    found = bisect_right(compiled.opens, at) - 1
-    return at - compiled.anchors[found] if at < compiled.closes[found] else compiled.totals[found]
+    found = bisect_right(compiled.closes, at)
+    if found < len(compiled.opens):
+        return max(at, compiled.opens[found]) - compiled.anchors[found]
+    return compiled.totals[-1] if compiled.totals else _NOTHING
 
 
 def _compile(openings: Openings, years: range) -> _Compiled:
     begin, end = datetime(years.start, 1, 1, tzinfo=UTC), datetime(years.stop, 1, 1, tzinfo=UTC)
-    compiled = _Compiled([begin], [begin], [timedelta(0)], [begin], years)
-    for opens, closes in merged(openings((begin - _EDGE).date(), (end + _EDGE).date())):
-        start, stop = max(begin, opens), min(end, closes)
-        if start < stop:
-            total = compiled.totals[-1] + (stop - start)
-            compiled.opens.append(start)
-            compiled.closes.append(stop)
-            compiled.totals.append(total)
-            compiled.anchors.append(stop - total)
-    return compiled
+    opens: list[datetime] = []
+    closes: list[datetime] = []
+    totals: list[timedelta] = []
+    total = _NOTHING
+    for start, stop in merged(openings((begin - _EDGE).date(), (end + _EDGE).date())):
+        if begin < stop and start < end:
+            opens.append(max(begin, start))
+            closes.append(min(end, stop))
+            total += closes[-1] - opens[-1]
+            totals.append(total)
+    return _Compiled(
+        years=years,
+        begin=begin,
+        opens=opens,
+        closes=closes,
+        totals=totals,
+        anchors=[stop - worked for stop, worked in zip(closes, totals, strict=True)],
+        by_day=[bisect_right(closes, begin + timedelta(days=day)) for day in range((end - begin).days)],
+        by_total=[bisect_left(totals, timedelta(days=day)) for day in range(total.days + 1)],
+    )
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:

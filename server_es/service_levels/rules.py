@@ -182,7 +182,9 @@ def choose_level(
     for number, rule in candidates:
         if number is not None:
             return ChosenLevel(number=number, rule=rule)
-    raise NoServiceLevel("no service level applies: set one for category and significance, or a default level")
+    raise NoServiceLevel(
+        "no service level applies: set one for category and significance, or a default level", missing="default"
+    )
 
 
 def _state_violations(rows: tuple[State, ...]) -> Iterator[errors.Violation]:

@@ -4,6 +4,7 @@ from mesh import errors
 from server_es.service_levels.rules import Meaning, State, States
 
 MAX_TITLE_LENGTH = 80
+CLOSE_PERMISSION = "servicecalls.close"
 
 
 class ServicecallLocked(errors.FailedPrecondition):
@@ -26,6 +27,9 @@ class TransitionRefused(errors.FailedPrecondition):
 
 class ClosingNotAllowed(errors.PermissionDenied):
     """Closing, and opening what was closed, needs a permission of its own."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, permission=CLOSE_PERMISSION)
 
 
 def title(text: str) -> str:

@@ -1,6 +1,7 @@
 """Deadlines worked out by hand."""
 
 import doctest
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -36,14 +37,7 @@ def local(text: str) -> datetime:
 
 
 def test_the_example_in_the_module_is_true() -> None:
-    names = vars(rules) | {
-        "Day": Day,
-        "Region": Region,
-        "week": week,
-        "windows": windows,
-        "timedelta": timedelta,
-    }
-    assert doctest.testmod(rules, globs=names) == doctest.TestResults(failed=0, attempted=2)
+    assert doctest.testmod(rules) == doctest.TestResults(failed=0, attempted=5)
 
 
 @pytest.mark.parametrize(
@@ -83,6 +77,15 @@ def test_a_night_shift_belongs_to_the_day_it_begins_on() -> None:
     assert not is_working(NIGHT, local("2026-06-04 23:00"))
     assert not is_working(NIGHT, local("2026-06-05 05:00"))
     assert next_open(NIGHT, local("2026-06-04 12:00")) == local("2026-06-05 22:00")
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/Sao_Paulo"])
+@pytest.mark.parametrize("hours", ["00:00-24:00", "12:00-12:00"])
+def test_the_years_known_are_known_from_their_first_minute_to_their_last(zone: str, hours: str) -> None:
+    calendar = Calendar(zone=zone, week=(Day(windows=windows(hours)),) * 7)
+    assert is_working(calendar, datetime(2026, 6, 1, tzinfo=UTC))  # compiles 2025 to 2027
+    first, last = datetime(2025, 1, 1, tzinfo=UTC), datetime(2027, 12, 31, 23, 59, tzinfo=UTC)
+    assert elapsed(calendar, first, last) == last - first
 
 
 def test_augsburg_keeps_the_peace_festival_and_munich_does_not() -> None:
@@ -211,6 +214,15 @@ def test_a_calendar_that_closes_for_over_a_year_says_so() -> None:
     assert next_open(calendar, local("2026-01-02 10:00")) == local("2030-02-09 08:00")
 
 
+def test_nothing_is_worked_in_years_that_are_closed_or_after_the_last_window() -> None:
+    closed = tuple(DatedException(date=date(2026, 1, 2) + timedelta(days=count)) for count in range(1500))
+    calendar = Calendar(zone="Europe/Zurich", week=OFFICE.week, exceptions=closed)
+    assert elapsed(calendar, local("2028-05-01 00:00"), local("2028-09-01 00:00")) == timedelta(0)
+    assert not is_working(calendar, local("2028-05-02 10:00"))
+    newest = Calendar(zone="Europe/Paris", week=OFFICE.week)
+    assert elapsed(newest, local("2199-12-31 16:00"), local("2199-12-31 23:00")) == HOUR
+
+
 def test_answers_are_in_utc_whatever_the_question_was_in() -> None:
     tokyo = timezone(9 * HOUR)
     asked = local("2026-03-26 20:00").astimezone(tokyo)
@@ -268,6 +280,14 @@ def test_equal_calendars_share_what_was_compiled() -> None:
     again = Calendar(week=week(Day(windows=windows("08:00-17:00"))), region=Region(state="BY"))
     assert again == OFFICE
     assert again.timeline is OFFICE.timeline
+
+
+def test_threads_that_ask_for_different_years_get_their_answers() -> None:
+    shared = Calendar(zone="Europe/Prague", week=OFFICE.week)
+    starts = [datetime(year, 3, 2, 12, tzinfo=UTC) for year in range(2040, 2020, -1)]
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda start: due(shared, start, 400 * HOUR), starts))
+    assert found == [due(Calendar(zone="Europe/Berlin", week=OFFICE.week), start, 400 * HOUR) for start in starts]
 
 
 def test_an_explanation_lists_what_counted_and_what_did_not() -> None:

@@ -98,8 +98,9 @@ def test_inserted_states_are_found_among_the_others() -> None:
 
 @pytest.mark.parametrize("number", [5, 36, 99])
 def test_a_number_without_a_state_is_not_found(number: int) -> None:
-    with pytest.raises(UnknownState):
+    with pytest.raises(UnknownState) as refused:
         States(SEVEN).find(number)
+    assert (refused.value.reason, refused.value.metadata) == ("NOT_FOUND", {"resource": f"servicecallStates/{number}"})
 
 
 def test_a_call_whose_state_was_deleted_stands_in_the_next_lower_one() -> None:

@@ -52,7 +52,7 @@ def test_closing_needs_its_own_permission() -> None:
     assert go(STARTED, DONE, may_close=True) == DONE
     with pytest.raises(ClosingNotAllowed) as refused:
         go(SOLVED, DONE)
-    assert refused.value.reason == "PERMISSION_DENIED"
+    assert (refused.value.reason, refused.value.metadata) == ("PERMISSION_DENIED", {"permission": "servicecalls.close"})
 
 
 @pytest.mark.parametrize(("old", "new"), [(SOLVED, STARTED), (DONE, SOLVED), (DONE, CREATED), (SOLVED, WAITING)])
@@ -63,8 +63,9 @@ def test_a_solved_call_stays_where_it_is(old: int, new: int) -> None:
 
 
 def test_a_call_does_not_change_into_the_state_it_is_in() -> None:
-    with pytest.raises(TransitionRefused, match="already in state 30"):
+    with pytest.raises(TransitionRefused, match="already in state 30") as refused:
         go(STARTED, STARTED)
+    assert refused.value.reason == "STATE_NOT_ALLOWED"
 
 
 def test_an_unknown_state_is_refused() -> None:
