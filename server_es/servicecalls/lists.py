@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from esoffice.es.v1 import servicecalls_pb2 as pb
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import Select, select
 
 from mesh.database import UnitOfWork
 from mesh.names import NamePattern
@@ -99,7 +99,8 @@ def _by_due_time(request: pb.ListServicecallsRequest, page: Page) -> Select[Any]
     query = _filtered(request).where(_CALL.cached_due_time.is_not(None)).order_by(*key)
     if page.after:
         due = _EPOCH + int(page.after[0]) * _MICROSECOND
-        query = query.where(tuple_(*key) > tuple_(due, int(page.after[1])))
+        later = (_CALL.cached_due_time == due) & (_CALL.number > int(page.after[1]))
+        query = query.where((_CALL.cached_due_time > due) | later, _CALL.cached_due_time >= due)
     return query
 
 
