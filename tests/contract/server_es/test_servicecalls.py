@@ -26,6 +26,12 @@ from tests.builders.office import (
 from tests.contract.conftest import person, refused, service
 
 
+@pytest.fixture
+def database_address(database_url: str) -> str:
+    """On SQLite and on PostgreSQL."""
+    return database_url
+
+
 def reason(error: grpc.aio.AioRpcError) -> str:
     found = rpc_status.from_call(error)
     assert found is not None
