@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol
 
 import grpc
-import protovalidate
 from esoffice.options.v1 import options_pb2
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
@@ -18,10 +17,10 @@ from google.rpc import status_pb2
 from grpc_status import rpc_status
 
 from mesh import call as calls
-from mesh import errors, log, metrics, status
+from mesh import errors, log, metrics, status, validation
 from mesh.audit import AuditLog
 from mesh.call import CURRENT, Call
-from mesh.tokens import Caller
+from mesh.callers import Caller, Kind
 from mesh.tracing import Tracer, new_trace_id
 
 Unary = Callable[[Any, Any], Awaitable[Any]]
@@ -59,7 +58,6 @@ class Pipeline:
         self._audit = audit
         self._tracer = tracer
         self._log = log.get("calls")
-        self._validator = protovalidate.Validator()
 
     def permission_of(self, method: MethodDescriptor) -> str:
         """Return the permission a method is marked with.
@@ -139,9 +137,9 @@ class Pipeline:
         call.caller = who = self._identify(context)
         call.address = who.address
         _permit(call, who)
-        found = self._validator.collect_violations(request)
+        found = validation.violations(request)
         if found:
-            raise errors.InvalidArgument(errors.Violation(_path(one), one.proto.message) for one in found)
+            raise errors.InvalidArgument(found)
 
     async def _refuse(self, call: Call, error: Exception, context: Any) -> None:
         if isinstance(error, errors.DomainError):
@@ -159,7 +157,9 @@ class Pipeline:
         """A service we needed refused or did not answer: a refusal is passed on as it is, the rest is UNAVAILABLE."""
         passed_on: status_pb2.Status | None = rpc_status.from_call(error)
         if passed_on is None or not status.reason_of(passed_on):
-            passed_on = status.status_of(errors.Unavailable(f"a service needed for the answer failed ({error.code().name})"))
+            passed_on = status.status_of(
+                errors.Unavailable(f"a service needed for the answer failed ({error.code().name})")
+            )
         call.code, call.message = grpc.StatusCode.UNAVAILABLE, passed_on.message
         await context.abort_with_status(rpc_status.to_status(passed_on))
 
@@ -198,9 +198,9 @@ def _permit(call: Call, who: Caller) -> None:
     needed = call.permission
     if needed == PUBLIC:
         return
-    if who.kind == "anonymous":
+    if who.kind is Kind.ANONYMOUS:
         raise errors.Unauthenticated("sign in first: the call carries no token and no service certificate")
-    if needed == SIGNED_IN or (needed == SERVICE and who.kind == "service"):
+    if needed == SIGNED_IN or (needed == SERVICE and who.kind is Kind.SERVICE):
         return
     if needed == SERVICE or not who.may(needed):
         raise errors.PermissionDenied(f"{who.name} lacks the permission {needed}", permission=needed)
@@ -213,10 +213,3 @@ def _target(request: Message) -> str:
         if isinstance(value, str) and value:
             return value
     return ""
-
-
-def _path(violation: protovalidate.Violation) -> str:
-    return ".".join(
-        f"{element.field_name}[{element.index}]" if element.HasField("index") else element.field_name
-        for element in violation.proto.field.elements
-    )
