@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from functools import lru_cache
 
 # What browsers read under these labels (WHATWG Encoding): senders mean the Windows superset of what they write.
 _MEANT = {
@@ -34,7 +35,7 @@ _CHARSET = re.compile(
 )
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _LONGEST_LABEL = 40
-_UNICODE = ("utf-8", "utf-7", "utf-16", "utf-32", "gb18030")
+_UNICODE = ("utf-8", "gb18030")
 _STATEFUL = ("utf-7", "utf-16", "utf-32", "iso2022", "hz")
 
 
@@ -52,6 +53,8 @@ def storable(text: str) -> str:
     """Take out what PostgreSQL or UTF-8 refuses."""
     if "\0" in text:
         text = text.replace("\0", "")
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -59,6 +62,7 @@ def storable(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=256)
 def known(label: str | None) -> str | None:
     """Return Python's name for a charset label, or None if it names no charset."""
     if not label:
@@ -79,15 +83,15 @@ def _decoded(content: bytes, label: str | None) -> tuple[str, str]:
     charset = known(label)
     if content.isascii() and not (charset or "").startswith(_STATEFUL):
         return content.decode("ascii"), ""
-    if charset and not charset.startswith(_UNICODE) and (text := _strictly(content, "utf-8")) is not None:
+    if charset and not charset.startswith(_STATEFUL + _UNICODE) and (text := _strictly(content, "utf-8")) is not None:
         # Valid multi-byte UTF-8 by accident does not happen in prose: the label is wrong, not the bytes.
-        return text, f"labelled {_shown(label)}, read as utf-8"
+        return text, f"{_shown(label)}, read as utf-8"
     if charset and (text := _strictly(content, charset)) is not None:
         return text, ""
     for other in ("utf-8", "cp1252"):
         if (text := _strictly(content, other)) is not None:
-            return text, f"labelled {_shown(label)}, read as {other}"
-    return content.decode(charset or "cp1252", "replace"), f"labelled {_shown(label)}, some characters are lost"
+            return text, f"{_shown(label)}, read as {other}"
+    return content.decode(charset or "cp1252", "replace"), f"{_shown(label)}, some characters are lost"
 
 
 def _strictly(content: bytes, charset: str) -> str | None:
@@ -98,4 +102,4 @@ def _strictly(content: bytes, charset: str) -> str | None:
 
 
 def _shown(label: str | None) -> str:
-    return repr(label[:_LONGEST_LABEL]) if label else "without charset"
+    return f"labelled {label[:_LONGEST_LABEL]!r}" if label else "without charset"

@@ -18,11 +18,13 @@ def decoded(raw: str) -> str:
         raw: the value as `email` keeps it: folded, bytes beyond ASCII as surrogate escapes.
     """
     text = _FOLD.sub(" ", raw) if "\n" in raw or "\r" in raw else raw
+    if text.isascii() and "=?" not in text:  # nearly all
+        return (text.replace("\0", "") if "\0" in text else text).strip()
     if not text.isascii():
         text = _rescued(text)
     if "=?" in text:
-        text = "".join(_runs(text))
-    return storable(text).strip()
+        text = storable("".join(_runs(text)))
+    return text.replace("\0", "").strip()
 
 
 def _rescued(text: str) -> str:

@@ -1,28 +1,24 @@
 """Mails from an IMAP server."""
 
 import imaplib
-import ssl
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import Enum, auto
 from typing import Any
 
 from imapclient import IMAPClient
-from imapclient.exceptions import CapabilityError, IMAPClientError, LoginError
+from imapclient.exceptions import IMAPClientError
 
 from mesh.clock import Clock
 from server_business.mail import imap_quirks as quirks
+from server_business.mail.imap_account import ImapAccount, connected, sign_in
 from server_business.mail.source import (
     FolderMissing,
     FolderRenewed,
-    LoginRefused,
     MailIdentity,
     RawMail,
     Shelf,
-    Shelves,
     SourceUnavailable,
     Waiting,
 )
@@ -31,41 +27,6 @@ _LONGEST_IDLE = timedelta(minutes=29)  # RFC 2177: servers may hang up after 30
 _IDLE_SLICE = timedelta(seconds=1)  # how soon a wait notices `stop`
 _KEYWORDS = {Shelf.DONE: "EsofficeDone", Shelf.FAILED: "EsofficeFailed", Shelf.UNKNOWN: "EsofficeUnknown"}
 _SEEN = b"\\Seen"
-
-
-class Security(Enum):
-    """How the connection is protected; PLAIN only for servers on the same machine."""
-
-    TLS = auto()
-    STARTTLS = auto()
-    PLAIN = auto()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImapAccount:
-    """Where and as whom to sign in; exactly one of `password` and `token`.
-
-    Args:
-        name: the account's name in our settings, part of every identity.
-        folder: `/` between levels.
-        token: returns a valid OAuth2 access token (XOAUTH2); it keeps and renews it.
-        ca_file: certificates to trust instead of the machine's.
-        time_limit: of every single read and write.
-        poll: how often a server without IDLE is asked for news.
-    """
-
-    name: str
-    host: str
-    port: int
-    security: Security
-    user: str
-    password: str = field(default="", repr=False)
-    token: Callable[[], str] | None = field(default=None, repr=False)
-    folder: str = "INBOX"
-    shelves: Shelves = field(default_factory=Shelves)
-    ca_file: str | None = None
-    time_limit: timedelta = timedelta(seconds=30)
-    poll: timedelta = timedelta(seconds=15)
 
 
 class ImapSource:
@@ -84,8 +45,8 @@ class ImapSource:
     def open(self) -> int:
         self.close()
         with self._translated():
-            self._client = client = self._connected()
-            self._sign_in(client)
+            self._client = client = connected(self.account)
+            sign_in(client, self.account)
             self._enter(client)
         return self._uidvalidity
 
@@ -116,21 +77,25 @@ class ImapSource:
                 asked = b"BODY.PEEK[]<0.%d>" % min(quirks.HEAD_SIZE, size_limit)
                 yield from self._fetched([mail], asked, b"BODY[]<0>", complete=False)
 
-    def file_away(self, identity: MailIdentity, shelf: Shelf) -> None:
-        self._check(identity)
-        uid = int(identity.uid)
+    def file_away(self, mails: Sequence[MailIdentity], shelf: Shelf) -> None:
+        for mail in mails:
+            self._check(mail)
+        if not mails:
+            return
         folder = self.account.shelves.folder(shelf)
         with self._lent() as client:
-            if not client.search(["UID", str(uid)]):
-                return  # filed by an earlier attempt, or taken by a person
+            # What is not there any more was filed by an earlier attempt, or taken by a person.
+            uids = client.search(["UID", ",".join(mail.uid for mail in mails)])
+            if not uids:
+                return
             if folder is None:
-                client.add_flags([uid], [_KEYWORDS[shelf] if self._keywords else _SEEN], silent=True)
+                client.add_flags(uids, [_KEYWORDS[shelf] if self._keywords else _SEEN], silent=True)
                 return
             target = self._made(client, folder)
             if client.has_capability("MOVE"):
-                client.move([uid], target)
+                client.move(uids, target)
             else:
-                self._moved_by_hand(client, uid, target)
+                self._moved_by_hand(client, uids, target)
 
     def wait(self, limit: timedelta) -> bool:
         until = self.clock.monotonic() + limit.total_seconds()
@@ -159,35 +124,6 @@ class ImapSource:
         with suppress(OSError, imaplib.IMAP4.error, IMAPClientError):
             client.shutdown()
 
-    def _connected(self) -> IMAPClient:
-        account = self.account
-        context = ssl.create_default_context(cafile=account.ca_file)
-        client = IMAPClient(
-            account.host,
-            account.port,
-            ssl=account.security is Security.TLS,
-            ssl_context=context,
-            timeout=account.time_limit.total_seconds(),
-        )
-        client.normalise_times = False  # INTERNALDATE with its zone, not in this machine's
-        if account.security is Security.STARTTLS:
-            client.starttls(context)
-        return client
-
-    def _sign_in(self, client: IMAPClient) -> None:
-        try:
-            if self.account.token:
-                client.oauth2_login(self.account.user, self.account.token())
-            else:
-                client.login(self.account.user, self.account.password)
-        except (LoginError, imaplib.IMAP4.error, CapabilityError) as error:
-            if isinstance(error, imaplib.IMAP4.abort) or quirks.login_may_work_later(str(error)):
-                raise
-            account = self.account
-            raise LoginRefused(
-                f"{account.host} refuses to sign in {account.user!r} for the account {account.name!r}"
-            ) from error
-
     def _enter(self, client: IMAPClient) -> None:
         self._known_folders = set()
         path = self._path(client, self.account.folder)
@@ -214,17 +150,17 @@ class ImapSource:
         return path
 
     @staticmethod
-    def _moved_by_hand(client: IMAPClient, uid: int, target: str) -> None:
+    def _moved_by_hand(client: IMAPClient, uids: list[int], target: str) -> None:
         """COPY, flag, expunge (RFC 6851 section 3.3).
 
-        Without UIDPLUS, EXPUNGE takes everything that is flagged: it is sent only when that is this mail alone.
-        Otherwise the mail stays flagged, which `waiting` does not list.
+        Without UIDPLUS, EXPUNGE takes everything that is flagged: it is sent only when that is these mails alone.
+        Otherwise they stay flagged, which `waiting` does not list.
         """
-        client.copy([uid], target)
-        client.delete_messages([uid], silent=True)
+        client.copy(uids, target)
+        client.delete_messages(uids, silent=True)
         if client.has_capability("UIDPLUS"):
-            client.uid_expunge([uid])
-        elif client.search(["DELETED"]) == [uid]:
+            client.uid_expunge(uids)
+        elif set(client.search(["DELETED"])) == set(uids):
             client.expunge()
 
     def _fetched(self, batch: list[Waiting], asked: bytes, key: bytes, *, complete: bool) -> Iterator[RawMail]:

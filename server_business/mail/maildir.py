@@ -85,19 +85,20 @@ class MaildirSource:
                 if place is not None:
                     yield self._read(mail.identity, place, size_limit)
 
-    def file_away(self, identity: MailIdentity, shelf: Shelf) -> None:
-        self._check(identity)
-        entry = next((one for one in self._entries() if one.uid == identity.uid), None)
-        if entry is None:
-            return  # filed by an earlier attempt, or taken by a person
+    def file_away(self, mails: Sequence[MailIdentity], shelf: Shelf) -> None:
+        for mail in mails:
+            self._check(mail)
+        wanted = {mail.uid for mail in mails}
         name = self.account.shelves.folder(shelf)
         folder = self._folder if name is None else _made(folder_path(self.account.path, name))
-        flags = "".join(sorted({*entry.flags, _FILED})) if name is None else entry.flags
-        target = folder / "cur" / f"{entry.uid}:2,{flags}"
-        with suppress(FileNotFoundError):
-            entry.path.rename(target)
-            _sync(target.parent)  # first where it is now: after a power cut it may be there twice, never nowhere
-            _sync(entry.path.parent)
+        # What is not there any more was filed by an earlier attempt, or taken by a person.
+        for entry in [one for one in self._entries() if one.uid in wanted]:
+            flags = "".join(sorted({*entry.flags, _FILED})) if name is None else entry.flags
+            with suppress(FileNotFoundError):
+                entry.path.rename(folder / "cur" / f"{entry.uid}:2,{flags}")
+        # First where they are now: after a power cut a mail may be there twice, never nowhere.
+        for directory in (folder / "cur", self._folder / "new", self._folder / "cur"):
+            _sync(directory)
 
     def wait(self, limit: timedelta) -> bool:
         until = self.clock.monotonic() + limit.total_seconds()

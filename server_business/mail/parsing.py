@@ -80,21 +80,26 @@ def parse(raw: bytes, budget: Budget = _STANDARD) -> ParsedMail:
 def _parsed(raw: bytes, budget: Budget) -> ParsedMail:
     tree = read_tree(raw, budget)
     content = read_content(tree, budget)
+    raws: dict[str, list[str]] = {}
     values: dict[str, list[str]] = {}
-    for name, value in tree.raw_items():
+    headers = []
+    for name, raw_value in tree.raw_items():
+        value = decoded(raw_value)
+        headers.append((name if name.isascii() else decoded(name), value))
         values.setdefault(name.lower(), []).append(value)
+        raws.setdefault(name.lower(), []).append(raw_value)
     date, problem = _date(values.get("date", []))
     ids = _ids(values.get("message-id", []))
     return ParsedMail(
-        subject=" ".join(decoded(_first(values, "subject")).split())[:_LONGEST_SUBJECT],
-        sender=read_sender(values.get("from", [])),
-        to=read_mailboxes(values.get("to", []))[:_MOST_RECIPIENTS],
-        cc=read_mailboxes(values.get("cc", []))[:_MOST_RECIPIENTS],
+        subject=" ".join(_first(values, "subject").split())[:_LONGEST_SUBJECT],
+        sender=read_sender(raws.get("from", [])),
+        to=read_mailboxes(raws.get("to", []))[:_MOST_RECIPIENTS],
+        cc=read_mailboxes(raws.get("cc", []))[:_MOST_RECIPIENTS],
         date=date,
         message_id=ids[0] if ids else "",
         in_reply_to=_ids(values.get("in-reply-to", [])),
         references=_ids(values.get("references", []))[-_MOST_REFERENCES:],
-        headers=tuple((decoded(name), decoded(value)) for name, value in tree.raw_items()),
+        headers=tuple(headers),
         text=content.text,
         html=content.html,
         attachments=content.attachments,
@@ -109,14 +114,14 @@ def _first(values: dict[str, list[str]], name: str) -> str:
 
 
 def _ids(values: list[str]) -> tuple[str, ...]:
-    return tuple(decoded(one) for value in values for one in _MESSAGE_ID.findall(value))
+    return tuple(one for value in values for one in _MESSAGE_ID.findall(value))
 
 
 def _date(values: list[str]) -> tuple[datetime | None, tuple[str, ...]]:
     if not values:
         return None, ("no date",)
     try:
-        date = parsedate_to_datetime(decoded(values[0]))
+        date = parsedate_to_datetime(values[0])
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC), ()
     except (ValueError, TypeError, IndexError, OverflowError, AttributeError):
-        return None, (f"the date {decoded(values[0])[:60]!r} is none",)
+        return None, (f"the date {values[0][:60]!r} is none",)

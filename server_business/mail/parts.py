@@ -87,6 +87,8 @@ def read_content(mail: Mail, budget: Budget) -> Content:
         UnreadableMail: parts lie deeper in each other than the budget allows.
     """
     collected = _Collected()
+    for defect in mail.defects:
+        collected.note(_sentence(defect))
     for part, section in _leaves(mail, budget.depth, None):
         _take(part, section, collected)
         for defect in part.defects:
@@ -141,7 +143,7 @@ def _take_text(kind: str, content: bytes, charset: str | None, section: _Section
     if kind == "text/html" and (refusal := html.refusal(text)):
         collected.note(refusal)
         collected.files.append(_File("message.html", kind, "", content))
-        return
+        kind, text = "text/plain", "" if section else html.as_text(text[: html.MAX_LENGTH])
     if section is None or (section.plain if kind == "text/plain" else section.html):
         section = _Section()
     if kind == "text/plain":

@@ -106,11 +106,11 @@ class MailSource(Protocol):
             FolderRenewed: the mails were listed under another UIDVALIDITY.
         """
 
-    def file_away(self, identity: MailIdentity, shelf: Shelf) -> None:
-        """Move or flag a mail; done already is fine, so that it can be repeated after a crash.
+    def file_away(self, mails: Sequence[MailIdentity], shelf: Shelf) -> None:
+        """Move or flag mails; done already is fine, so that it can be repeated after a crash.
 
         Raises:
-            FolderRenewed: the identity is of another UIDVALIDITY.
+            FolderRenewed: an identity is of another UIDVALIDITY; nothing was filed.
         """
 
     def wait(self, limit: timedelta) -> bool:

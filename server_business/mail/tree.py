@@ -22,7 +22,10 @@ else:
     Mail = Message  # generic for the type checker only
 
 _CHUNK = 65_536
-_LOST_BOUNDARY = re.compile(rb"^--([^\s\"]{4,70})[ \t]*\r?$", re.MULTILINE)
+_FIELD = re.compile(r"([!-9;-~]+):(.*\n(?:[ \t].*\n)*+)")
+_HEAD = re.compile(r"(?:[!-9;-~]++:.*\n(?:[ \t].*\n)*+)++")
+_MANY_PARTS = re.compile(r"multipart/|message/", re.IGNORECASE)
+_LOST_BOUNDARY = re.compile(rb"^--(?=\S*\w)([^\s\"]{3,70})[ \t]*\r?$", re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -60,16 +63,10 @@ def read_tree(raw: bytes, budget: Budget) -> Mail:
         raise UnreadableMail(
             Problem.TOO_MANY_HEADERS, f"the head has {end} bytes; at most {budget.header_bytes} are read"
         )
+    if mail := _single(raw[:end], budget):
+        mail.set_payload(raw[end:].lstrip(b"\r").removeprefix(b"\n").decode("ascii", "surrogateescape"))
+        return mail
     policy = _policy(budget)
-    head = raw[:end]
-    lower = head.lower()
-    if b"multipart/" not in lower and b"message/" not in lower:
-        # One part: nothing is searched line by line, the body is taken as it is.
-        mail = _fed(head, policy, budget)
-        if not mail.get_payload():
-            mail.set_payload(raw[end:].lstrip(b"\r").removeprefix(b"\n").decode("ascii", "surrogateescape"))
-            return mail
-        policy = _policy(budget)  # a line that is no header ended the head early
     mail = _fed(raw, policy, budget)
     if not mail.is_multipart() and _lost_boundary(mail):
         _find_boundary(mail, raw[end:], policy, budget)
@@ -90,6 +87,23 @@ def _head_end(raw: bytes) -> int:
     """Return where the first empty line begins, without the line end before it."""
     ends = [at + 1 for at in (raw.find(b"\n\n"), raw.find(b"\n\r\n")) if at >= 0]
     return min(ends, default=len(raw))
+
+
+def _single(head: bytes, budget: Budget) -> Mail | None:
+    """Read the head of a mail of one part, which needs no search for boundaries; None leaves it to the parser.
+
+    So does any head that is not as it should be. Values are kept as `Compat32.header_source_parse` keeps them.
+    """
+    text = head.decode("ascii", "surrogateescape")
+    if _MANY_PARTS.search(text) or text.count("\r") != text.count("\r\n") or not _HEAD.fullmatch(text):
+        return None
+    fields = _FIELD.findall(text)
+    if len(fields) > budget.headers:
+        return None
+    mail: Mail = Message()
+    for name, value in fields:
+        mail.set_raw(name, value.lstrip(" \t\r\n").rstrip("\r\n"))
+    return mail
 
 
 def _policy(budget: Budget) -> _Counting:

@@ -4,6 +4,7 @@ import contextlib
 import imaplib
 import mailbox
 import shutil
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -15,7 +16,8 @@ import pytest
 from imapclient import imap_utf7
 
 from mesh.clock import SystemClock
-from server_business.mail.imap import ImapAccount, ImapSource, Security
+from server_business.mail.imap import ImapSource
+from server_business.mail.imap_account import ImapAccount, Security
 from server_business.mail.maildir import MaildirAccount, MaildirSource, folder_path
 from server_business.mail.source import (
     FolderMissing,
@@ -31,6 +33,7 @@ from tests.builders import mails
 from tests.servers import dovecot
 
 MB = 1_000_000
+MOVED = Shelves()
 FLAGS_ONLY = Shelves(done=None, failed=None, unknown=None)
 NO_DOVECOT = dovecot.missing()
 users = iter(f"user{number}" for number in range(1_000))
@@ -54,7 +57,7 @@ class MaildirPost:
         self.box = mailbox.Maildir(path)
 
     def source(
-        self, *, folder: str = "INBOX", shelves: Shelves = Shelves(), stop: threading.Event | None = None
+        self, *, folder: str = "INBOX", shelves: Shelves = MOVED, stop: threading.Event | None = None
     ) -> MailSource:
         account = MaildirAccount(name="post", path=self.path, folder=folder, shelves=shelves)
         return MaildirSource(account, SystemClock(), stop or threading.Event())
@@ -100,7 +103,7 @@ class DovecotPost:
         return replace(usual, **changes)  # type: ignore[arg-type]
 
     def source(
-        self, *, folder: str = "INBOX", shelves: Shelves = Shelves(), stop: threading.Event | None = None
+        self, *, folder: str = "INBOX", shelves: Shelves = MOVED, stop: threading.Event | None = None
     ) -> MailSource:
         return ImapSource(self.account(folder=folder, shelves=shelves), SystemClock(), stop or threading.Event())
 
@@ -197,7 +200,7 @@ def test_an_empty_folder_has_nothing_waiting(post: Post) -> None:
     post.deliver(mails.mail(), "Leer")
     with opened(post.source(folder="Leer")) as source:
         (mail,) = source.waiting(10)
-        source.file_away(mail.identity, Shelf.DONE)
+        source.file_away([mail.identity], Shelf.DONE)
         assert source.waiting(10) == ()
         assert fetched(source) == []
 
@@ -245,10 +248,22 @@ def test_a_filed_mail_lies_in_its_folder_and_nowhere_else(post: Post, shelf: She
     raw = mails.mail()
     post.deliver(raw)
     with opened(post.source()) as source:
-        source.file_away(source.waiting(1)[0].identity, shelf)
+        source.file_away([source.waiting(1)[0].identity], shelf)
         assert source.waiting(10) == ()
     assert [same(one, raw) for one in post.contents(folder)] == [True]
     assert post.contents("INBOX") == []
+
+
+def test_many_mails_are_filed_at_once(post: Post) -> None:
+    for number in range(5):
+        post.deliver(mails.mail(subject=f"Nummer {number}"))
+    with opened(post.source()) as source:
+        identities = [one.identity for one in source.waiting(10)]
+        source.file_away([], Shelf.DONE)
+        source.file_away(identities[:3], Shelf.DONE)
+        source.file_away(identities[:4], Shelf.FAILED)
+        assert [one.identity for one in source.waiting(10)] == identities[4:]
+    assert (len(post.contents("Done")), len(post.contents("Failed"))) == (3, 1)
 
 
 def test_filing_twice_is_as_filing_once(post: Post) -> None:
@@ -256,10 +271,10 @@ def test_filing_twice_is_as_filing_once(post: Post) -> None:
     post.deliver(mails.mail(subject="bleibt"))
     with opened(post.source()) as source:
         first = source.waiting(1)[0].identity
-        source.file_away(first, Shelf.DONE)
-        source.file_away(first, Shelf.DONE)
+        source.file_away([first], Shelf.DONE)
+        source.file_away([first], Shelf.DONE)
     with opened(post.source()) as source:
-        source.file_away(first, Shelf.FAILED)
+        source.file_away([first], Shelf.FAILED)
         assert len(source.waiting(10)) == 1
     assert len(post.contents("Done")) == 1
     assert post.contents("Failed") == []
@@ -269,7 +284,7 @@ def test_folder_names_may_have_umlauts_and_levels(post: Post) -> None:
     post.deliver(mails.mail(), "Störungen/Größe & Maß")
     shelves = Shelves(done="Störungen/Erledigt ✓")
     with opened(post.source(folder="Störungen/Größe & Maß", shelves=shelves)) as source:
-        source.file_away(source.waiting(1)[0].identity, Shelf.DONE)
+        source.file_away([source.waiting(1)[0].identity], Shelf.DONE)
     assert len(post.contents("Störungen/Erledigt ✓")) == 1
 
 
@@ -278,8 +293,8 @@ def test_a_mail_may_stay_and_get_a_flag(post: Post) -> None:
     post.deliver(mails.mail(subject="zweiter"))
     with opened(post.source(shelves=FLAGS_ONLY)) as source:
         first, second = source.waiting(10)
-        source.file_away(first.identity, Shelf.DONE)
-        source.file_away(first.identity, Shelf.DONE)
+        source.file_away([first.identity], Shelf.DONE)
+        source.file_away([first.identity], Shelf.DONE)
         assert source.waiting(10) == (second,)
     assert len(post.contents("INBOX")) == 2
 
@@ -289,9 +304,9 @@ def test_a_mail_somebody_took_away_is_left_out(post: Post) -> None:
     post.deliver(mails.mail(subject="zweiter"))
     with opened(post.source()) as source, opened(post.source()) as rival:
         listed = source.waiting(10)
-        rival.file_away(listed[0].identity, Shelf.DONE)
+        rival.file_away([listed[0].identity], Shelf.DONE)
         assert [one.identity for one in source.fetch(listed, MB, MB)] == [listed[1].identity]
-        source.file_away(listed[0].identity, Shelf.DONE)
+        source.file_away([listed[0].identity], Shelf.DONE)
     assert len(post.contents("Done")) == 1
 
 
@@ -302,7 +317,7 @@ def test_an_identity_of_a_folder_made_anew_touches_nothing(post: Post) -> None:
     post.renew("Neu")
     with opened(post.source(folder="Neu")) as source:
         with pytest.raises(FolderRenewed, match="UIDVALIDITY"):
-            source.file_away(old[0].identity, Shelf.DONE)
+            source.file_away([old[0].identity], Shelf.DONE)
         with pytest.raises(FolderRenewed):
             list(source.fetch(old, MB, MB))
         assert len(source.waiting(10)) == 1
@@ -354,11 +369,11 @@ def test_a_wait_ends_when_the_service_stops(post: Post) -> None:
 
 @pytest.mark.dovecot
 @pytest.mark.parametrize("security", [Security.TLS, Security.STARTTLS, Security.PLAIN])
-@pytest.mark.parametrize("by_token", [False, True])
-def test_every_way_in(imap: DovecotPost, security: Security, by_token: bool) -> None:
+@pytest.mark.parametrize("secret", ["password", "token"])
+def test_every_way_in(imap: DovecotPost, security: Security, secret: str) -> None:
     port = imap.server.tls_port if security is Security.TLS else imap.server.plain_port
-    secret = {"password": "", "token": lambda: f"{dovecot.TOKEN}.{imap.user}"} if by_token else {}
-    source = ImapSource(imap.account(security=security, port=port, **secret), SystemClock(), threading.Event())
+    by_token = {"password": "", "token": lambda: f"{dovecot.TOKEN}.{imap.user}"} if secret == "token" else {}
+    source = ImapSource(imap.account(security=security, port=port, **by_token), SystemClock(), threading.Event())
     with opened(source):
         assert source.waiting(10) == ()
 
@@ -381,8 +396,6 @@ def test_a_certificate_nobody_vouches_for_is_refused(imap: DovecotPost) -> None:
 
 @pytest.mark.dovecot
 def test_a_server_that_is_silent_costs_the_time_limit_and_no_more(imap: DovecotPost) -> None:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         account = imap.account(host="127.0.0.1", port=port, time_limit=timedelta(seconds=0.3))
@@ -407,14 +420,80 @@ def test_without_uidplus_the_deleted_mails_of_others_are_not_expunged(bare: dove
         client.unselect()
     with opened(post.source()) as source:
         (ours,) = source.waiting(10)
-        source.file_away(ours.identity, Shelf.DONE)
+        source.file_away([ours.identity], Shelf.DONE)
         assert source.waiting(10) == ()
     with post.connection() as client:
         client.select("INBOX", readonly=True)
         assert client.search(None, "ALL")[1][0].split() == [b"1", b"2"]
 
 
+@pytest.mark.dovecot
+@pytest.mark.parametrize("capability", [dovecot.UIDPLUS, dovecot.BARE])
+def test_without_move_a_mail_leaves_its_folder_all_the_same(capability: str) -> None:
+    for server in _server(capability=capability):
+        post = DovecotPost(server, next(users))
+        post.deliver(mails.mail(subject="unserer"))
+        post.deliver(mails.mail(subject="bleibt"))
+        with opened(post.source()) as source:
+            source.file_away([source.waiting(1)[0].identity], Shelf.DONE)
+        with post.connection() as client:
+            client.select("INBOX", readonly=True)
+            assert client.search(None, "ALL")[1][0].split() == [b"1"]
+        assert len(post.contents("Done")) == 1
+
+
 def test_a_maildir_folder_name_leads_nowhere_else(tmp_path: Path) -> None:
     for name in ("", "/", ".", "..", "../../etc", "a//b"):
         with pytest.raises(FolderMissing):
             folder_path(tmp_path, name)
+
+
+@pytest.mark.dovecot
+def test_a_connection_that_breaks_is_reported_and_can_be_opened_again(imap: DovecotPost) -> None:
+    imap.deliver(mails.mail())
+    source = imap.source()
+    source.open()
+    assert isinstance(source, ImapSource)
+    assert source._client is not None
+    source._client.socket().shutdown(socket.SHUT_RDWR)
+    with pytest.raises(SourceUnavailable, match="for the account 'post'"):
+        source.waiting(10)
+    with opened(source):
+        assert len(source.waiting(10)) == 1
+
+
+@pytest.mark.dovecot
+def test_an_account_with_a_wrong_ca_file_is_reported(imap: DovecotPost) -> None:
+    account = imap.account(ca_file="/nonexistent/ca.pem")
+    with pytest.raises(SourceUnavailable, match="No such file"):
+        ImapSource(account, SystemClock(), threading.Event()).open()
+
+
+def test_a_maildir_that_goes_away_is_reported(tmp_path: Path) -> None:
+    post = MaildirPost(tmp_path / "mail")
+    source = post.source()
+    source.open()
+    shutil.rmtree(tmp_path / "mail")
+    with pytest.raises(SourceUnavailable, match="cannot be read"):
+        source.waiting(10)
+
+
+def test_a_second_process_finds_the_uidvalidity_of_the_first(tmp_path: Path) -> None:
+    post = MaildirPost(tmp_path / "mail")
+    assert post.source().open() == post.source().open()
+
+
+@pytest.mark.dovecot
+def test_our_maildir_folders_are_dovecots_too(imap: DovecotPost) -> None:
+    """One site may read with us and file by hand with a mail program."""
+    imap.deliver(mails.mail(), "Störungen")
+    place = imap.server.root / "mail" / imap.user
+    account = MaildirAccount(name="post", path=place, folder="Störungen", shelves=Shelves(done="Erledigt/Größe"))
+    with opened(MaildirSource(account, SystemClock(), threading.Event())) as source:
+        (mail,) = source.waiting(10)
+        source.file_away([mail.identity], Shelf.DONE)
+    for path in (place / ".Erledigt.Gr&APYA3w-e").rglob("*"):
+        shutil.chown(path, place.owner())
+    shutil.chown(place / ".Erledigt.Gr&APYA3w-e", place.owner())
+    with imap.connection() as client:
+        assert b"Erledigt/Gr&APYA3w-e" in b"".join(client.list()[1])

@@ -1,6 +1,7 @@
 """A private Dovecot: own folder, loopback, free ports, one Maildir per user, stopped by pid.
 
-Users sign in with their name and `PASSWORD`, or by XOAUTH2 with `TOKEN`, which a tiny introspection server of ours knows.
+Users sign in with their name and `PASSWORD`, or by XOAUTH2 with `TOKEN.<name>`, which an introspection server of ours
+knows.
 """
 
 import contextlib
@@ -30,6 +31,7 @@ from cryptography.x509.oid import NameOID
 PASSWORD = "correct-horse"
 TOKEN = "token-of-the-day"
 BARE = "IMAP4rev1 LITERAL+ NAMESPACE AUTH=PLAIN"  # a server from the nineties: no MOVE, no UIDPLUS, no IDLE
+UIDPLUS = "IMAP4rev1 LITERAL+ UIDPLUS IDLE AUTH=PLAIN"  # no MOVE, no NAMESPACE
 _BINARY = "/usr/sbin/dovecot"
 
 _CONFIG = """

@@ -100,7 +100,7 @@ def test_somebody_else_cannot_write_on_a_call() -> None:
 
 
 @pytest.mark.parametrize("reopens", [True, False])
-def test_a_reply_to_a_solved_call_is_an_addendum_and_reopens_by_setting(reopens: bool) -> None:
+def test_a_reply_to_a_solved_call_is_an_addendum_and_reopens_by_setting(*, reopens: bool) -> None:
     rules = AccountRules(action=Action.CREATE_SERVICECALL, reopen_on_reply=reopens)
     decided = decide(Facts(sender=HANS, addresses=KUNDE, by_subject=(SOLVED_CALL,)), rules)
     assert decided == ContactOnCall(call=4712, addendum=True, reopen=reopens, answerable=True)
