@@ -20,7 +20,7 @@ from mesh import call as calls
 from mesh import errors, log, metrics, status, validation
 from mesh.audit import AuditLog
 from mesh.call import CURRENT, Call
-from mesh.callers import Caller, Kind
+from mesh.tokens import Caller, Kind
 from mesh.tracing import Tracer, new_trace_id
 
 Unary = Callable[[Any, Any], Awaitable[Any]]

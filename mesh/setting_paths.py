@@ -72,6 +72,15 @@ def secrets(settings: Message) -> Iterator[tuple[str, Any]]:
             yield from _below(field.name, value)
 
 
+def own_part(settings: Message, service: str) -> Any:
+    """Return a service's own part of `Settings`: the field that has its name.
+
+    Raises:
+        AttributeError: there are no settings for such a service.
+    """
+    return getattr(settings, service)
+
+
 def is_map(field: FieldDescriptor) -> bool:
     """Tell whether the field is a map."""
     return field.message_type is not None and field.message_type.GetOptions().map_entry
