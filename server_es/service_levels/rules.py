@@ -34,8 +34,6 @@ class Meaning(IntEnum):
 class UnknownState(errors.NotFound):
     """The site has no state of that number."""
 
-    reason = "STATE_NOT_FOUND"
-
 
 class NoServiceLevel(errors.FailedPrecondition):
     """Neither a rule nor the default names a level; no call is created without one."""
@@ -88,7 +86,8 @@ class States:
         """Return the state of that number, or raise `UnknownState`."""
         state = self.standing(number)
         if state.number != number:
-            raise UnknownState(f"there is no state {number}", state=str(number))
+            name = f"servicecallStates/{number}"
+            raise UnknownState(f"{name} does not exist", resource=name)
         return state
 
     def standing(self, number: int) -> State:
@@ -122,13 +121,14 @@ class Level:
 
 
 class LevelRule(StrEnum):
-    """What chose the level, the strongest first; stored with the call."""
+    """What chose the level, the strongest first; stored with the call. MANUAL: a person did, later on."""
 
     COMPONENT = "component"
     SYSTEM = "system"
     CONTRACT = "contract"
     CATEGORY_SIGNIFICANCE = "category_significance"
     DEFAULT = "default"
+    MANUAL = "manual"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,13 +21,11 @@ class ServicecallNotSolved(errors.FailedPrecondition):
 class TransitionRefused(errors.FailedPrecondition):
     """No way leads from the one state to the other."""
 
-    reason = "STATE_TRANSITION_REFUSED"
+    reason = "STATE_NOT_ALLOWED"
 
 
 class ClosingNotAllowed(errors.PermissionDenied):
     """Closing, and opening what was closed, needs a permission of its own."""
-
-    reason = "SERVICECALL_CLOSING_NOT_ALLOWED"
 
 
 def title(text: str) -> str:

@@ -52,7 +52,7 @@ def test_closing_needs_its_own_permission() -> None:
     assert go(STARTED, DONE, may_close=True) == DONE
     with pytest.raises(ClosingNotAllowed) as refused:
         go(SOLVED, DONE)
-    assert refused.value.reason == "SERVICECALL_CLOSING_NOT_ALLOWED"
+    assert refused.value.reason == "PERMISSION_DENIED"
 
 
 @pytest.mark.parametrize(("old", "new"), [(SOLVED, STARTED), (DONE, SOLVED), (DONE, CREATED), (SOLVED, WAITING)])
