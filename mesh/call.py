@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import grpc
 
-from mesh.callers import Caller
+from mesh.tokens import Caller
 
 READ, WRITE = 1, 2
 

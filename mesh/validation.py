@@ -1,7 +1,6 @@
 """The field rules of the contracts (protovalidate), as violations with a path and a sentence each."""
 
 from functools import cache
-from typing import Any
 
 import protovalidate
 from google.protobuf.message import Message
@@ -26,8 +25,9 @@ def violations(message: Message) -> tuple[Violation, ...]:
 
 
 def _path(violation: protovalidate.Violation) -> str:
-    path: Any = violation.proto.field
+    """Return the path of the field; empty when a rule of the whole message is broken."""
+    path = violation.proto.field
     return ".".join(
-        f"{element.field_name}[{element.index}]" if element.HasField("index") else element.field_name
-        for element in path.elements
+        f"{element.field_name}[{element.subscript.value}]" if element.subscript else element.field_name
+        for element in (path.elements if path else ())
     )

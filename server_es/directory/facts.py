@@ -1,11 +1,13 @@
 """What other rooms of the service ask the directory, inside their own unit of work."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import select
 
 from mesh.database import UnitOfWork
-from server_es.directory import tables
+from server_es.directory import store, tables
+from server_es.directory.families import FAMILIES, Key, named
 from server_es.directory.rules import Subject, SubjectFacts, completed
 from server_es.directory.staff import Employee, Staff
 
@@ -88,10 +90,20 @@ def staff(unit: UnitOfWork) -> Staff:
     return Staff(now=unit.now, employees=employees, teams=teams)
 
 
-def address_exists(unit: UnitOfWork, number: str) -> bool:
-    """Tell whether there is an address of this number."""
-    query = select(tables.address.c.number).where(tables.address.c.number == number)
-    return unit.connection.execute(query).one_or_none() is not None
+def missing(unit: UnitOfWork, names: Collection[str]) -> set[str]:
+    """Return which of these resource names name no record; the others cannot be deleted before the unit ends."""
+    keys: dict[str, dict[Key, str]] = {}
+    gone = set()
+    for name in names:
+        found = named(name)
+        if found is None:
+            gone.add(name)
+        else:
+            keys.setdefault(found[0].kind, {})[found[1]] = name
+    for kind, asked in sorted(keys.items()):
+        there = store.present(unit, FAMILIES[kind], asked.keys())
+        gone.update(name for key, name in asked.items() if key not in there)
+    return gone
 
 
 def level_user(unit: UnitOfWork, service_level: int) -> str | None:

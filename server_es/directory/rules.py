@@ -44,7 +44,7 @@ class SubjectFacts:
 
 
 def completed(subject: Subject, facts: SubjectFacts) -> Subject:
-    """Fill what follows: a contract fills system and address, a system its address; refuse what does not belong together.
+    """Fill what follows (a contract fills system and address, a system its address); refuse what contradicts itself.
 
     Raises:
         InvalidArgument: something does not exist or does not belong together; every violation at once.

@@ -9,8 +9,8 @@ def normalised(mail_address: str) -> str:
     """Return the one spelling under which a mail address is kept and looked for; empty when it is no mail address.
 
     Both parts are compared whatever their case (RFC 5321 §2.4 lets only the receiving host tell local parts apart by
-    case, and hosts that do are hardly found). A domain is kept in its ASCII form: each label in NFC and lower case, then
-    in punycode when it needs it (RFC 5891 §4). `ß` stays itself, as in IDNA 2008.
+    case, and hosts that do are hardly found). A domain is kept in its ASCII form: each label in NFC and lower case,
+    then in punycode when it needs it (RFC 5891 §4). `ß` stays itself, as in IDNA 2008.
     """
     local, at, domain = unicodedata.normalize("NFC", mail_address.strip()).rpartition("@")
     labels = domain.rstrip(".").lower().split(".")
@@ -37,7 +37,7 @@ class Sender:
 
     Attributes:
         addresses: numbers of the addresses that have it; none, one or several.
-        contact_person: id of the one contact person of the one address that has it; empty when there is not exactly one.
+        contact_person: id of the one contact person of the one address; empty when there is not exactly one.
     """
 
     addresses: tuple[str, ...] = ()

@@ -1,6 +1,6 @@
 """The servicer of the directory."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from esoffice.es.v1 import directory_pb2 as pb
 from esoffice.es.v1 import directory_pb2_grpc as grpc_
@@ -17,6 +17,9 @@ from server_es.directory import records, senders, store
 from server_es.directory.families import FAMILIES, Family, named
 from server_es.directory.upserts import ServiceLevels, upsert
 from server_es.schema import REQUESTS
+
+Resource = TypeVar("Resource", bound=Message)
+Answer = TypeVar("Answer", bound=Message)
 
 _CANDIDATES = 100
 _PAGING = frozenset({"page_size", "page_token"})
@@ -41,13 +44,13 @@ class Directory(grpc_.DirectoryServiceServicer):
         self._service_levels = service_levels
 
     async def BatchUpsertRecords(
-        self, request: pb.BatchUpsertRecordsRequest, context: Any
+        self, request: pb.BatchUpsertRecordsRequest, _context: Any
     ) -> pb.BatchUpsertRecordsResponse:
         if request.validate_only:
             return await self._database.run(upsert, request, self._service_levels)
         return await self._database.run(self._upsert, request, caller().name)
 
-    async def DeleteRecord(self, request: pb.DeleteRecordRequest, context: Any) -> Empty:
+    async def DeleteRecord(self, request: pb.DeleteRecordRequest, _context: Any) -> Empty:
         found = named(request.name)
         if found is None:
             raise InvalidArgument([Violation("name", f"'{request.name}' is no name of a record of the directory")])
@@ -55,7 +58,7 @@ class Directory(grpc_.DirectoryServiceServicer):
         return Empty()
 
     async def BatchIdentifySenders(
-        self, request: pb.BatchIdentifySendersRequest, context: Any
+        self, request: pb.BatchIdentifySendersRequest, _context: Any
     ) -> pb.BatchIdentifySendersResponse:
         return await self._database.read(_identify, request)
 
@@ -70,85 +73,65 @@ class Directory(grpc_.DirectoryServiceServicer):
             caller=who,
         )
 
-    async def _get(self, kind: str, request: Any) -> Any:
-        return await self._database.read(_get, FAMILIES[kind], request.name)
-
-    async def _list(self, kind: str, request: Message, answer: Any, field: str) -> Any:
-        return await self._database.read(_list, FAMILIES[kind], request, answer, field)
-
-    async def GetAddress(self, request: pb.GetAddressRequest, context: Any) -> pb.Address:
-        found: pb.Address = await self._get("address", request)
+    async def _get(self, made: type[Resource], request: Any) -> Resource:
+        found: Resource = await self._database.read(_get, records.family_of(made), request.name)
         return found
 
-    async def ListAddresses(self, request: pb.ListAddressesRequest, context: Any) -> pb.ListAddressesResponse:
-        page: pb.ListAddressesResponse = await self._list("address", request, pb.ListAddressesResponse, "addresses")
+    async def _list(self, made: type[Message], request: Message, answer: type[Answer]) -> Answer:
+        page: Answer = await self._database.read(_list, records.family_of(made), request, answer)
         return page
 
-    async def GetContactPerson(self, request: pb.GetContactPersonRequest, context: Any) -> pb.ContactPerson:
-        found: pb.ContactPerson = await self._get("contact_person", request)
-        return found
+    async def GetAddress(self, request: pb.GetAddressRequest, _context: Any) -> pb.Address:
+        return await self._get(pb.Address, request)
+
+    async def ListAddresses(self, request: pb.ListAddressesRequest, _context: Any) -> pb.ListAddressesResponse:
+        return await self._list(pb.Address, request, pb.ListAddressesResponse)
+
+    async def GetContactPerson(self, request: pb.GetContactPersonRequest, _context: Any) -> pb.ContactPerson:
+        return await self._get(pb.ContactPerson, request)
 
     async def ListContactPersons(
-        self, request: pb.ListContactPersonsRequest, context: Any
+        self, request: pb.ListContactPersonsRequest, _context: Any
     ) -> pb.ListContactPersonsResponse:
-        page: pb.ListContactPersonsResponse = await self._list(
-            "contact_person", request, pb.ListContactPersonsResponse, "contact_persons"
-        )
-        return page
+        return await self._list(pb.ContactPerson, request, pb.ListContactPersonsResponse)
 
-    async def GetSystem(self, request: pb.GetSystemRequest, context: Any) -> pb.System:
-        found: pb.System = await self._get("system", request)
-        return found
+    async def GetSystem(self, request: pb.GetSystemRequest, _context: Any) -> pb.System:
+        return await self._get(pb.System, request)
 
-    async def ListSystems(self, request: pb.ListSystemsRequest, context: Any) -> pb.ListSystemsResponse:
-        page: pb.ListSystemsResponse = await self._list("system", request, pb.ListSystemsResponse, "systems")
-        return page
+    async def ListSystems(self, request: pb.ListSystemsRequest, _context: Any) -> pb.ListSystemsResponse:
+        return await self._list(pb.System, request, pb.ListSystemsResponse)
 
-    async def GetComponent(self, request: pb.GetComponentRequest, context: Any) -> pb.Component:
-        found: pb.Component = await self._get("component", request)
-        return found
+    async def GetComponent(self, request: pb.GetComponentRequest, _context: Any) -> pb.Component:
+        return await self._get(pb.Component, request)
 
-    async def ListComponents(self, request: pb.ListComponentsRequest, context: Any) -> pb.ListComponentsResponse:
-        page: pb.ListComponentsResponse = await self._list(
-            "component", request, pb.ListComponentsResponse, "components"
-        )
-        return page
+    async def ListComponents(self, request: pb.ListComponentsRequest, _context: Any) -> pb.ListComponentsResponse:
+        return await self._list(pb.Component, request, pb.ListComponentsResponse)
 
-    async def GetContract(self, request: pb.GetContractRequest, context: Any) -> pb.Contract:
-        found: pb.Contract = await self._get("contract", request)
-        return found
+    async def GetContract(self, request: pb.GetContractRequest, _context: Any) -> pb.Contract:
+        return await self._get(pb.Contract, request)
 
-    async def ListContracts(self, request: pb.ListContractsRequest, context: Any) -> pb.ListContractsResponse:
-        page: pb.ListContractsResponse = await self._list("contract", request, pb.ListContractsResponse, "contracts")
-        return page
+    async def ListContracts(self, request: pb.ListContractsRequest, _context: Any) -> pb.ListContractsResponse:
+        return await self._list(pb.Contract, request, pb.ListContractsResponse)
 
-    async def GetEmployee(self, request: pb.GetEmployeeRequest, context: Any) -> pb.Employee:
-        found: pb.Employee = await self._get("employee", request)
-        return found
+    async def GetEmployee(self, request: pb.GetEmployeeRequest, _context: Any) -> pb.Employee:
+        return await self._get(pb.Employee, request)
 
-    async def ListEmployees(self, request: pb.ListEmployeesRequest, context: Any) -> pb.ListEmployeesResponse:
-        page: pb.ListEmployeesResponse = await self._list("employee", request, pb.ListEmployeesResponse, "employees")
-        return page
+    async def ListEmployees(self, request: pb.ListEmployeesRequest, _context: Any) -> pb.ListEmployeesResponse:
+        return await self._list(pb.Employee, request, pb.ListEmployeesResponse)
 
-    async def GetTeam(self, request: pb.GetTeamRequest, context: Any) -> pb.Team:
-        found: pb.Team = await self._get("team", request)
-        return found
+    async def GetTeam(self, request: pb.GetTeamRequest, _context: Any) -> pb.Team:
+        return await self._get(pb.Team, request)
 
-    async def ListTeams(self, request: pb.ListTeamsRequest, context: Any) -> pb.ListTeamsResponse:
-        page: pb.ListTeamsResponse = await self._list("team", request, pb.ListTeamsResponse, "teams")
-        return page
+    async def ListTeams(self, request: pb.ListTeamsRequest, _context: Any) -> pb.ListTeamsResponse:
+        return await self._list(pb.Team, request, pb.ListTeamsResponse)
 
-    async def GetSignificance(self, request: pb.GetSignificanceRequest, context: Any) -> pb.Significance:
-        found: pb.Significance = await self._get("significance", request)
-        return found
+    async def GetSignificance(self, request: pb.GetSignificanceRequest, _context: Any) -> pb.Significance:
+        return await self._get(pb.Significance, request)
 
     async def ListSignificances(
-        self, request: pb.ListSignificancesRequest, context: Any
+        self, request: pb.ListSignificancesRequest, _context: Any
     ) -> pb.ListSignificancesResponse:
-        page: pb.ListSignificancesResponse = await self._list(
-            "significance", request, pb.ListSignificancesResponse, "significances"
-        )
-        return page
+        return await self._list(pb.Significance, request, pb.ListSignificancesResponse)
 
 
 def _get(unit: UnitOfWork, family: Family, name: str) -> Any:
@@ -158,12 +141,12 @@ def _get(unit: UnitOfWork, family: Family, name: str) -> Any:
     return records.message_of(family, row)
 
 
-def _list(unit: UnitOfWork, family: Family, request: Message, answer: Any, field: str) -> Any:
+def _list(unit: UnitOfWork, family: Family, request: Message, answer: Any) -> Any:
     page = page_of(request)
     after = tuple(str(part) for part in page.after)
     rows = store.page(unit, family, _conditions(request), after, page.size + 1)
     resources = [records.message_of(family, row) for row in rows[: page.size]]
-    return answer(**{field: resources}, next_page_token=page.token(rows, family.key))
+    return answer(**{answer.DESCRIPTOR.fields[0].name: resources}, next_page_token=page.token(rows, family.key))
 
 
 def _conditions(request: Message) -> dict[str, Any]:

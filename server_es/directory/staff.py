@@ -32,7 +32,7 @@ class Employee:
     service_user: bool = False
 
     def is_absent(self, now: datetime) -> bool:
-        """Tell whether the employee is away at `now`: by hand, or within the period (start inclusive, end exclusive)."""
+        """Tell whether the employee is away: by hand, or within the period (start inclusive, end exclusive)."""
         if self.absent:
             return True
         if self.absence_start is None and self.absence_end is None:

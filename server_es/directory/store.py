@@ -61,13 +61,13 @@ def existing(unit: UnitOfWork, family: Family, keys: Collection[Key]) -> dict[Ke
     return {family.key_of(row): row for row in rows}
 
 
-def present(unit: UnitOfWork, family: Family, numbers: Collection[str]) -> set[str]:
-    """Return which of these numbers there are, and keep others from deleting them until the unit ends."""
-    if not numbers:
+def present(unit: UnitOfWork, family: Family, keys: Collection[Key]) -> set[Key]:
+    """Return which of these keys there are, and keep others from deleting those records until the unit ends."""
+    if not keys:
         return set()
-    column = family.table.c[family.key[0]]
-    query = select(column).where(column.in_(sorted(numbers))).order_by(column)
-    return set(unit.connection.execute(query.with_for_update(read=True, key_share=True)).scalars())
+    columns = [family.table.c[column] for column in family.key]
+    query = select(*columns).where(_among(columns, keys)).order_by(*columns)
+    return {tuple(row) for row in unit.connection.execute(query.with_for_update(read=True, key_share=True))}
 
 
 def addresses_of_systems(unit: UnitOfWork, numbers: Collection[str]) -> dict[str, str]:
@@ -76,7 +76,7 @@ def addresses_of_systems(unit: UnitOfWork, numbers: Collection[str]) -> dict[str
         return {}
     system = tables.system.c
     query = select(system.number, system.address).where(system.number.in_(sorted(numbers)))
-    return {number: address for number, address in unit.connection.execute(query)}
+    return {row.number: row.address for row in unit.connection.execute(query)}
 
 
 def changed(family: Family, old: Row | None, new: Row) -> bool:
@@ -124,7 +124,7 @@ def referrer(unit: UnitOfWork, family: Family, key: Key) -> str | None:
 
 
 def owners(unit: UnitOfWork, mail_addresses: Collection[str], kinds: Collection[str]) -> dict[str, list[Owner]]:
-    """Return who has these normalised mail addresses, among addresses of these kinds; of all kinds when none is given."""
+    """Return who has these normalised mail addresses, among addresses of these kinds; no kinds: of all."""
     mail, address = tables.mail_identity.c, tables.address.c
     query = select(mail.mail_address, mail.address, mail.contact_person).where(
         mail.mail_address.in_(sorted(mail_addresses))

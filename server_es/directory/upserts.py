@@ -1,10 +1,11 @@
 """Makes or replaces records in one transaction, so that one that is refused spoils no other.
 
-Everything is checked before anything is written, by set: a query per kind of record, not one per record. A record counts
-as there for the others as soon as it has passed itself, wherever in the batch it stands.
+Everything of a kind is checked before it is written, by set: a query per kind of record, not one per record. A record
+counts as there for the others as soon as it has passed itself, wherever in the batch it stands.
 """
 
-from collections.abc import Callable, Collection, Iterable, Set
+from collections.abc import Callable, Collection, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +18,7 @@ from server_es.directory import names, records, store
 from server_es.directory.families import FAMILIES, Family, Key, Row
 from server_es.directory.rules import contract_violations, employee_violations
 
-ServiceLevels = Callable[[UnitOfWork, Collection[int]], Set[int]]
+ServiceLevels = Callable[[UnitOfWork, Collection[int]], AbstractSet[int]]
 """Which of these numbers of service levels there are; the room of service levels knows."""
 
 
@@ -36,11 +37,16 @@ class _Item:
         self.wrong.append(Violation(f"{self.family.kind}.{field_name}", f"{name} does not exist"))
         self.missing.append(name)
 
-    def refusal(self) -> InvalidArgument:
+    def check(self) -> None:
+        """Raises:
+        InvalidArgument: with everything that was found wrong.
+        """
+        if not self.wrong:
+            return
         metadata = {"missing": " ".join(self.missing)} if self.missing else {}
-        if self.missing and len(self.missing) == len(self.wrong):
+        if len(self.missing) == len(self.wrong):
             metadata["only"] = "missing"
-        return InvalidArgument(self.wrong, **metadata)
+        raise InvalidArgument(self.wrong, **metadata)
 
 
 def upsert(
@@ -85,25 +91,16 @@ class _Batch:
         if not items:
             return
         old = store.existing(self._unit, family, {item.key for item in items.values()})
+        self._drop(items, lambda item: _check_etag(item, old.get(item.key)))
         self._check_levels(items.values())
         if family.kind == "contract":
             self._check_contracts(items.values())
         self._check_references(family, items.values())
-        passed: dict[int, _Item] = {}
-        for position, item in items.items():
-            try:
-                if item.wrong:
-                    raise item.refusal()
-                before = old.get(item.key)
-                etags.check(item.etag, store.etag_of(before) if before else "-", records.name_of(family, item.key))
-            except DomainError as error:
-                self._refuse(position, error)
-            else:
-                passed[position] = item
-        self._accepted[family.kind].update(item.key[0] for item in passed.values())
+        self._drop(items, _Item.check)
+        self._accepted[family.kind].update(item.key[0] for item in items.values())
         if family.kind == "system":
-            self._addresses_of_systems = {item.key[0]: item.row["address"] for item in passed.values()}
-        self._answer(family, passed, old, write=write)
+            self._addresses_of_systems = {item.key[0]: item.row["address"] for item in items.values()}
+        self._answer(family, items, old, write=write)
 
     def _answer(self, family: Family, passed: dict[int, _Item], old: dict[Key, Row], *, write: bool) -> None:
         new = {at: item for at, item in passed.items() if store.changed(family, old.get(item.key), item.row)}
@@ -125,11 +122,12 @@ class _Batch:
         own = list[tuple[_Item, str, str]]()
         for reference in family.references:
             other = FAMILIES[reference.to]
-            asked = {number for item in items for number in reference.numbers(item.row)}
-            there = self._accepted[other.kind] | store.present(self._unit, other, asked - self._accepted[other.kind])
+            accepted = self._accepted[other.kind]
+            asked = {(number,) for item in items for number in reference.numbers(item.row) if number not in accepted}
+            there = accepted | {key[0] for key in store.present(self._unit, other, asked)}
             for item in items:
                 for number in reference.numbers(item.row):
-                    if number in there:
+                    if number in there or (other is family and number == item.key[0]):
                         continue
                     if other is family:
                         own.append((item, reference.field, number))
@@ -152,6 +150,15 @@ class _Batch:
             system = item.row["system"] or ""
             item.wrong += contract_violations(item.row["address"], system, known.get(system))
 
+    def _drop(self, items: dict[int, _Item], check: Callable[[_Item], None]) -> None:
+        """Refuse those that do not pass, and go on without them."""
+        for position, item in list(items.items()):
+            try:
+                check(item)
+            except DomainError as error:
+                self._refuse(position, error)
+                del items[position]
+
     def _refuse(self, position: int, error: DomainError) -> None:
         self.results[position] = pb.RecordResult(status=status.status_of(error))
 
@@ -172,20 +179,20 @@ def _read(record: pb.Record) -> _Item:
     return item
 
 
+def _check_etag(item: _Item, before: Row | None) -> None:
+    etags.check(item.etag, store.etag_of(before) if before else "none", records.name_of(item.family, item.key))
+
+
 def _resolve_own(family: Family, items: Iterable[_Item], own: list[tuple[_Item, str, str]]) -> None:
     """References within one kind: what passes counts, and whoever refers to a refused record is refused with it."""
-    waiting = own
     while True:
         standing = {item.key[0] for item in items if not item.wrong}
-        refused = [one for one in waiting if one[2] not in standing and not one[0].wrong]
+        refused = [one for one in own if one[2] not in standing]
         if not refused:
-            break
+            return
         for item, field_name, number in refused:
             item.lacks(field_name, family.name.build(number))
-        waiting = [one for one in waiting if one not in refused]
-    for item, field_name, number in waiting:
-        if number not in standing and not any(number in name for name in item.missing):
-            item.lacks(field_name, family.name.build(number))
+        own = [one for one in own if one not in refused]
 
 
 def _state(before: Row | None, unit: UnitOfWork) -> Row:

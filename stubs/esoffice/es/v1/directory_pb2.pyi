@@ -452,7 +452,7 @@ class Employee(_message.Message):
 
     @_builtins.property
     def teams(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Output only. Teams the employee is in. Format: `teams/{id}`. Change them by the teams' `members`."""
+        """Output only, of Get and List. Teams the employee is in, sorted. Format: `teams/{id}`. Change them by the teams' `members`."""
 
     def __init__(
         self,
