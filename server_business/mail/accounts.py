@@ -10,7 +10,8 @@ from typing import Final
 from esoffice.config.v1 import business_settings_pb2 as settings
 
 from mesh.clock import Clock
-from server_business.mail.imap import ImapAccount, ImapSource, Security
+from server_business.mail.imap import ImapSource
+from server_business.mail.imap_account import ImapAccount, Security
 from server_business.mail.maildir import MaildirAccount, MaildirSource
 from server_business.mail.recognition import SubjectTemplate, compile_template
 from server_business.mail.rules import AccountRules, Action

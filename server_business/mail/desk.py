@@ -5,23 +5,23 @@ request id, and the answer is the same. Nothing here holds a transaction while s
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import RowMapping
-
 from mesh import metrics
-from mesh.database import Database, UnitOfWork
+from mesh.database import Database
 from mesh.errors import Unavailable
 from mesh.failpoints import failpoint
 from server_business.mail import deciding, store
 from server_business.mail.accounts import Account
 from server_business.mail.es_server import EsServer, Refusal
+from server_business.mail.fences import Fence, free
 from server_business.mail.intake import opened_row
 from server_business.mail.plans import Plan, plan
 from server_business.mail.rules import CreateContact, CreateServicecall, OpenMail, Reason
+from server_business.mail.store import Row
 from server_business.mail.tables import State
 
 BATCH: Final = 500
@@ -30,16 +30,14 @@ _REMEMBERED: Final = timedelta(hours=23)  # server_es knows a request id for 24 
 _FIRST_PAUSE: Final = timedelta(seconds=2)
 _LONGEST_PAUSE: Final = timedelta(minutes=5)
 
-Fence = Callable[[UnitOfWork], None]
-
 
 @dataclass(slots=True)
 class Job:
     """A mail that is being acted on, what hangs on it, and what became of it."""
 
-    row: RowMapping
+    row: Row
     plan: Plan
-    attachments: Sequence[RowMapping]
+    attachments: Sequence[Row]
     outcome: dict[str, Any] | None = None
     refusal: Refusal | None = None
 
@@ -54,7 +52,7 @@ class Desk:
         fence: called in every transaction that writes; raises when somebody else has taken over.
     """
 
-    def __init__(self, database: Database, es: EsServer, account: Account, fence: Fence = lambda _: None) -> None:
+    def __init__(self, database: Database, es: EsServer, account: Account, fence: Fence = free) -> None:
         self._database = database
         self._es = es
         self._account = account
@@ -67,12 +65,12 @@ class Desk:
             EsServerAway: nothing was asked for; everything stays as it is.
         """
         with self._database.reading() as unit:
-            rows = store.undecided(unit, self._account.name, BATCH, CHARACTERS)
+            rows = store.undecided(unit, self._account.name, limit=BATCH, characters=CHARACTERS)
         if not rows:
             return False
         return self.work(rows)
 
-    def work(self, rows: Sequence[RowMapping]) -> bool:
+    def work(self, rows: Sequence[Row]) -> bool:
         """Decide on rows that are RECEIVED and act; return whether something was done."""
         planned = [row for row in rows if row["plan"]]
         unplanned = [row for row in rows if not row["plan"]]
@@ -93,7 +91,7 @@ class Desk:
 
     # -- plan ---------------------------------------------------------------------------------------------------------
 
-    def _plan(self, rows: Sequence[RowMapping]) -> tuple[list[Job], int]:
+    def _plan(self, rows: Sequence[Row]) -> tuple[list[Job], int]:
         """Write down what is asked for; return the jobs, and how many mails are left to a person."""
         threads, waiting = self._threads(rows)
         # An answer to a mail that is not decided yet waits for it: that may become the call it belongs to.
@@ -148,7 +146,7 @@ class Desk:
 
     # -- act ----------------------------------------------------------------------------------------------------------
 
-    def _jobs(self, rows: Sequence[RowMapping]) -> tuple[list[Job], int]:
+    def _jobs(self, rows: Sequence[Row]) -> tuple[list[Job], int]:
         """Take planned rows up again; those whose request id server_es has forgotten are left to a person."""
         if not rows:
             return [], 0

@@ -1,6 +1,6 @@
-"""server_es, as the reception needs it: who a sender is, what became of a call, and the making of calls and contacts."""
+"""server_es, as the reception needs it: who a sender is, what became of a call, the making of calls and contacts."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -26,7 +26,7 @@ from mesh.status import reason_of
 from server_business.mail.rules import Call
 
 _READ_LIMIT: Final = timedelta(seconds=10)
-_WRITE_LIMIT: Final = timedelta(seconds=60)
+_WRITE_LIMIT: Final = timedelta(seconds=25)
 _MOST_NAMES: Final = 1_000
 # These say nothing about what was asked for: the same may be done later.
 _LATER: Final = frozenset(
@@ -81,15 +81,17 @@ class Refusal:
 
 
 class EsServer:
-    """The blocking client. Every method may raise EsServerAway.
+    """The client, for plain threads. Every method may raise EsServerAway.
 
     Args:
-        channel: to server_es, directly or through the LAN Envoy.
-        metadata: sent with every call, such as a token.
+        channel: to server_es, directly or through the LAN Envoy; blocking, or asynchronous together with `wait`.
+        wait: waits for a call over an asynchronous channel; a blocking one needs none.
     """
 
-    def __init__(self, channel: grpc.Channel, *, metadata: Sequence[tuple[str, str]] = ()) -> None:
-        self._metadata = tuple(metadata)
+    def __init__(
+        self, channel: grpc.Channel | grpc.aio.Channel, wait: Callable[[Any], Any] = lambda answer: answer
+    ) -> None:
+        self._wait = wait
         wire: Any = channel  # the typed stubs are those of asynchronous channels
         self._directory: Any = directory_pb2_grpc.DirectoryServiceStub(wire)
         self._levels: Any = service_levels_pb2_grpc.ServiceLevelServiceStub(wire)
@@ -107,7 +109,7 @@ class EsServer:
             level=bool(said.service_level) and not both, category=bool(said.problem_category), problem=said.problem
         )
 
-    def identify(self, mail_addresses: Collection[str], kinds: Sequence[str]) -> dict[str, Sender]:
+    def identify(self, mail_addresses: Iterable[str], kinds: Sequence[str]) -> dict[str, Sender]:
         """Say whose mail addresses are, by the address as it was asked for."""
         found: dict[str, Sender] = {}
         for part in _parts(sorted(mail_addresses)):
@@ -117,7 +119,7 @@ class EsServer:
                 found[one.mail_address] = Sender(addresses=addresses, contact_person=one.contact_person)
         return found
 
-    def calls(self, numbers: Collection[int]) -> dict[int, Call]:
+    def calls(self, numbers: Iterable[int]) -> dict[int, Call]:
         """Return the calls that exist, by number."""
         found: dict[int, Call] = {}
         for part in _parts([f"servicecalls/{number}" for number in sorted(numbers)]):
@@ -161,18 +163,23 @@ class EsServer:
 
     def _read(self, method: Any, request: Any) -> Any:
         try:
-            return method(request, timeout=_READ_LIMIT.total_seconds(), metadata=self._metadata)
+            return self._wait(method(request, timeout=_READ_LIMIT.total_seconds()))
         except grpc.RpcError as error:
-            raise _away(error) from error
+            raise _away(_code(error).name) from error
+        except TimeoutError as error:
+            raise _away("no answer in time") from error
 
     def _write(self, method: Any, request: Any) -> Any:
         try:
-            return method(request, timeout=_WRITE_LIMIT.total_seconds(), metadata=self._metadata)
+            return self._wait(method(request, timeout=_WRITE_LIMIT.total_seconds()))
+        except TimeoutError as error:
+            raise _away("no answer in time") from error
         except grpc.RpcError as error:
             code = _code(error)
             if code in _LATER:
-                raise _away(error) from error
-            status = rpc_status.from_call(error)
+                raise _away(code.name) from error
+            answered: Any = error  # the error is the call
+            status = rpc_status.from_call(answered)
             if status is not None:
                 return _refusal(status)
             return Refusal(sentence=f"server_es: {code.name}", later=False)
@@ -187,12 +194,9 @@ def _code(error: Any) -> grpc.StatusCode:
     return code
 
 
-def _away(error: Any) -> EsServerAway:
-    return EsServerAway(f"server_es does not answer as it should ({_code(error).name}); it is asked again later.")
+def _away(what: str) -> EsServerAway:
+    return EsServerAway(f"server_es does not answer as it should ({what}); it is asked again later.")
 
 
 def _parts(items: Sequence[str]) -> list[Sequence[str]]:
     return [items[start : start + _MOST_NAMES] for start in range(0, len(items), _MOST_NAMES)]
-
-
-Senders = Mapping[str, Sender]

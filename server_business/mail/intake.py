@@ -47,9 +47,7 @@ def arrival(mail: RawMail, *, budget: Budget, own: OwnMarks, announce: bool) -> 
         announce: whether the team of the open mails is told of one that cannot be read.
     """
     try:
-        if not mail.complete:
-            raise UnreadableMail(Problem.OVERSIZE, "the mail is larger than the account takes; only its head is kept")
-        return _readable(mail, parse(mail.content, budget), own)
+        return _readable(mail, _parsed(mail, budget), own)
     except UnreadableMail as refusal:
         decision = unread(refusal)
         opened = opened_row(decision.reason, decision.detail, announce=announce)
@@ -66,6 +64,12 @@ def opened_row(reason: Reason, detail: str, *, announce: bool) -> dict[str, Any]
         "next_attempt_time": None,
         "announcement": Announcement.DUE if announce else Announcement.NONE,
     }
+
+
+def _parsed(mail: RawMail, budget: Budget) -> ParsedMail:
+    if not mail.complete:
+        raise UnreadableMail(Problem.OVERSIZE, "the mail is larger than the account takes; only its head is kept")
+    return parse(mail.content, budget)
 
 
 def _readable(mail: RawMail, parsed: ParsedMail, own: OwnMarks) -> Arrival:

@@ -1,7 +1,7 @@
 """What server_es is asked for because of a mail, so that a repeat after a crash asks for exactly the same.
 
-The row keeps a plan: the request without what the row itself holds (texts, attachments). Settings and records may change
-between two attempts; what is asked for under one request id must not.
+The row keeps a plan: the request without what the row itself holds (texts, attachments). Settings and records may
+change between two attempts; what is asked for under one request id must not.
 """
 
 import struct

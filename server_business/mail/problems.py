@@ -18,7 +18,7 @@ class Problem(StrEnum):
     BROKEN = "broken"
 
 
-class UnreadableMail(DomainError):  # noqa: N818 - named as all of mesh.errors
+class UnreadableMail(DomainError):
     """The mail is kept as it came and shown to a person; no other mail waits for it."""
 
     reason = "UNREADABLE_MAIL"

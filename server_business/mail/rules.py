@@ -51,7 +51,7 @@ class Facts:
 
     Args:
         sender: who wrote it, read strictly.
-        addresses: resource names of the addresses the sender was found at, contact persons counting with their main address.
+        addresses: names of the addresses the sender was found at, contact persons counting with their main address.
         excluded: the account leaves this sender out.
         by_subject: existing calls the subject names, in its order.
         by_thread: existing calls whose own mails In-Reply-To and then References name, latest first.

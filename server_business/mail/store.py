@@ -1,7 +1,7 @@
 """What the reception writes and asks for: each function is part of one transaction."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,6 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Integer,
-    RowMapping,
     Select,
     and_,
     bindparam,
@@ -26,6 +25,8 @@ from mesh.database import UnitOfWork
 from server_business.mail.intake import Arrival
 from server_business.mail.source import MailIdentity
 from server_business.mail.tables import MAIL, MAIL_ACCOUNT, MAIL_ATTACHMENT, MAIL_RAW, MAIL_TEXT, Announcement, State
+
+Row = Mapping[str, Any]
 
 _PER_STATEMENT = 500
 _C = MAIL.c
@@ -99,9 +100,7 @@ def next_ids(unit: UnitOfWork, count: int) -> list[int]:
     return sorted(unit.connection.execute(query).scalars())
 
 
-def undecided(
-    unit: UnitOfWork, account: str, limit: int, characters: int, *, ids: Collection[int] = ()
-) -> list[RowMapping]:
+def undecided(unit: UnitOfWork, account: str, *, limit: int, characters: int, ids: Collection[int] = ()) -> list[Row]:
     """Return mails of an account that are due to be decided, in the order of arrival, with their texts.
 
     Args:
@@ -116,7 +115,8 @@ def undecided(
         due = _C.id.in_(ids)
     waiting = and_(_C.account == account, _PARTIAL("mail.state = 1"), due)
     sizes = unit.connection.execute(select(_C.id, _C.length).where(waiting).order_by(_C.id).limit(limit)).all()
-    chosen, room = [], characters
+    chosen: list[int] = []
+    room = characters
     for id_, length in sizes:
         if chosen and length > room:
             break
@@ -125,20 +125,20 @@ def undecided(
     return with_texts(unit, chosen)
 
 
-def with_texts(unit: UnitOfWork, ids: Collection[int]) -> list[RowMapping]:
+def with_texts(unit: UnitOfWork, ids: Collection[int]) -> list[Row]:
     """Return mails with what they say, ordered by id."""
     joined = MAIL.join(MAIL_TEXT, MAIL_TEXT.c.mail == _C.id)
     query = select(*_C, MAIL_TEXT.c.text, MAIL_TEXT.c.html).select_from(joined).where(_C.id.in_(ids)).order_by(_C.id)
-    return list(unit.connection.execute(query).mappings()) if ids else []
+    return [row._asdict() for row in unit.connection.execute(query)] if ids else []
 
 
-def attachments(unit: UnitOfWork, ids: Collection[int]) -> dict[int, list[RowMapping]]:
+def attachments(unit: UnitOfWork, ids: Collection[int]) -> dict[int, list[Row]]:
     """Return what hangs on mails, by mail, in order."""
     columns = MAIL_ATTACHMENT.c
     query = select(MAIL_ATTACHMENT).where(columns.mail.in_(ids)).order_by(columns.mail, columns.number)
-    found: dict[int, list[RowMapping]] = defaultdict(list)
-    for row in unit.connection.execute(query).mappings() if ids else ():
-        found[row["mail"]].append(row)
+    found: dict[int, list[Row]] = defaultdict(list)
+    for row in unit.connection.execute(query) if ids else ():
+        found[row.mail].append(row._asdict())
     return found
 
 
@@ -171,9 +171,7 @@ def change(unit: UnitOfWork, changes: Sequence[dict[str, Any]], *, state: State 
     return changed
 
 
-def to_file(
-    unit: UnitOfWork, account: str, folder: str, uidvalidity: int, limit: int, after: int = 0
-) -> list[RowMapping]:
+def to_file(unit: UnitOfWork, account: str, folder: str, uidvalidity: int, *, limit: int, after: int = 0) -> list[Row]:
     """Return decided mails that still lie in the folder as it counts now, in the order of arrival."""
     query = (
         select(_C.id, _C.folder, _C.uidvalidity, _C.uid, _C.account, _C.state, _C.open_reason)
@@ -181,7 +179,7 @@ def to_file(
         .order_by(_C.id)
         .limit(limit)
     )
-    return list(unit.connection.execute(query).mappings())
+    return [row._asdict() for row in unit.connection.execute(query)]
 
 
 def mark_filed(unit: UnitOfWork, ids: Sequence[int]) -> None:
@@ -196,9 +194,7 @@ def give_up_filing(unit: UnitOfWork, account: str, folder: str, uidvalidity: int
     Call it after the whole folder was looked at: what is still there has its new identity by then.
     """
     elsewhere = or_(_C.folder != folder, _C.uidvalidity != uidvalidity)
-    return unit.connection.execute(
-        update(MAIL).where(_unfiled(account), elsewhere).values(filed=True)
-    ).rowcount
+    return unit.connection.execute(update(MAIL).where(_unfiled(account), elsewhere).values(filed=True)).rowcount
 
 
 def note_account(
