@@ -5,7 +5,6 @@ runs it as a process of its own, with the failpoints `es.asked` and `es.committe
 """
 
 import sys
-import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -297,8 +296,6 @@ def serve(servicer: EsServer, port: int = 0) -> tuple[grpc.Server, int]:
     return server, bound
 
 
-def request_id() -> str:
-    return str(uuid.uuid4())
 
 
 if __name__ == "__main__":
