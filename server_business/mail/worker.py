@@ -7,6 +7,7 @@ another account notices.
 from datetime import timedelta
 from typing import Final
 
+from mesh import log
 from mesh.database import Database, UnitOfWork
 from mesh.leases import Lease, Leases
 from mesh.wakeups import Doorbell
@@ -15,12 +16,12 @@ from server_business.mail.accounts import Account
 from server_business.mail.announcing import Announcer
 from server_business.mail.automatic import OwnMarks
 from server_business.mail.desk import Desk
-from server_business.mail.es_server import EsServer
+from server_business.mail.es_server import EsServer, EsServerAway
 from server_business.mail.inbox import Inbox
 
 _LIMIT: Final = timedelta(seconds=30)
 _LEASE: Final = timedelta(seconds=35)
-_RETRY: Final = timedelta(seconds=5)
+_RETRY: Final = timedelta(seconds=2)
 
 
 class Reception:
@@ -78,10 +79,15 @@ class Reception:
 
     def _decide(self, turn: Turn) -> bool:
         self._at_the_desk.lease = turn.lease
-        more = self.desk.turn()
-        if more:
-            self._decided.ring()
-        told = self.announcer.turn()
+        try:
+            more = self.desk.turn()
+            if more:
+                self._decided.ring()
+            told = self.announcer.turn()
+        except EsServerAway as error:
+            # Asked again soon and evenly: the runtime's pauses grow to minutes, which customers would wait for nothing.
+            log.get("mail").warning("mails wait", account=self._account.name, reason=error.message)
+            return False
         return (more or told) and not turn.stopping.is_set()
 
 

@@ -259,9 +259,7 @@ class EsServer(
                     .values(meaning=service_levels_pb2.STATE_MEANING_STARTED)
                 )
         unit.connection.execute(insert(CONTACT), rows)
-        return [
-            contacts_pb2.ContactResult(contact=contacts_pb2.Contact(name=f"contacts/{row['id']}")) for row in rows
-        ]
+        return [contacts_pb2.ContactResult(contact=contacts_pb2.Contact(name=f"contacts/{row['id']}")) for row in rows]
 
 
 def _checked(request: Any, context: Any) -> None:
@@ -294,8 +292,6 @@ def serve(servicer: EsServer, port: int = 0) -> tuple[grpc.Server, int]:
     bound = server.add_insecure_port(f"127.0.0.1:{port}")
     server.start()
     return server, bound
-
-
 
 
 if __name__ == "__main__":

@@ -203,7 +203,9 @@ def test_a_folder_that_counts_anew_makes_no_second_call(room: Mailroom) -> None:
     found = room.mails()
     assert sorted(mail.state for mail in found) == [State.SERVICECALL, State.SERVICECALL, State.DUPLICATE]
     assert (len(room.calls()), room.folder("INBOX"), len(room.folder("Done"))) == (2, [], 3)
-    assert {mail.uidvalidity for mail in found if mail.state == State.SERVICECALL} == {7}  # the duplicate was filed before
+    assert {mail.uidvalidity for mail in found if mail.state == State.SERVICECALL} == {
+        7
+    }  # the duplicate was filed before
 
 
 def test_a_mail_that_was_taken_away_does_not_wait_for_ever(room: Mailroom) -> None:
