@@ -1,4 +1,4 @@
-"""A process that receives mails of one IMAP account until it is killed: the workers of `server_business.app`, no gRPC door.
+"""A process that receives mails of one IMAP account until it is killed: the workers of `server_business.app`, no door.
 
 `python -m tests.servers.mail_worker DATABASE_URL ES_PORT IMAP_PORT USER`
 """
