@@ -6,6 +6,8 @@ from typing import Any
 
 import structlog
 
+_LEVELS = {1: logging.DEBUG, 2: logging.INFO, 3: logging.WARNING, 4: logging.ERROR}  # esoffice.config.v1.LogLevel
+
 
 def configure(*, service: str, level: str = "INFO", human: bool = False) -> None:
     """Set up logging of this process: JSON lines on standard error, or coloured ones for a person."""
@@ -28,6 +30,11 @@ def configure(*, service: str, level: str = "INFO", human: bool = False) -> None
     logging.basicConfig(stream=sys.stderr, level=max(number, logging.WARNING), format="%(levelname)s %(name)s: %(message)s")
 
 
+def set_level(level: int) -> None:
+    """Change how much is logged while the service runs: a number of `esoffice.config.v1.LogLevel`, 0 for the default."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(_LEVELS.get(level, logging.INFO)))
+
+
 def get(name: str) -> Any:
-    """Return the logger of a module; its lines carry `logger=name`."""
-    return structlog.get_logger(logger=name)
+    """Return the logger of a module; its lines carry `part=name`."""
+    return structlog.get_logger(part=name)

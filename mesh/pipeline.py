@@ -21,7 +21,7 @@ from mesh import call as calls
 from mesh import errors, log, metrics, status
 from mesh.audit import AuditLog
 from mesh.call import CURRENT, Call
-from mesh.tokens import Caller
+from mesh.tokens import Caller, Kind
 from mesh.tracing import Tracer, new_trace_id
 
 Unary = Callable[[Any, Any], Awaitable[Any]]
@@ -198,9 +198,9 @@ def _permit(call: Call, who: Caller) -> None:
     needed = call.permission
     if needed == PUBLIC:
         return
-    if who.kind == "anonymous":
+    if who.kind is Kind.ANONYMOUS:
         raise errors.Unauthenticated("sign in first: the call carries no token and no service certificate")
-    if needed == SIGNED_IN or (needed == SERVICE and who.kind == "service"):
+    if needed == SIGNED_IN or (needed == SERVICE and who.kind is Kind.SERVICE):
         return
     if needed == SERVICE or not who.may(needed):
         raise errors.PermissionDenied(f"{who.name} lacks the permission {needed}", permission=needed)
