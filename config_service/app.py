@@ -5,22 +5,28 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from esoffice.config.v1 import audit_pb2, fleet_pb2, settings_pb2, watch_pb2
+from esoffice.config.v1 import audit_pb2, fleet_pb2, identity_pb2, settings_pb2, watch_pb2
 
 from config_service import schema
 from config_service.audit.service import AuditServicer
 from config_service.fleet.endpoints import Endpoints
 from config_service.fleet.service import FleetServicer
 from config_service.housekeeping import housekeeping
+from config_service.identity.keyring import Keyring
+from config_service.identity.passwords import Passwords
+from config_service.identity.service import IdentityServicer
+from config_service.identity.sign_in import Hashing
 from config_service.secrets import FILE as SECRETS_FILE
 from config_service.secrets import SecretBox
 from config_service.settings.first import ensure_first_revision
 from config_service.settings.service import SettingsServicer
 from config_service.watch.service import WatchServicer
+from mesh import certificates
 from mesh.app import App, Definition
 from mesh.bootstrap import Bootstrap
 from mesh.clock import Clock
-from mesh.database import Database
+from mesh.database import Database, UnitOfWork
+from mesh.tokens import AUDIENCE
 from mesh.wakeups import Wakeups
 from mesh.workers import Turn, Worker
 
@@ -50,6 +56,17 @@ class Rooms:
             database, store=schema.instances, revisions=schema.revisions, endpoints=self.endpoints
         )
         self.audit = AuditServicer(database, store=schema.audit)
+        site = certificates.read(bootstrap.certs, NAME).spiffe_id.site
+        self.keyring = Keyring(bootstrap.data / "keys", site, AUDIENCE, clock)
+        self.hashing = Hashing(Passwords())
+        self.identity = IdentityServicer(
+            database,
+            users=schema.users,
+            failures=schema.failed_sign_ins,
+            settings=_newest_settings,
+            hashing=self.hashing,
+            keyring=self.keyring,
+        )
 
     def watch(self, after: int) -> AsyncIterator[watch_pb2.SettingsEvent]:
         return self.watcher.follow(NAME, after=after)
@@ -61,7 +78,7 @@ class Rooms:
         await self.database.run(schema.audit.record, NAME, entries)
 
     async def key_set(self) -> str:
-        return ""
+        return self.keyring.jwks
 
 
 def build(app: App) -> None:
@@ -72,14 +89,25 @@ def build(app: App) -> None:
     app.serve(watch_pb2.DESCRIPTOR, rooms.watcher)
     app.serve(fleet_pb2.DESCRIPTOR, rooms.fleet)
     app.serve(audit_pb2.DESCRIPTOR, rooms.audit)
+    app.serve(identity_pb2.DESCRIPTOR, rooms.identity)
+    app.on_close(rooms.hashing.close)
 
     async def look(_: Turn) -> None:
         await rooms.endpoints.look()
 
+    def look_at_keys(_: Turn) -> None:
+        rooms.keyring.look()
+
     app.work(
+        Worker(name="identity.keys", work=look_at_keys, every=timedelta(minutes=1)),
         Worker(name="fleet.endpoints", work=look, every=timedelta(seconds=1), limit=timedelta(seconds=10)),
         Worker(name="housekeeping", work=housekeeping(app.database), every=timedelta(minutes=10)),
     )
+
+
+def _newest_settings(unit: UnitOfWork) -> settings_pb2.Settings:
+    newest = schema.revisions.newest(unit)
+    return newest.settings if newest else settings_pb2.Settings()
 
 
 def _secret_box(folder: Path) -> SecretBox:

@@ -68,6 +68,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the milestone was met before. Metadata: `milestone`."""
     ERROR_REASON_MAIL_NOT_OPEN: _ErrorReason.ValueType  # 40
     """FAILED_PRECONDITION: the mail is not open any more. Metadata: `state`."""
+    ERROR_REASON_LAST_ADMINISTRATOR: _ErrorReason.ValueType  # 60
+    """FAILED_PRECONDITION: the user is the last administrator who can sign in; make another one first."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons a client may act on. The message of the status says the same in one sentence for a person."""
@@ -118,4 +120,6 @@ ERROR_REASON_MILESTONE_MET: ErrorReason.ValueType  # 24
 """FAILED_PRECONDITION: the milestone was met before. Metadata: `milestone`."""
 ERROR_REASON_MAIL_NOT_OPEN: ErrorReason.ValueType  # 40
 """FAILED_PRECONDITION: the mail is not open any more. Metadata: `state`."""
+ERROR_REASON_LAST_ADMINISTRATOR: ErrorReason.ValueType  # 60
+"""FAILED_PRECONDITION: the user is the last administrator who can sign in; make another one first."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
