@@ -68,6 +68,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the milestone was met before. Metadata: `milestone`."""
     ERROR_REASON_MAIL_NOT_OPEN: _ErrorReason.ValueType  # 40
     """FAILED_PRECONDITION: the mail is not open any more. Metadata: `state`."""
+    ERROR_REASON_UNREADABLE_MAIL: _ErrorReason.ValueType  # 41
+    """INVALID_ARGUMENT: the mail cannot be taken apart within its budget. Metadata: `problem`."""
     ERROR_REASON_LAST_ADMINISTRATOR: _ErrorReason.ValueType  # 60
     """FAILED_PRECONDITION: the user is the last administrator who can sign in; make another one first."""
 
@@ -120,6 +122,8 @@ ERROR_REASON_MILESTONE_MET: ErrorReason.ValueType  # 24
 """FAILED_PRECONDITION: the milestone was met before. Metadata: `milestone`."""
 ERROR_REASON_MAIL_NOT_OPEN: ErrorReason.ValueType  # 40
 """FAILED_PRECONDITION: the mail is not open any more. Metadata: `state`."""
+ERROR_REASON_UNREADABLE_MAIL: ErrorReason.ValueType  # 41
+"""INVALID_ARGUMENT: the mail cannot be taken apart within its budget. Metadata: `problem`."""
 ERROR_REASON_LAST_ADMINISTRATOR: ErrorReason.ValueType  # 60
 """FAILED_PRECONDITION: the user is the last administrator who can sign in; make another one first."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
