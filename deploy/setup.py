@@ -15,10 +15,11 @@ from config_service.secrets import FILE as SECRETS_FILE
 from config_service.secrets import SecretBox
 from config_service.settings.first import ensure_first_revision
 from config_service.settings.paths import merged
+from config_service.settings.rules import problems
 from mesh import migrations, private_files
 from mesh.clock import Clock, SystemClock
 from mesh.database import Database
-from mesh.errors import FailedPrecondition, Unavailable
+from mesh.errors import FailedPrecondition, InvalidArgument, Unavailable
 
 SITE = "demo"
 SITE_FOLDER = Path("/site")  # the CA's key is in no other container
@@ -99,7 +100,8 @@ def settings(database: Database) -> None:
             said("there are settings already")
             return
         content, wrong = merged(newest.settings, wanted, paths)
-        assert not wrong, wrong
+        if wrong := wrong or problems(content):
+            raise InvalidArgument(wrong)
         schema.revisions.append(unit, content, box, after=1, author="setup", reason="docker-compose.yml")
 
 
