@@ -9,6 +9,8 @@ from esoffice.config.v1 import audit_pb2, fleet_pb2, identity_pb2, settings_pb2,
 
 from config_service import schema
 from config_service.audit.service import AuditServicer
+from config_service.envoy.lan import LanEnvoys
+from config_service.envoy.service import ControlPlane
 from config_service.fleet.endpoints import Endpoints
 from config_service.fleet.service import FleetServicer
 from config_service.housekeeping import housekeeping
@@ -41,6 +43,7 @@ class Rooms:
     def __init__(
         self, bootstrap: Bootstrap, database: Database, wakeups: Wakeups, draining: asyncio.Event, clock: Clock
     ) -> None:
+        self.certs = bootstrap.certs
         self.clock = clock
         self.database = database
         self.box = _secret_box(bootstrap.data / "keys")
@@ -93,6 +96,12 @@ def build(app: App) -> None:
             keyring=keyring,
         ),
     )
+
+    plane = ControlPlane(site=app.site, clock=app.clock)
+    app.serve_foreign(plane.add_to)
+    envoys = LanEnvoys(plane, rooms.certs, app.module("envoy.lan"))
+    app.live(envoys.take)
+    rooms.endpoints.on_change(envoys.told)
 
     async def look(_: Turn) -> None:
         await rooms.endpoints.look()

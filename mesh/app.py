@@ -69,6 +69,7 @@ class App:
         self.upstream = upstream
         self.loop = asyncio.get_running_loop()
         self.servicers: list[tuple[FileDescriptor, object]] = []
+        self.foreign: list[Callable[[grpc.aio.Server], None]] = []
         self.workers: list[Worker] = []
         self.takers: list[Take] = []
         self.modules: list[HealthLine] = []
@@ -82,6 +83,10 @@ class App:
         ForwardingServicer(…))`.
         """
         self.servicers.append((contract, servicer))
+
+    def serve_foreign(self, add: Callable[[grpc.aio.Server], None]) -> None:
+        """Serve a contract that is not ours, past the pipeline: it looks at its callers itself."""
+        self.foreign.append(add)
 
     def work(self, *workers: Worker) -> None:
         """Run background work."""

@@ -172,6 +172,8 @@ class Service:
         server = Server(pipeline, reflection=common.telemetry.reflection, draining=self._draining)
         for contract, servicer in app.servicers:
             server.add(contract, servicer)
+        for add in app.foreign:
+            add(server.grpc)
         self._lines = app.modules
         self._workers = Workers(
             [*app.workers, *self._own_workers(app, keys, reporter, certificate)],
