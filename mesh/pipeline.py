@@ -216,13 +216,13 @@ def _target(request: Message) -> str:
 
 
 def _path(violation: protovalidate.Violation) -> str:
-    """Return the path of a violation as clients write it: a list's element as `name[2]`, a map's entry as `name.key`."""
+    """Return the path of a violation: a list's element as `name[2]`, a map's entry as `name.key`."""
     field: Any = violation.proto.field
     return ".".join(_element(element) for element in field.elements) if field is not None else ""
 
 
 def _element(element: Any) -> str:
-    subscript = element.subscript
+    name, subscript = element.field_name, element.subscript
     if subscript is None:
-        return str(element.field_name)
-    return f"{element.field_name}[{subscript.value}]" if subscript.field == "index" else f"{element.field_name}.{subscript.value}"
+        return str(name)
+    return f"{name}[{subscript.value}]" if subscript.field == "index" else f"{name}.{subscript.value}"
