@@ -33,7 +33,7 @@ def test_a_list_is_written_with_commas_or_as_json(text: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "value"), [("yes", True), ("ja", True), ("On", True), ("no", False), ("nein", False)])
-def test_yes_and_no_are_understood(text: str, value: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_yes_and_no_are_understood(text: str, value: bool) -> None:
     assert assigned(f"{INBOX}.active", text).server_business.mail.accounts["inbox"].active is value
 
 
