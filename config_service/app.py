@@ -33,7 +33,10 @@ NAME = "config_service"
 
 
 class Rooms:
-    """The rooms of config_service. To the runtime they are config_service (`mesh.upstream.Upstream`), uncalled."""
+    """The rooms of config_service.
+
+    To the runtime they are config_service itself (`mesh.upstream.Upstream`), uncalled.
+    """
 
     def __init__(
         self, bootstrap: Bootstrap, database: Database, wakeups: Wakeups, draining: asyncio.Event, clock: Clock
@@ -47,9 +50,7 @@ class Rooms:
         self.settings = SettingsServicer(
             database, store=schema.revisions, box=self.box, requests=schema.requests, changed=changed
         )
-        self.watcher = WatchServicer(
-            database, store=schema.revisions, box=self.box, changed=changed, draining=draining
-        )
+        self.watcher = WatchServicer(database, store=schema.revisions, box=self.box, changed=changed, draining=draining)
         self.endpoints = Endpoints(database, schema.instances)
         self.fleet = FleetServicer(
             database, store=schema.instances, revisions=schema.revisions, endpoints=self.endpoints

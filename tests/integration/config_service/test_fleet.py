@@ -24,7 +24,11 @@ async def test_an_instance_is_listed_under_the_service_of_its_certificate(mesh: 
     answer = await mesh.fleet.ReportStatus(_report(), metadata=SERVER_ES)
     assert answer.newest_revision == 1
     (one,) = await _listed(mesh)
-    assert (one.service, one.name, one.modules[0].sentence) == ("server_es", "instances/a", "does not answer since 08:00")
+    assert (one.service, one.name, one.modules[0].sentence) == (
+        "server_es",
+        "instances/a",
+        "does not answer since 08:00",
+    )
 
 
 async def test_a_silent_instance_is_gone_and_forgotten_after_a_day(mesh: Mesh) -> None:

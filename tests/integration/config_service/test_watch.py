@@ -132,7 +132,9 @@ async def test_whatever_happens_a_service_sees_exactly_its_history(mesh: Mesh, s
 
     async def write() -> None:
         paths = ("server_es.service_user", "server_business.service_user", "common.site.display_name")
-        while (await _save(mesh, chance.choice(paths), f"v{chance.random()}")).number < last:
+        number = 1
+        while number < last:
+            number = (await _save(mesh, chance.choice(paths), f"v{chance.random()}")).number
             await asyncio.sleep(chance.choice((0, 0, 0.01)))
 
     async def read(metadata: object) -> list[Event]:
