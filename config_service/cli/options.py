@@ -32,6 +32,11 @@ def session_of(context: typer.Context) -> Session:
     return session
 
 
+def prepared(context: typer.Context) -> None:
+    """Sign in before the command runs; the callback of a noun whose commands open channels in a loop of their own."""
+    session_of(context).prepare()
+
+
 def pages(
     session: Session, call: Callable[[grpc.aio.Channel, int, str], Awaitable[Any]], field: str, limit: int
 ) -> list[Any]:

@@ -90,6 +90,17 @@ class Session:
 
         self._run(follow)
 
+    def prepare(self) -> None:
+        """Find the token now, for commands that run an event loop of their own and open channels in it."""
+        self._known_token()
+
+    def __call__(self, _service: str) -> grpc.aio.Channel:
+        """Open a channel in the caller's event loop, which closes it; over the Envoy one address leads to all services.
+
+        Call `prepare` first, outside the loop.
+        """
+        return self._connected(self._known_token())
+
     def pause(self, seconds: float) -> None:
         """Wait, and be woken by Ctrl-C."""
         self._run(lambda: asyncio.sleep(seconds))

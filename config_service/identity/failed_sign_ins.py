@@ -30,7 +30,7 @@ class FailedSignIns:
         )
 
     def hold(self, unit: UnitOfWork, user: str, address: str) -> None:
-        """Let attempts that are counted together come one after the other until the unit ends; SQLite does so anyway."""
+        """Let attempts counted together come one after the other until the unit ends; SQLite does so anyway."""
         if unit.connection.dialect.name == "postgresql":
             for subject in sorted(_subjects(user, address).values()):  # the same order everywhere: no deadlock
                 number = int(subject[:15], 16)

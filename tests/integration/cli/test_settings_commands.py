@@ -91,8 +91,7 @@ def test_a_secret_never_shows_again(esconfig: Esconfig) -> None:
     assert saved.code == 0, saved.err
     shown = [saved, refused]
     for output in ("table", "json", "yaml"):
-        for command in ("get", "diff", "history", "export"):
-            shown.append(esconfig("-o", output, "settings", command))
+        shown.extend(esconfig("-o", output, "settings", one) for one in ("get", "diff", "history", "export"))
         shown.append(esconfig("-o", output, "watch", "--from", "1", "--count", "1"))
         shown.append(esconfig("-o", output, "audit", "list"))
     assert all(one.code == 0 for one in shown[2:]), [one.err for one in shown]

@@ -22,7 +22,7 @@ def test_users_are_made_shown_changed_and_deleted(esconfig: Esconfig) -> None:
     )  # fmt: skip
     assert made.code == 0, made.err
     user = json.loads(made.out)
-    assert (user["name"], user["employee"], user["roles"], user["lastSignInTime"] if "lastSignInTime" in user else None) == (
+    assert (user["name"], user["employee"], user["roles"], user.get("lastSignInTime")) == (
         "users/anna", "employees/4711", ["viewer"], None
     )  # fmt: skip
     again = esconfig("users", "create", "anna", "--new-password-stdin", stdin=f"{NEW}\n")
