@@ -252,7 +252,7 @@ def test_a_folder_that_counts_anew_between_two_lives_makes_nothing_twice(site: S
 
 
 @contextmanager
-def _cutting(target: int, cuts: int = 8) -> Iterator[int]:
+def _cutting(target: int, cuts: int = 4) -> Iterator[int]:
     """A proxy that hangs up after a while, in the middle of whatever the server is saying; in the end it lets through."""
     listener = socket.create_server(("127.0.0.1", 0))
     left = [4_000 * (number + 1) for number in range(cuts)]
