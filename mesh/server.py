@@ -54,16 +54,23 @@ class Server:
         limits: see `Limits`.
         reflection: whether clients may list the contracts.
         channelz: whether gRPC's own connection statistics are served.
+        draining: set by `drain`: streams watch it, end themselves, and their clients resume elsewhere.
     """
 
     def __init__(
-        self, pipeline: Pipeline, *, limits: Limits | None = None, reflection: bool = False, channelz: bool = False
+        self,
+        pipeline: Pipeline,
+        *,
+        limits: Limits | None = None,
+        reflection: bool = False,
+        channelz: bool = False,
+        draining: asyncio.Event | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._limits = limits or Limits()
         self._reflection = reflection
         self._names: list[str] = []
-        self.draining = asyncio.Event()
+        self.draining = draining or asyncio.Event()
         self.health = health.aio.HealthServicer()
         options = [*self._limits.options(), ("grpc.enable_channelz", int(channelz))]
         self.grpc = grpc.aio.server(options=options)

@@ -6,6 +6,7 @@ import protovalidate
 from google.protobuf.message import Message
 
 from mesh.errors import Violation
+from mesh.violations import path_of
 
 
 @cache
@@ -17,17 +18,8 @@ def validator() -> protovalidate.Validator:
 def violations(message: Message) -> tuple[Violation, ...]:
     """Return every violation of a message's own field rules, in the order of its fields.
 
-    The pipeline calls it for each request. A batch that answers item by item marks its items `ignore: IGNORE_ALWAYS` in
-    the contract and calls it for each of them.
+    The pipeline does the same for each request. A batch that answers item by item marks its items `ignore:
+    IGNORE_ALWAYS` in the contract and calls this for each of them.
     """
     found = validator().collect_violations(message)
-    return tuple(Violation(_path(one), one.proto.message) for one in found) if found else ()
-
-
-def _path(violation: protovalidate.Violation) -> str:
-    """Return the path of the field; empty when a rule of the whole message is broken."""
-    path = violation.proto.field
-    return ".".join(
-        f"{element.field_name}[{element.subscript.value}]" if element.subscript else element.field_name
-        for element in (path.elements if path else ())
-    )
+    return tuple(Violation(path_of(one), one.proto.message) for one in found) if found else ()

@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from jwt.algorithms import ECAlgorithm
 
-from config_service import private_files
 from config_service.pki_certificates import new_key, private_pem
+from mesh import private_files
 from mesh.errors import FailedPrecondition
 from mesh.key_set import ALGORITHM
 from mesh.tokens import TYPE

@@ -261,7 +261,9 @@ class Milestone(_message.Message):
     """Whether it was missed: met after `due_time`, or not met and `due_time` is past."""
     @_builtins.property
     def due_time(self) -> _timestamp_pb2.Timestamp:
-        """When the promised working time is used up. Unset while the clock stands still, or before it has started."""
+        """When the promised working time is used up; while the clock stands still, when it would be if work went on now. Unset
+        before the clock of this milestone has started.
+        """
 
     @_builtins.property
     def met_time(self) -> _timestamp_pb2.Timestamp:

@@ -1,0 +1,17 @@
+"""Where in a message protovalidate found something wrong, in the spelling that our errors and update masks use."""
+
+from typing import Any
+
+import protovalidate
+
+
+def path_of(violation: protovalidate.Violation) -> str:
+    """Return the path of a violation: `address.mail_addresses[0]`, through map keys `mail.accounts.inbox.host`."""
+    return ".".join(_spelled(element) for element in violation.proto.field.elements)  # type: ignore[union-attr,unused-ignore]
+
+
+def _spelled(element: Any) -> str:
+    name, subscript = str(element.field_name), element.subscript
+    if subscript is None:
+        return name
+    return f"{name}[{subscript.value}]" if subscript.field == "index" else f"{name}.{subscript.value}"
