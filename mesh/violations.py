@@ -6,8 +6,12 @@ import protovalidate
 
 
 def path_of(violation: protovalidate.Violation) -> str:
-    """Return the path of a violation: `address.mail_addresses[0]`, through map keys `mail.accounts.inbox.host`."""
-    return ".".join(_spelled(element) for element in violation.proto.field.elements)  # type: ignore[union-attr,unused-ignore]
+    """Return the path of a violation: `address.mail_addresses[0]`, through map keys `mail.accounts.inbox.host`.
+
+    Empty when a rule of the whole message is broken.
+    """
+    path = violation.proto.field
+    return ".".join(_spelled(element) for element in path.elements) if path else ""
 
 
 def _spelled(element: Any) -> str:

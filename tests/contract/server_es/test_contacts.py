@@ -83,7 +83,11 @@ async def test_what_was_written_is_read_field_by_field(stub):
         employee="employees/100",
         attachments=[
             pb.Attachment(
-                file_name="Gerät.pdf", size_bytes=2**40, content_type="application/pdf", sha256="0" * 64, uri="mails/12/attachments/1"
+                file_name="Gerät.pdf",
+                size_bytes=2**40,
+                content_type="application/pdf",
+                sha256="0" * 64,
+                uri="mails/12/attachments/1",
             )
         ],
         mail_message_id="<1@x>",
@@ -129,7 +133,9 @@ async def test_everything_that_is_wrong_comes_in_one_answer_and_nothing_is_noted
     )
     error = await refused(
         stub.CreateContact(
-            create(address="addresses/2002", servicecall="servicecalls/7", contact_person="addresses/1001/contactPersons/1")
+            create(
+                address="addresses/2002", servicecall="servicecalls/7", contact_person="addresses/1001/contactPersons/1"
+            )
         )
     )
     assert error.details() == (
@@ -207,7 +213,9 @@ async def test_the_history_is_listed_last_first_page_by_page(stub):
     on_call = await stub.ListContacts(pb.ListContactsRequest(servicecall="servicecalls/7"))
     assert [one.html for one in on_call.contacts] == [""]
     assert (await refused(stub.ListContacts(pb.ListContactsRequest()))).code() == grpc.StatusCode.INVALID_ARGUMENT
-    assert (await refused(stub.GetContact(pb.GetContactRequest(name="contacts/99")))).code() == grpc.StatusCode.NOT_FOUND
+    assert (
+        await refused(stub.GetContact(pb.GetContactRequest(name="contacts/99")))
+    ).code() == grpc.StatusCode.NOT_FOUND
 
 
 async def test_whoever_has_contacts_cannot_be_deleted(stub, served):
