@@ -43,7 +43,8 @@ def _records(batch: int, *, note: str) -> list[pb.Record]:
             postal_address=pb.PostalAddress(street="Deichstraße 12", postal_code="21423", city="Winsen"),
         )  # fmt: skip
         person = pb.ContactPerson(
-            name=f"addresses/{number}/contactPersons/1", matchcode="P", family_name="P", mail_address=f"p@k{number}.example",
+            name=f"addresses/{number}/contactPersons/1", matchcode="P", family_name="P",
+            mail_address=f"p@k{number}.example",
             notes=note,
         )  # fmt: skip
         made += [pb.Record(address=address), pb.Record(contact_person=person)]

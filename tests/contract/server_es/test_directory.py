@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import UTC, datetime
+from typing import Any
 
 import grpc
 import pytest
@@ -49,7 +50,7 @@ def metadata(status: status_pb2.Status) -> dict[str, str]:
     return dict(reason.metadata)
 
 
-async def test_a_batch_makes_records_whatever_their_order(stub):
+async def test_a_batch_makes_records_whatever_their_order(stub: Any) -> None:
     answer = await stub.BatchUpsertRecords(
         build.upsert(
             build.contract(system="systems/A-1", service_level="serviceLevels/3"),
@@ -72,7 +73,7 @@ async def test_a_batch_makes_records_whatever_their_order(stub):
     assert (await stub.GetContract(pb.GetContractRequest(name="contracts/V-1"))).system == "systems/A-1"
 
 
-async def test_what_was_written_is_read_field_by_field(stub):
+async def test_what_was_written_is_read_field_by_field(stub: Any) -> None:
     record = build.address(
         names=["Müller & Söhne", "Abt. Ärger"],
         mail_addresses=["ä@müller.example"],
@@ -95,7 +96,7 @@ async def test_what_was_written_is_read_field_by_field(stub):
     assert read == record.employee
 
 
-async def test_a_repeat_changes_nothing_and_keeps_the_etag(stub):
+async def test_a_repeat_changes_nothing_and_keeps_the_etag(stub: Any) -> None:
     first = await stub.BatchUpsertRecords(build.upsert(build.address()))
     again = await stub.BatchUpsertRecords(build.upsert(build.address()))
     assert outcomes(again) == ["UNCHANGED"]
@@ -105,7 +106,7 @@ async def test_a_repeat_changes_nothing_and_keeps_the_etag(stub):
     assert other.results[0].record.address.etag != first.results[0].record.address.etag
 
 
-async def test_one_bad_record_spoils_no_other_and_says_everything_that_is_wrong(stub):
+async def test_one_bad_record_spoils_no_other_and_says_everything_that_is_wrong(stub: Any) -> None:
     answer = await stub.BatchUpsertRecords(
         build.upsert(
             build.address("1"),
@@ -133,7 +134,7 @@ async def test_one_bad_record_spoils_no_other_and_says_everything_that_is_wrong(
     assert [one.name for one in (await stub.ListAddresses(pb.ListAddressesRequest())).addresses] == ["addresses/1"]
 
 
-async def test_employees_who_stand_in_for_a_refused_one_are_refused_with_it(stub):
+async def test_employees_who_stand_in_for_a_refused_one_are_refused_with_it(stub: Any) -> None:
     answer = await stub.BatchUpsertRecords(
         build.upsert(
             build.employee("1", substitute="employees/2"),
@@ -156,12 +157,12 @@ async def test_employees_who_stand_in_for_a_refused_one_are_refused_with_it(stub
     ]
 
 
-async def test_a_name_stands_once_in_a_batch(stub):
+async def test_a_name_stands_once_in_a_batch(stub: Any) -> None:
     answer = await stub.BatchUpsertRecords(build.upsert(build.address(), build.address(notes="zwei")))
     assert outcomes(answer) == ["CREATED", "address.name: addresses/1001 stands in this batch already, as records[0]"]
 
 
-async def test_a_contract_belongs_to_its_systems_customer(stub):
+async def test_a_contract_belongs_to_its_systems_customer(stub: Any) -> None:
     answer = await stub.BatchUpsertRecords(
         build.upsert(
             build.address("1"),
@@ -175,7 +176,7 @@ async def test_a_contract_belongs_to_its_systems_customer(stub):
     assert outcomes(later) == ["contract.system: systems/A-1 belongs to addresses/1, not to addresses/2"]
 
 
-async def test_checking_only_changes_nothing(stub):
+async def test_checking_only_changes_nothing(stub: Any) -> None:
     answer = await stub.BatchUpsertRecords(build.upsert(build.address(), build.system(), validate_only=True))
     assert outcomes(answer) == ["CREATED", "CREATED"]
     assert (
@@ -183,7 +184,7 @@ async def test_checking_only_changes_nothing(stub):
     ).code() == grpc.StatusCode.NOT_FOUND
 
 
-async def test_a_stale_etag_is_refused_and_the_right_one_passes(stub):
+async def test_a_stale_etag_is_refused_and_the_right_one_passes(stub: Any) -> None:
     made = (await stub.BatchUpsertRecords(build.upsert(build.address()))).results[0].record.address
     newer = (await stub.BatchUpsertRecords(build.upsert(build.address(notes="neu")))).results[0].record.address
     stale = await stub.BatchUpsertRecords(build.upsert(build.address(notes="meins", etag=made.etag)))
@@ -195,7 +196,7 @@ async def test_a_stale_etag_is_refused_and_the_right_one_passes(stub):
     assert error.code() == grpc.StatusCode.ABORTED
 
 
-async def test_a_repeated_request_does_not_undo_what_came_after(stub):
+async def test_a_repeated_request_does_not_undo_what_came_after(stub: Any) -> None:
     request = build.upsert(build.address(notes="alt"), request_id=str(uuid.uuid4()))
     first = await stub.BatchUpsertRecords(request)
     await stub.BatchUpsertRecords(build.upsert(build.address(notes="neu")))
@@ -203,10 +204,13 @@ async def test_a_repeated_request_does_not_undo_what_came_after(stub):
     assert (await stub.GetAddress(pb.GetAddressRequest(name="addresses/1001"))).notes == "neu"
 
 
-async def test_what_is_in_use_cannot_be_deleted_and_the_sentence_says_by_whom(stub):
+async def test_what_is_in_use_cannot_be_deleted_and_the_sentence_says_by_whom(stub: Any) -> None:
     await stub.BatchUpsertRecords(
         build.upsert(
-            build.address(mail_addresses=["a@b.example"]), build.contact_person(), build.employee("1"), build.employee("2", substitute="employees/1"),
+            build.address(mail_addresses=["a@b.example"]),
+            build.contact_person(),
+            build.employee("1"),
+            build.employee("2", substitute="employees/1"),
             build.team("t", "2"),
         )
     )  # fmt: skip
@@ -228,7 +232,7 @@ async def test_what_is_in_use_cannot_be_deleted_and_the_sentence_says_by_whom(st
     ).code() == grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def test_senders_are_nobody_one_or_several(stub):
+async def test_senders_are_nobody_one_or_several(stub: Any) -> None:
     await stub.BatchUpsertRecords(
         build.upsert(
             build.address("1", mail_addresses=["info@eins.example", "Zentrale@Eins.example"]),
@@ -269,7 +273,7 @@ async def test_senders_are_nobody_one_or_several(stub):
     assert all_kinds.senders[3].match == pb.SENDER_MATCH_NONE
 
 
-async def test_a_changed_mail_address_is_found_and_the_old_one_is_not(stub):
+async def test_a_changed_mail_address_is_found_and_the_old_one_is_not(stub: Any) -> None:
     await stub.BatchUpsertRecords(
         build.upsert(build.address(mail_addresses=["alt@x.example"]), build.contact_person(mail_address="p@x.example"))
     )
@@ -284,18 +288,26 @@ async def test_a_changed_mail_address_is_found_and_the_old_one_is_not(stub):
     assert found.senders[0].match == none
 
 
-async def test_lists_narrow_by_customer_system_team_kind_mail_and_text(stub):
+async def test_lists_narrow_by_customer_system_team_kind_mail_and_text(stub: Any) -> None:
     await stub.BatchUpsertRecords(
         build.upsert(
-            build.significance("a"), build.address("1", matchcode="Bäckerei 50%", significance="significances/a", mail_addresses=["b@b.example"]), build.address("2", kind="private"),
+            build.significance("a"),
+            build.address("1", matchcode="Bäckerei 50%", significance="significances/a", mail_addresses=["b@b.example"]),
+            build.address("2", kind="private"),
             build.contact_person("1", "7", mail_address="Eva@b.example"), build.contact_person("2", "7"),
-            build.system("A-1", "1"), build.system("A-2", "2"), build.component("A-1", "k"), build.component("A-2", "k"),
+            build.system("A-1", "1"),
+            build.system("A-2", "2"),
+            build.component("A-1", "k"),
+            build.component("A-2", "k"),
             build.contract("V-1", "1", system="systems/A-1"), build.contract("V-2", "1"), build.contract("V-3", "2"),
-            build.employee("1", mail_address="Eins@x.example"), build.employee("2"), build.team("t", "1"), build.team("u", "2"),
+            build.employee("1", mail_address="Eins@x.example"),
+            build.employee("2"),
+            build.team("t", "1"),
+            build.team("u", "2"),
         )
     )  # fmt: skip
 
-    def names(page):
+    def names(page: Any) -> list[str]:
         return [one.name for one in next(iter(page.ListFields()))[1]] if page.ListFields() else []
 
     assert names(await stub.ListAddresses(pb.ListAddressesRequest(kinds=["private", "x"]))) == ["addresses/2"]
@@ -328,7 +340,7 @@ async def test_lists_narrow_by_customer_system_team_kind_mail_and_text(stub):
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
-async def test_pages_show_every_record_once_even_while_others_come_and_go(stub, size):
+async def test_pages_show_every_record_once_even_while_others_come_and_go(stub: Any, size: Any) -> None:
     await stub.BatchUpsertRecords(
         build.upsert(build.address("5"), *(build.contact_person("5", f"{n:02}") for n in range(0, 20, 2)))
     )
@@ -350,7 +362,7 @@ async def test_pages_show_every_record_once_even_while_others_come_and_go(stub, 
     assert ("99" in seen) == (rounds > 1)
 
 
-async def test_a_page_token_belongs_to_its_conditions(stub):
+async def test_a_page_token_belongs_to_its_conditions(stub: Any) -> None:
     await stub.BatchUpsertRecords(build.upsert(build.address("1"), build.address("2")))
     token = (await stub.ListAddresses(pb.ListAddressesRequest(page_size=1))).next_page_token
     for request in (
@@ -366,7 +378,7 @@ async def test_a_page_token_belongs_to_its_conditions(stub):
     ].name == "addresses/2"
 
 
-async def test_each_kind_is_got_by_name_and_missing_ones_are_not_found(stub):
+async def test_each_kind_is_got_by_name_and_missing_ones_are_not_found(stub: Any) -> None:
     records = [
         build.significance(), build.employee(), build.team("t", "100"), build.address(), build.contact_person(),
         build.system(), build.component(), build.contract(),
@@ -386,7 +398,7 @@ async def test_each_kind_is_got_by_name_and_missing_ones_are_not_found(stub):
         assert error.details() == f"{written.name}x does not exist"
 
 
-async def test_a_time_or_text_no_database_keeps_is_refused(stub):
+async def test_a_time_or_text_no_database_keeps_is_refused(stub: Any) -> None:
     broken = build.employee("1")
     broken.employee.absence_start_time.seconds = 2**60
     answer = await stub.BatchUpsertRecords(
@@ -405,7 +417,7 @@ async def test_a_time_or_text_no_database_keeps_is_refused(stub):
     ]  # fmt: skip
 
 
-async def test_reading_and_writing_need_their_permissions(served, stub):
+async def test_reading_and_writing_need_their_permissions(served: Served, stub: Any) -> None:
     served.caller = person("directory.read")
     assert (
         await refused(stub.BatchUpsertRecords(build.upsert(build.address())))

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from esoffice.es.v1 import contacts_pb2, directory_pb2
@@ -9,7 +10,7 @@ from sqlalchemy import MetaData
 
 import server_es.contacts.store
 from mesh.clock import ManualClock
-from mesh.database import Database
+from mesh.database import Database, UnitOfWork
 from mesh.errors import InvalidArgument
 from server_es.contacts import messages
 from server_es.contacts import store as contacts
@@ -52,7 +53,7 @@ def site(database: Database) -> Database:
     return database
 
 
-def test_a_call_learns_significance_and_levels_of_what_it_is_about(site):
+def test_a_call_learns_significance_and_levels_of_what_it_is_about(site: Database) -> None:
     with site.reading() as unit:
         whole = facts.call_facts(unit, Subject(contract="V", component="k"))
         customer = facts.call_facts(unit, Subject(address="2"))
@@ -67,7 +68,7 @@ def test_a_call_learns_significance_and_levels_of_what_it_is_about(site):
     assert (customer.significance, customer.component_level, customer.system_level) == (None, None, None)
 
 
-def test_the_staff_is_known_with_teams_and_substitutes(site):
+def test_the_staff_is_known_with_teams_and_substitutes(site: Database) -> None:
     with site.reading() as unit:
         staff = facts.staff(unit)
     assert staff.members("t") == ("2", "1")
@@ -76,7 +77,7 @@ def test_the_staff_is_known_with_teams_and_substitutes(site):
     assert staff.employees["2"].service_user
 
 
-def test_what_is_missing_and_who_uses_a_level_is_told(site):
+def test_what_is_missing_and_who_uses_a_level_is_told(site: Database) -> None:
     names = ["addresses/1", "addresses/3", "addresses/1/contactPersons/p", "addresses/2/contactPersons/p", "boats/1"]
     with site.unit() as unit:
         assert facts.missing(unit, names) == {"addresses/3", "addresses/2/contactPersons/p", "boats/1"}
@@ -85,7 +86,7 @@ def test_what_is_missing_and_who_uses_a_level_is_told(site):
         assert facts.level_user(unit, 9) is None
 
 
-def test_a_mail_address_is_found_whatever_its_case_among_the_kinds_asked_for(site):
+def test_a_mail_address_is_found_whatever_its_case_among_the_kinds_asked_for(site: Database) -> None:
     with site.reading() as unit:
         assert sorted(store.owners(unit, ["a@x.example"], ())["a@x.example"], key=lambda one: one.address) == [
             Owner("1"), Owner("2"),
@@ -96,7 +97,7 @@ def test_a_mail_address_is_found_whatever_its_case_among_the_kinds_asked_for(sit
         }
 
 
-def test_a_second_time_nothing_is_written(site, clock: ManualClock):
+def test_a_second_time_nothing_is_written(site: Database, clock: ManualClock) -> None:
     clock.advance(timedelta(hours=1))
     assert put(site, build.address("2", kind="supplier", mail_addresses=["a@X.example"])) == [3]
     assert put(site, build.address("2", mail_addresses=["b@x.example"])) == [2]
@@ -106,7 +107,7 @@ def test_a_second_time_nothing_is_written(site, clock: ManualClock):
         assert store.owners(unit, ["a@x.example"], ()) == {"a@x.example": [Owner("1")]}
 
 
-def test_a_record_is_in_use_by_rows_of_any_room(site):
+def test_a_record_is_in_use_by_rows_of_any_room(site: Database) -> None:
     with site.unit() as unit:
         row = messages.row_of(contacts_pb2.Contact(address="addresses/2", activity_type="note"), unit.now, "users/x")
         numbers = contacts.add(unit, [row, {**row, "address": "1", "contact_person": "p"}])
@@ -120,7 +121,7 @@ def test_a_record_is_in_use_by_rows_of_any_room(site):
         assert store.get(unit, families["component"], ("A", "k")) is None
 
 
-def test_contacts_are_paged_by_instant_and_id(site):
+def test_contacts_are_paged_by_instant_and_id(site: Database) -> None:
     with site.unit() as unit:
         row = messages.row_of(contacts_pb2.Contact(address="addresses/1", activity_type="note"), unit.now, "users/x")
         rows = [{**row, "happened_time": unit.now + timedelta(microseconds=n // 2)} for n in range(7)]
@@ -136,8 +137,8 @@ def test_contacts_are_paged_by_instant_and_id(site):
 
 
 @pytest.mark.parametrize("rounds", [8])
-async def test_batches_side_by_side_leave_one_record_per_number(site, rounds):
-    def work(unit, number):
+async def test_batches_side_by_side_leave_one_record_per_number(site: Database, rounds: Any) -> None:
+    def work(unit: UnitOfWork, number: int) -> directory_pb2.BatchUpsertRecordsResponse:
         request = build.upsert(
             build.address("77", notes=str(number), mail_addresses=[f"m{number}@x.example"]), build.system("S77", "77")
         )
@@ -150,5 +151,5 @@ async def test_batches_side_by_side_leave_one_record_per_number(site, rounds):
         assert row["mail_addresses"] == [f"m{row['notes']}@x.example"]
 
 
-def test_the_rooms_tables_are_in_the_schema():
+def test_the_rooms_tables_are_in_the_schema() -> None:
     assert {"address", "contact", "mail_identity", "request_log"} <= server_es.contacts.store.METADATA.tables.keys()

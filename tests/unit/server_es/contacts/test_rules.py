@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from mesh.errors import InvalidArgument
@@ -8,7 +10,7 @@ from server_es.contacts.rules import place
     ("address", "person", "call"),
     [("1", None, None), ("", None, (7, "1")), ("1", ("1", "a"), (7, "1")), ("", ("1", "a"), (7, "1"))],
 )
-def test_a_contact_belongs_to_the_address_or_to_the_calls(address, person, call):
+def test_a_contact_belongs_to_the_address_or_to_the_calls(address: Any, person: Any, call: Any) -> None:
     assert place(address, person, call) == "1"
 
 
@@ -20,7 +22,7 @@ def test_a_contact_belongs_to_the_address_or_to_the_calls(address, person, call)
         (("2", "a"), (7, "2"), ["contact.servicecall", "contact.contact_person"]),
     ],
 )
-def test_what_belongs_elsewhere_is_refused(person, call, fields):
+def test_what_belongs_elsewhere_is_refused(person: Any, call: Any, fields: Any) -> None:
     with pytest.raises(InvalidArgument) as caught:
         place("1", person, call)
     assert [one.field for one in caught.value.violations] == fields

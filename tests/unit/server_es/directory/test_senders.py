@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,12 +25,12 @@ from server_es.directory.senders import Owner, Sender, identify, normalised
         ("eva@kun de.example", ""),
     ],
 )
-def test_one_spelling_is_kept(written, kept):
+def test_one_spelling_is_kept(written: Any, kept: Any) -> None:
     assert normalised(written) == kept
 
 
 @given(st.text())
-def test_the_kept_spelling_is_its_own(text):
+def test_the_kept_spelling_is_its_own(text: Any) -> None:
     once = normalised(text)
     assert normalised(once) == once
 
@@ -44,5 +46,5 @@ def test_the_kept_spelling_is_its_own(text):
         ([Owner("2"), Owner("1", "a")], Sender(addresses=("1", "2"))),
     ],
 )
-def test_an_address_and_its_own_contact_person_are_one(owners, sender):
+def test_an_address_and_its_own_contact_person_are_one(owners: Any, sender: Any) -> None:
     assert identify(owners) == sender

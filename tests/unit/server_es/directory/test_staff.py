@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ HOUR = timedelta(hours=1)
         (Employee(number="1", absence_start=NOW - HOUR, absence_end=NOW + HOUR), True),
     ],
 )
-def test_an_absence_starts_inclusive_and_ends_exclusive(employee, away):
+def test_an_absence_starts_inclusive_and_ends_exclusive(employee: Any, away: Any) -> None:
     assert employee.is_absent(NOW) is away
 
 
@@ -29,13 +30,13 @@ def staff(*employees: Employee) -> Staff:
     return Staff(now=NOW, employees={one.number: one for one in employees}, teams={"t": ("2", "1"), "a": ("1",)})
 
 
-def test_a_team_has_its_members_in_its_order():
+def test_a_team_has_its_members_in_its_order() -> None:
     assert staff().members("t") == ("2", "1")
     assert staff().members("x") == ()
     assert staff().teams_of("1") == ("a", "t")
 
 
-def test_the_first_in_the_chain_who_is_there_stands_in():
+def test_the_first_in_the_chain_who_is_there_stands_in() -> None:
     chain = staff(
         Employee(number="1", absent=True, substitute="2"),
         Employee(number="2", absent=True, substitute="3"),
@@ -46,12 +47,12 @@ def test_the_first_in_the_chain_who_is_there_stands_in():
     assert chain.substitute("9") is None
 
 
-def test_a_circle_of_absent_employees_ends():
+def test_a_circle_of_absent_employees_ends() -> None:
     circle = staff(Employee(number="1", absent=True, substitute="2"), Employee(number="2", absent=True, substitute="1"))
     assert circle.substitute("1") is None
 
 
-def test_an_employee_does_not_stand_in_for_himself_nor_end_before_he_starts():
+def test_an_employee_does_not_stand_in_for_himself_nor_end_before_he_starts() -> None:
     assert employee_violations("1", "2", NOW, NOW + HOUR) == []
     assert employee_violations("1", "", None, NOW) == []
     found = employee_violations("1", "1", NOW, NOW)
