@@ -5,13 +5,19 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from esoffice.config.v1 import audit_pb2, fleet_pb2, settings_pb2, watch_pb2
+from esoffice.config.v1 import audit_pb2, fleet_pb2, identity_pb2, settings_pb2, watch_pb2
 
 from config_service import schema
 from config_service.audit.service import AuditServicer
+from config_service.envoy.lan import LanEnvoys
+from config_service.envoy.service import ControlPlane
 from config_service.fleet.endpoints import Endpoints
 from config_service.fleet.service import FleetServicer
 from config_service.housekeeping import housekeeping
+from config_service.identity.keyring import Keyring
+from config_service.identity.passwords import Passwords
+from config_service.identity.service import IdentityServicer
+from config_service.identity.sign_in import Hashing
 from config_service.secrets import FILE as SECRETS_FILE
 from config_service.secrets import SecretBox
 from config_service.settings.first import ensure_first_revision
@@ -20,7 +26,8 @@ from config_service.watch.service import WatchServicer
 from mesh.app import App, Definition
 from mesh.bootstrap import Bootstrap
 from mesh.clock import Clock
-from mesh.database import Database
+from mesh.database import Database, UnitOfWork
+from mesh.tokens import AUDIENCE
 from mesh.wakeups import Wakeups
 from mesh.workers import Turn, Worker
 
@@ -36,6 +43,7 @@ class Rooms:
     def __init__(
         self, bootstrap: Bootstrap, database: Database, wakeups: Wakeups, draining: asyncio.Event, clock: Clock
     ) -> None:
+        self.certs = bootstrap.certs
         self.clock = clock
         self.database = database
         self.box = _secret_box(bootstrap.data / "keys")
@@ -51,6 +59,7 @@ class Rooms:
             database, store=schema.instances, revisions=schema.revisions, endpoints=self.endpoints
         )
         self.audit = AuditServicer(database, store=schema.audit)
+        self.keyring: Keyring | None = None  # its tokens name the site, which `build` knows
 
     def watch(self, after: int) -> AsyncIterator[watch_pb2.SettingsEvent]:
         return self.watcher.follow(NAME, after=after)
@@ -62,7 +71,7 @@ class Rooms:
         await self.database.run(schema.audit.record, NAME, entries)
 
     async def key_set(self) -> str:
-        return ""
+        return self.keyring.jwks if self.keyring is not None else ""
 
 
 def build(app: App) -> None:
@@ -73,14 +82,43 @@ def build(app: App) -> None:
     app.serve(watch_pb2.DESCRIPTOR, rooms.watcher)
     app.serve(fleet_pb2.DESCRIPTOR, rooms.fleet)
     app.serve(audit_pb2.DESCRIPTOR, rooms.audit)
+    keyring = rooms.keyring = Keyring(app.data / "keys", app.site, AUDIENCE, app.clock)
+    hashing = Hashing(Passwords())
+    app.on_close(hashing.close)
+    app.serve(
+        identity_pb2.DESCRIPTOR,
+        IdentityServicer(
+            app.database,
+            users=schema.users,
+            failures=schema.failed_sign_ins,
+            settings=_newest_settings,
+            hashing=hashing,
+            keyring=keyring,
+        ),
+    )
+
+    plane = ControlPlane(site=app.site, clock=app.clock)
+    app.serve_foreign(plane.add_to)
+    envoys = LanEnvoys(plane, rooms.certs, app.module("envoy.lan"))
+    app.live(envoys.take)
+    rooms.endpoints.on_change(envoys.told)
 
     async def look(_: Turn) -> None:
         await rooms.endpoints.look()
 
+    def look_at_keys(_: Turn) -> None:
+        keyring.look()
+
     app.work(
+        Worker(name="identity.keys", work=look_at_keys, every=timedelta(minutes=1)),
         Worker(name="fleet.endpoints", work=look, every=timedelta(seconds=1), limit=timedelta(seconds=10)),
         Worker(name="housekeeping", work=housekeeping(app.database), every=timedelta(minutes=10)),
     )
+
+
+def _newest_settings(unit: UnitOfWork) -> settings_pb2.Settings:
+    newest = schema.revisions.newest(unit)
+    return newest.settings if newest else settings_pb2.Settings()
 
 
 def _secret_box(folder: Path) -> SecretBox:

@@ -25,5 +25,7 @@ def housekeeping(database: Database) -> Callable[[Turn], None]:
             schema.instances.forget(unit)
         with database.unit() as unit:
             schema.requests.prune(unit)
+        with database.unit() as unit:
+            schema.failed_sign_ins.prune(unit)
 
     return work

@@ -2,6 +2,8 @@
 
 from config_service.audit.store import AuditStore
 from config_service.fleet.store import InstanceStore
+from config_service.identity.failed_sign_ins import FailedSignIns
+from config_service.identity.store import UserStore
 from config_service.settings.store import RevisionStore
 from mesh.audit import AuditOutbox
 from mesh.columns import new_metadata
@@ -15,3 +17,5 @@ audit = AuditStore(metadata)
 outbox = AuditOutbox(metadata)
 requests = RequestLog(metadata)
 leases = Leases(metadata)
+users = UserStore(metadata)
+failed_sign_ins = FailedSignIns(metadata)

@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -69,6 +70,7 @@ class App:
         self.upstream = upstream
         self.loop = asyncio.get_running_loop()
         self.servicers: list[tuple[FileDescriptor, object]] = []
+        self.foreign: list[Callable[[grpc.aio.Server], None]] = []
         self.workers: list[Worker] = []
         self.takers: list[Take] = []
         self.modules: list[HealthLine] = []
@@ -83,6 +85,10 @@ class App:
         """
         self.servicers.append((contract, servicer))
 
+    def serve_foreign(self, add: Callable[[grpc.aio.Server], None]) -> None:
+        """Serve a contract that is not ours, past the pipeline: it looks at its callers itself."""
+        self.foreign.append(add)
+
     def work(self, *workers: Worker) -> None:
         """Run background work."""
         self.workers.extend(workers)
@@ -91,6 +97,17 @@ class App:
         """Call back now, and with every later settings whose changes are all LIVE. Raising refuses the settings."""
         take(self.settings)
         self.takers.append(take)
+
+    def background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine beside the calls until the service ends; then it is cancelled."""
+        task = self.loop.create_task(work)
+
+        async def end() -> None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+        self.on_close(end)
 
     def bell(self, name: str) -> Doorbell:
         """Return a doorbell, the same for all who name it."""

@@ -1,19 +1,32 @@
 """The public keys that sign people's tokens, renewed while the service runs, kept for when config_service is down."""
 
+import asyncio
 import contextlib
 from pathlib import Path
 
+import grpc
+from esoffice.config.v1 import identity_pb2
+from esoffice.config.v1.identity_pb2_grpc import IdentityServiceStub
+
 from mesh import log, private_files
-from mesh.errors import Unavailable
+from mesh.errors import DomainError, Unavailable
 from mesh.key_set import KeySet
 from mesh.tokens import Verifier
 from mesh.upstream import Upstream
 
 FILE = "keys.json"
+# Tokens with made-up key ids must not become calls to config_service.
+ASKED_AT_MOST_EVERY_SECONDS = 10.0
+
+
+async def published_keys(channel: grpc.aio.Channel) -> str:
+    """Ask config_service for its public keys; the `keys` of a service's `Definition`."""
+    answer = await IdentityServiceStub(channel).GetKeySet(identity_pb2.GetKeySetRequest())
+    return answer.jwks
 
 
 class KeyKeeper:
-    """Keeps a verifier on the site's current keys.
+    """Keeps a verifier on the site's current keys: renewed now and then, and when a token names one that is not known.
 
     Args:
         verifier: gets every new set.
@@ -26,6 +39,9 @@ class KeyKeeper:
         self._upstream = upstream
         self._file = data / FILE
         self._known = ""
+        self._asked: float | None = None
+        self._asking: asyncio.Task[None] | None = None
+        verifier.unknown_key = self.ask
 
     def load(self) -> None:
         """Start on the last good copy, if there is one."""
@@ -48,3 +64,18 @@ class KeyKeeper:
         self._verifier.use(KeySet.from_jwks(document))
         private_files.replace(self._file, document.encode())
         self._known = document
+
+    def ask(self) -> bool:
+        """Renew at once, in the background; False when that was done a moment ago. Called in the event loop."""
+        loop = asyncio.get_running_loop()
+        if self._asked is not None and loop.time() - self._asked < ASKED_AT_MOST_EVERY_SECONDS:
+            return self._asking is not None and not self._asking.done()
+        self._asked = loop.time()
+        self._asking = loop.create_task(self._renew_quietly())
+        return True
+
+    async def _renew_quietly(self) -> None:
+        try:
+            await self.renew()
+        except (DomainError, grpc.aio.AioRpcError, OSError) as wrong:
+            log.get("keys").warning("keys were not renewed", reason=str(wrong))

@@ -24,7 +24,6 @@ from mesh.audit import AuditLog
 from mesh.call import CURRENT, Call
 from mesh.tokens import Caller, Kind
 from mesh.tracing import Tracer, new_trace_id
-from mesh.violations import path_of
 
 Unary = Callable[[Any, Any], Awaitable[Any]]
 Streaming = Callable[[Any, Any], AsyncIterator[Any]]
@@ -139,7 +138,7 @@ class Pipeline:
         return start
 
     def _admission(self, method: MethodDescriptor) -> Callable[[Call, Message, Any], None]:
-        identify, violations = self._identify, self._validator.collect_violations
+        identify, violations = self._identify, validation.violations
         target = _target_field(method.input_type)
         has_request_id = "request_id" in method.input_type.fields_by_name
 
@@ -153,7 +152,7 @@ class Pipeline:
             _permit(call, who)
             found = violations(request)
             if found:
-                raise errors.InvalidArgument(errors.Violation(path_of(one), one.proto.message) for one in found)
+                raise errors.InvalidArgument(found)
 
         return admit
 
@@ -228,3 +227,19 @@ def _target_field(request: Descriptor) -> str:
         if field is not None and field.type == FieldDescriptor.TYPE_STRING and not field.is_repeated:
             return name
     return ""
+<<<<<<< HEAD
+
+
+def _path(violation: protovalidate.Violation) -> str:
+    """Return the path of a violation: a list's element as `name[2]`, a map's entry as `name.key`."""
+    field: Any = violation.proto.field
+    return ".".join(_element(element) for element in field.elements) if field is not None else ""
+
+
+def _element(element: Any) -> str:
+    name, subscript = element.field_name, element.subscript
+    if subscript is None:
+        return str(name)
+    return f"{name}[{subscript.value}]" if subscript.field == "index" else f"{name}.{subscript.value}"
+=======
+>>>>>>> main

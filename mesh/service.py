@@ -29,14 +29,13 @@ from mesh.server import Server
 from mesh.setting_paths import own_part
 from mesh.settings import SettingsFollower, Snapshot, first
 from mesh.settings_files import SettingsFiles
-from mesh.tokens import Verifier
+from mesh.tokens import AUDIENCE, Verifier
 from mesh.tracing import otlp
 from mesh.upstream import RemoteUpstream, Upstream
 from mesh.wakeups import Wakeups
 from mesh.workers import HealthLine, Turn, Worker, Workers
 
 STOP, RESTART, FAILED = 0, 75, 1
-AUDIENCE = "esoffice"
 _OUTSIDE = timedelta(seconds=20)  # limit of a turn that waits for config_service
 
 
@@ -173,6 +172,8 @@ class Service:
         server = Server(pipeline, reflection=common.telemetry.reflection, draining=self._draining)
         for contract, servicer in app.servicers:
             server.add(contract, servicer)
+        for add in app.foreign:
+            add(server.grpc)
         self._lines = app.modules
         self._workers = Workers(
             [*app.workers, *self._own_workers(app, keys, reporter, certificate)],

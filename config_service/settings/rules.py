@@ -8,19 +8,17 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-import protovalidate
 from esoffice.config.v1 import business_settings_pb2, common_settings_pb2, settings_pb2
 
 from config_service.identity import rules as roles
 from mesh.errors import FailedPrecondition, InvalidArgument, Violation
 from mesh.setting_paths import secrets
-from mesh.violations import path_of
+from mesh.validation import violations
 
 NUMBER = "<ServCall.ServicecallNr>"
 _MailAccount = business_settings_pb2.MailAccount
 _ACCOUNTS = "server_business.mail.accounts"
 _FQDN = re.compile(r"(?=.{4,253}$)([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?\.?")
-_validator = protovalidate.Validator()
 
 
 def problems(settings: settings_pb2.Settings) -> list[Violation]:
@@ -31,7 +29,7 @@ def problems(settings: settings_pb2.Settings) -> list[Violation]:
     asleep = tuple(
         f"{_ACCOUNTS}.{name}." for name, account in settings.server_business.mail.accounts.items() if not account.active
     )
-    formal = (Violation(path_of(one), one.proto.message) for one in _validator.collect_violations(settings))
+    formal = violations(settings)
     found = [one for one in formal if not one.field.startswith(asleep)] if asleep else list(formal)
     found += _site(settings.common.site)
     found += _roles(settings.common.roles)

@@ -29,6 +29,9 @@ from mesh.permissions import Permissions
 from mesh.pipeline import Pipeline
 from mesh.server import Server
 from mesh.tokens import Caller, Kind
+from tests.integration.conftest import database_url, postgres
+
+__all__ = ["database_url", "postgres"]
 
 Room = tuple[FileDescriptor, Callable[[Database], object]]
 

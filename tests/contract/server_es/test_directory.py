@@ -292,7 +292,9 @@ async def test_lists_narrow_by_customer_system_team_kind_mail_and_text(stub: Any
     await stub.BatchUpsertRecords(
         build.upsert(
             build.significance("a"),
-            build.address("1", matchcode="Bäckerei 50%", significance="significances/a", mail_addresses=["b@b.example"]),
+            build.address(
+                "1", matchcode="Bäckerei 50%", significance="significances/a", mail_addresses=["b@b.example"]
+            ),
             build.address("2", kind="private"),
             build.contact_person("1", "7", mail_address="Eva@b.example"), build.contact_person("2", "7"),
             build.system("A-1", "1"),
