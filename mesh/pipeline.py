@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol
 
 import grpc
-import protovalidate
 from esoffice.options.v1 import options_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
@@ -19,7 +18,7 @@ from google.rpc import status_pb2
 from grpc_status import rpc_status
 
 from mesh import call as calls
-from mesh import errors, log, metrics, status
+from mesh import errors, log, metrics, status, validation
 from mesh.audit import AuditLog
 from mesh.call import CURRENT, Call
 from mesh.tokens import Caller, Kind
@@ -60,7 +59,6 @@ class Pipeline:
         self._audit = audit
         self._tracer = tracer
         self._log = log.get("calls")
-        self._validator = protovalidate.Validator()
 
     def permission_of(self, method: MethodDescriptor) -> str:
         """Return the permission a method is marked with.
