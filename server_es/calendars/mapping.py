@@ -185,7 +185,9 @@ def stretches(windows: Iterable[Span]) -> tuple[list[pb.CountedStretch], int]:
     for span in spans[:_STRETCHES_AT_MOST]:
         total += span.duration
         made.append(
-            pb.CountedStretch(start_time=timestamp(span.start), end_time=timestamp(span.end), total_working_duration=duration(total))
+            pb.CountedStretch(
+                start_time=timestamp(span.start), end_time=timestamp(span.end), total_working_duration=duration(total)
+            )
         )
     return made, len(spans) - len(made)
 

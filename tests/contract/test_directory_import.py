@@ -56,7 +56,11 @@ async def test_the_demo_site_is_taken_over_and_a_second_time_unchanged(esconfig,
     stub = DirectoryServiceStub(served.channel)
     found = await stub.BatchIdentifySenders(
         pb.BatchIdentifySendersRequest(
-            mail_addresses=["Service@HV-Alster.example", "BÜRO@xn--mller-klte-w5a5z.example", "haustechnik@klinikum-elbmarsch.example"]
+            mail_addresses=[
+                "Service@HV-Alster.example",
+                "BÜRO@xn--mller-klte-w5a5z.example",
+                "haustechnik@klinikum-elbmarsch.example",
+            ]
         )
     )
     assert list(found.senders[0].candidates) == ["addresses/10003", "addresses/10004"]
@@ -91,7 +95,11 @@ async def test_refused_rows_are_named_with_line_field_and_reason_and_the_others_
         "5;customer;Fünf;Fünf",
     )
     staff = write(
-        "personal.csv", "employee,matchcode,family_name,absent,mobile", "1,M,M,ja,0170", "2,N,N,vielleicht,", "3,O,O,nein,"
+        "personal.csv",
+        "employee,matchcode,family_name,absent,mobile",
+        "1,M,M,ja,0170",
+        "2,N,N,vielleicht,",
+        "3,O,O,nein,",
     )
     ranks = write("rang.csv", "significance\tmatchcode\trank", "a\tA\thoch", "b\tB\t2")
     mixed = write(
@@ -147,9 +155,13 @@ async def test_children_and_references_hold_bare_numbers_in_csv(esconfig, write,
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("a.csv", "nummer;name".encode(), "the first column must be called after the kind of record"),
+        ("a.csv", b"nummer;name", "the first column must be called after the kind of record"),
         ("a.csv", b"address;farbe;matchcode", "unknown columns farbe; known are matchcode, kind"),
-        ("a.csv", b"address;postal_address;postal_address.farbe", "unknown columns postal_address, postal_address.farbe;"),
+        (
+            "a.csv",
+            b"address;postal_address;postal_address.farbe",
+            "unknown columns postal_address, postal_address.farbe;",
+        ),
         ("a.csv", "address;matchcode\n1;Bäcker".encode("cp1252"), "is not written in utf-8-sig; save it as UTF-8"),
         ("a.csv", b'address;matchcode\n1;"a\0b\n', "field"),
         ("fehlt.jsonl", None, "No such file or directory"),

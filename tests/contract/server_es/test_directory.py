@@ -30,7 +30,9 @@ def stub(served: Served) -> DirectoryServiceStub:
 
 def outcomes(answer: pb.BatchUpsertRecordsResponse) -> list[str]:
     return [
-        pb.UpsertOutcome.Name(one.upsert_outcome).removeprefix("UPSERT_OUTCOME_") if one.HasField("record") else one.status.message
+        pb.UpsertOutcome.Name(one.upsert_outcome).removeprefix("UPSERT_OUTCOME_")
+        if one.HasField("record")
+        else one.status.message
         for one in answer.results
     ]
 
@@ -82,7 +84,10 @@ async def test_what_was_written_is_read_field_by_field(stub):
     read = await stub.GetAddress(pb.GetAddressRequest(name="addresses/1001"))
     read.ClearField("etag")
     assert read == record.address
-    absence = {"absence_start_time": datetime(2026, 3, 1, tzinfo=UTC), "absence_end_time": datetime(2026, 3, 9, tzinfo=UTC)}
+    absence = {
+        "absence_start_time": datetime(2026, 3, 1, tzinfo=UTC),
+        "absence_end_time": datetime(2026, 3, 9, tzinfo=UTC),
+    }
     record = build.employee(given_name="Eva", mobile="+491701234567", absent=True, service_user=True, **absence)
     await stub.BatchUpsertRecords(build.upsert(record))
     read = await stub.GetEmployee(pb.GetEmployeeRequest(name="employees/100"))
@@ -112,7 +117,11 @@ async def test_one_bad_record_spoils_no_other_and_says_everything_that_is_wrong(
         )
     )
     assert [one.HasField("record") for one in answer.results] == [True, False, False, False, False, True]
-    assert set(violations(answer.results[1].status)) == {"address.matchcode", "address.kind", "address.mail_addresses[0]"}
+    assert set(violations(answer.results[1].status)) == {
+        "address.matchcode",
+        "address.kind",
+        "address.mail_addresses[0]",
+    }
     assert violations(answer.results[4].status) == {
         "system.address": "addresses/3 does not exist",
         "system.service_level": "serviceLevels/9 does not exist",
@@ -155,7 +164,10 @@ async def test_a_name_stands_once_in_a_batch(stub):
 async def test_a_contract_belongs_to_its_systems_customer(stub):
     answer = await stub.BatchUpsertRecords(
         build.upsert(
-            build.address("1"), build.address("2"), build.system("A-1", "1"), build.contract("V-1", "2", system="systems/A-1")
+            build.address("1"),
+            build.address("2"),
+            build.system("A-1", "1"),
+            build.contract("V-1", "2", system="systems/A-1"),
         )
     )
     assert outcomes(answer)[3] == "contract.system: systems/A-1 belongs to addresses/1, not to addresses/2"
@@ -166,7 +178,9 @@ async def test_a_contract_belongs_to_its_systems_customer(stub):
 async def test_checking_only_changes_nothing(stub):
     answer = await stub.BatchUpsertRecords(build.upsert(build.address(), build.system(), validate_only=True))
     assert outcomes(answer) == ["CREATED", "CREATED"]
-    assert (await refused(stub.GetAddress(pb.GetAddressRequest(name="addresses/1001")))).code() == grpc.StatusCode.NOT_FOUND
+    assert (
+        await refused(stub.GetAddress(pb.GetAddressRequest(name="addresses/1001")))
+    ).code() == grpc.StatusCode.NOT_FOUND
 
 
 async def test_a_stale_etag_is_refused_and_the_right_one_passes(stub):
@@ -206,15 +220,21 @@ async def test_what_is_in_use_cannot_be_deleted_and_the_sentence_says_by_whom(st
         assert reason_of(rpc_status.from_call(error)) == "STILL_IN_USE"
     for name in ("addresses/1001/contactPersons/1", "addresses/1001", "teams/t", "employees/2", "employees/1"):
         await stub.DeleteRecord(pb.DeleteRecordRequest(name=name))
-    assert (await refused(stub.DeleteRecord(pb.DeleteRecordRequest(name="teams/t")))).code() == grpc.StatusCode.NOT_FOUND
-    assert (await refused(stub.DeleteRecord(pb.DeleteRecordRequest(name="calls/7")))).code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert (
+        await refused(stub.DeleteRecord(pb.DeleteRecordRequest(name="teams/t")))
+    ).code() == grpc.StatusCode.NOT_FOUND
+    assert (
+        await refused(stub.DeleteRecord(pb.DeleteRecordRequest(name="calls/7")))
+    ).code() == grpc.StatusCode.INVALID_ARGUMENT
 
 
 async def test_senders_are_nobody_one_or_several(stub):
     await stub.BatchUpsertRecords(
         build.upsert(
             build.address("1", mail_addresses=["info@eins.example", "Zentrale@Eins.example"]),
-            build.contact_person("1", "1", mail_address="eva@eins.example", other_mail_addresses=["privat@eva.example"]),
+            build.contact_person(
+                "1", "1", mail_address="eva@eins.example", other_mail_addresses=["privat@eva.example"]
+            ),
             build.contact_person("1", "2", mail_address="INFO@eins.example"),
             build.address("2", mail_addresses=["geteilt@bau.example", "chef@müller-bau.example"]),
             build.contact_person("2", "1", mail_address="geteilt@bau.example"),
@@ -227,7 +247,9 @@ async def test_senders_are_nobody_one_or_several(stub):
         "Chef@xn--mller-bau-q9a.example", "chef@MÜLLER-BAU.example", "", "MAILER-DAEMON", "eva@eins.example",
     ]  # fmt: skip
     all_kinds = await stub.BatchIdentifySenders(pb.BatchIdentifySendersRequest(mail_addresses=asked))
-    customers = await stub.BatchIdentifySenders(pb.BatchIdentifySendersRequest(mail_addresses=asked, kinds=["customer"]))
+    customers = await stub.BatchIdentifySenders(
+        pb.BatchIdentifySendersRequest(mail_addresses=asked, kinds=["customer"])
+    )
     assert [one.mail_address for one in all_kinds.senders] == asked
     assert [(one.address, one.contact_person) for one in customers.senders] == [
         ("addresses/1", "addresses/1/contactPersons/1"),
@@ -248,7 +270,9 @@ async def test_senders_are_nobody_one_or_several(stub):
 
 
 async def test_a_changed_mail_address_is_found_and_the_old_one_is_not(stub):
-    await stub.BatchUpsertRecords(build.upsert(build.address(mail_addresses=["alt@x.example"]), build.contact_person(mail_address="p@x.example")))
+    await stub.BatchUpsertRecords(
+        build.upsert(build.address(mail_addresses=["alt@x.example"]), build.contact_person(mail_address="p@x.example"))
+    )
     await stub.BatchUpsertRecords(build.upsert(build.address(mail_addresses=["neu@x.example"])))
     found = await stub.BatchIdentifySenders(
         pb.BatchIdentifySendersRequest(mail_addresses=["alt@x.example", "neu@x.example", "p@x.example"])
@@ -284,10 +308,17 @@ async def test_lists_narrow_by_customer_system_team_kind_mail_and_text(stub):
     persons = pb.ListContactPersonsRequest
     assert names(await stub.ListContactPersons(persons(parent="addresses/2"))) == ["addresses/2/contactPersons/7"]
     assert len(names(await stub.ListContactPersons(persons(parent="addresses/-")))) == 2
-    assert names(await stub.ListContactPersons(persons(parent="addresses/-", mail_address="EVA@b.example"))) == ["addresses/1/contactPersons/7"]
+    assert names(await stub.ListContactPersons(persons(parent="addresses/-", mail_address="EVA@b.example"))) == [
+        "addresses/1/contactPersons/7"
+    ]
     assert names(await stub.ListSystems(pb.ListSystemsRequest(address="addresses/2"))) == ["systems/A-2"]
-    assert names(await stub.ListComponents(pb.ListComponentsRequest(parent="systems/A-1"))) == ["systems/A-1/components/k"]
-    assert names(await stub.ListContracts(pb.ListContractsRequest(address="addresses/1"))) == ["contracts/V-1", "contracts/V-2"]
+    assert names(await stub.ListComponents(pb.ListComponentsRequest(parent="systems/A-1"))) == [
+        "systems/A-1/components/k"
+    ]
+    assert names(await stub.ListContracts(pb.ListContractsRequest(address="addresses/1"))) == [
+        "contracts/V-1",
+        "contracts/V-2",
+    ]
     assert names(await stub.ListContracts(pb.ListContractsRequest(system="systems/A-1"))) == ["contracts/V-1"]
     assert names(await stub.ListEmployees(pb.ListEmployeesRequest(team="teams/t"))) == ["employees/1"]
     assert names(await stub.ListEmployees(pb.ListEmployeesRequest(mail_address="eins@x.example"))) == ["employees/1"]
@@ -298,7 +329,9 @@ async def test_lists_narrow_by_customer_system_team_kind_mail_and_text(stub):
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
 async def test_pages_show_every_record_once_even_while_others_come_and_go(stub, size):
-    await stub.BatchUpsertRecords(build.upsert(build.address("5"), *(build.contact_person("5", f"{n:02}") for n in range(0, 20, 2))))
+    await stub.BatchUpsertRecords(
+        build.upsert(build.address("5"), *(build.contact_person("5", f"{n:02}") for n in range(0, 20, 2)))
+    )
     seen, token, rounds = [], "", 0
     while True:
         page = await stub.ListContactPersons(
@@ -309,7 +342,9 @@ async def test_pages_show_every_record_once_even_while_others_come_and_go(stub, 
         if not token:
             break
         if rounds == 1:  # one before the cursor, one after it
-            await stub.BatchUpsertRecords(build.upsert(build.contact_person("5", "00a"), build.contact_person("5", "99")))
+            await stub.BatchUpsertRecords(
+                build.upsert(build.contact_person("5", "00a"), build.contact_person("5", "99"))
+            )
     assert len(seen) == len(set(seen))
     assert {f"{n:02}" for n in range(0, 20, 2)} <= set(seen)
     assert ("99" in seen) == (rounds > 1)
@@ -326,7 +361,9 @@ async def test_a_page_token_belongs_to_its_conditions(stub):
         error = await refused(stub.ListAddresses(request))
         assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
         assert "page_token" in error.details()
-    assert (await stub.ListAddresses(pb.ListAddressesRequest(page_token=token, page_size=9))).addresses[0].name == "addresses/2"
+    assert (await stub.ListAddresses(pb.ListAddressesRequest(page_token=token, page_size=9))).addresses[
+        0
+    ].name == "addresses/2"
 
 
 async def test_each_kind_is_got_by_name_and_missing_ones_are_not_found(stub):
@@ -353,7 +390,15 @@ async def test_a_time_or_text_no_database_keeps_is_refused(stub):
     broken = build.employee("1")
     broken.employee.absence_start_time.seconds = 2**60
     answer = await stub.BatchUpsertRecords(
-        build.upsert(broken, build.address(notes="a\0b", names=["a\0"]), build.employee("2", absence_start_time=datetime(2026, 1, 2, tzinfo=UTC), absence_end_time=datetime(2026, 1, 2, tzinfo=UTC)))
+        build.upsert(
+            broken,
+            build.address(notes="a\0b", names=["a\0"]),
+            build.employee(
+                "2",
+                absence_start_time=datetime(2026, 1, 2, tzinfo=UTC),
+                absence_end_time=datetime(2026, 1, 2, tzinfo=UTC),
+            ),
+        )
     )
     assert [set(violations(one.status)) for one in answer.results] == [
         {"employee.absence_start_time"}, {"address.notes", "address.names"}, {"employee.absence_end_time"},
@@ -362,7 +407,9 @@ async def test_a_time_or_text_no_database_keeps_is_refused(stub):
 
 async def test_reading_and_writing_need_their_permissions(served, stub):
     served.caller = person("directory.read")
-    assert (await refused(stub.BatchUpsertRecords(build.upsert(build.address())))).code() == grpc.StatusCode.PERMISSION_DENIED
+    assert (
+        await refused(stub.BatchUpsertRecords(build.upsert(build.address())))
+    ).code() == grpc.StatusCode.PERMISSION_DENIED
     await stub.ListAddresses(pb.ListAddressesRequest())
     served.caller = NOBODY
     assert (await refused(stub.ListAddresses(pb.ListAddressesRequest()))).code() == grpc.StatusCode.UNAUTHENTICATED
