@@ -155,7 +155,7 @@ async def test_children_and_references_hold_bare_numbers_in_csv(esconfig, write,
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("a.csv", b"nummer;name", "the first column must be called after the kind of record"),
+        ("a.csv", "nummer;name".encode(), "the first column must be called after the kind of record"),
         ("a.csv", b"address;farbe;matchcode", "unknown columns farbe; known are matchcode, kind"),
         (
             "a.csv",
