@@ -1,13 +1,13 @@
 """What an on-call time may look like, and how it says what is wrong with it."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from mesh.errors import InvalidArgument
 from server_es.calendars.holidays import STATES, Region, holidays_of
-from server_es.calendars.hours import Break, Calendar, DatedException, Day, HalfDay, hours_on, week
+from server_es.calendars.hours import Break, Calendar, Closure, DatedException, Day, HalfDay, hours_on, week
 from server_es.calendars.timeline import Span, cut, merged
 from server_es.calendars.times import TimeOfDay, Window, first_instant, last_instant, windows
 
