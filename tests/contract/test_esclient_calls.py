@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ import pytest
 from esoffice.es.v1 import servicecalls_pb2 as pb
 
 from esclient.calls import Calls
+from esclient.cli.app import run
 from esclient.door import open_channel
 from esclient.session import Session, Token
 from esclient.sign_in import password_sign_in
@@ -158,37 +159,56 @@ async def test_the_list_is_narrowed_and_ordered(esclient: Esclient) -> None:
     assert first.split() == ["3", "Angelegt", "5", "2033-03-07", "09:00", "late", "1001", "101", "Dringend"]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "more", "code", "sentence"),
-    [
-        (["calls", "show", "7"], {}, 1, "servicecalls/7 does not exist"),
-        (["calls", "show", "seven"], {}, 2, "seven: is no number of a call."),
-        (["calls", "create", "Pumpe", "--component", "1"], {}, 2, "--component: say of which --system."),
-        (["calls", "create", "x" * 81], {}, 1, "servicecall.title: "),
-        (["calls", "show", "1"], {"password": "wrong"}, 4, ""),
-        (["calls", "close", "1"], {"user": "tom"}, 4, "tom lacks the permission servicecalls.close"),
-        (["calls", "show", "1"], {"server": "127.0.0.1:1"}, 3, "127.0.0.1:1 cannot be reached: "),
-        (["calls", "show", "1"], {"password": ""}, 2, "The password: nobody can be asked here"),
-    ],
-)
-async def test_what_goes_wrong_is_one_sentence_and_an_exit_code(
-    esclient: Esclient, arguments: list[str], more: dict[str, str], code: int, sentence: str
-) -> None:
-    ran = await esclient(*arguments, **more)
+async def test_a_refusal_is_one_sentence_and_an_exit_code(esclient: Esclient) -> None:
+    await refused(esclient("calls", "show", "7"), 1, "servicecalls/7 does not exist")
+    await refused(esclient("calls", "create", "x" * 81), 1, "servicecall.title: ")
+    await refused(esclient("calls", "show", "1", password="wrong"), 4, "")
+    await refused(esclient("calls", "close", "1", user="tom"), 4, "tom lacks the permission servicecalls.close")
+
+
+async def refused(running: Coroutine[Any, Any, Ran], code: int, sentence: str) -> None:
+    ran = await running
     assert (ran.code, ran.out) == (code, "")
     assert ran.err.startswith(f"esclient: {sentence}")
     assert ran.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "password", "code", "sentence"),
+    [
+        (["calls", "show", "seven"], "x", 2, "seven: is no number of a call."),
+        (["calls", "create", "Pumpe", "--component", "1"], "x", 2, "--component: say of which --system."),
+        (["calls", "show", "1"], "x", 3, "127.0.0.1:1 cannot be reached: "),
+        (["calls", "show", "1"], "", 2, "The password: nobody can be asked here"),
+        (["--ca", "/no/such.pem", "calls", "show", "1"], "x", 1, "/no/such.pem: No such file or directory."),
+        (["--ca", __file__, "calls", "show", "1"], "x", 2, f"--ca {__file__}: is no certificate in PEM."),
+    ],
+)
+def test_what_needs_no_server_is_refused_without_one(
+    arguments: list[str],
+    password: str,
+    code: int,
+    sentence: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ESCLIENT_PASSWORD", password)
+    assert run(["--server", "127.0.0.1:1", "--user", "eva", *arguments]) == code
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"esclient: {sentence}")
+    assert said.err.count("\n") == 1
+
+
+def test_help_names_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    assert "Exit codes:" in capsys.readouterr().out
+    assert run(["calls", "nonsense"]) == 2
+
+
 async def test_the_password_may_come_on_standard_input(esclient: Esclient) -> None:
     ran = await esclient("--password-stdin", "calls", "list", password="", stdin=f"{PASSWORD}\n")
     assert (ran.code, ran.err) == (0, "")
-
-
-async def test_help_names_the_exit_codes(esclient: Esclient) -> None:
-    ran = await esclient("--help")
-    assert "Exit codes:" in ran.out
-    assert (await esclient("calls", "nonsense")).code == 2
 
 
 async def test_messages_are_listed_and_read(esclient: Esclient) -> None:
