@@ -11,6 +11,7 @@ from grpc_status import rpc_status
 
 from esclient.calls import NoSuchState
 from esclient.cli.output import printable
+from esclient.door import NoCertificate
 
 CODES = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 unreachable, 4 not signed in or not permitted."
 _DOMAIN = "esoffice"
@@ -50,7 +51,7 @@ def ended_by(error: Exception, server: str) -> tuple[Exit, list[str]]:
         error: what came out of a command.
         server: the address that was called.
     """
-    if isinstance(error, WrongUsage):
+    if isinstance(error, WrongUsage | NoCertificate):
         return Exit.USAGE, [str(error)]
     if isinstance(error, NoSuchState):
         return Exit.FAILED, [f"{error}; give --state."]

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import grpc
 import typer
 
 from esclient.cli.exits import WrongUsage
@@ -37,7 +36,7 @@ class Options:
         password = self._password()
 
         async def signed_in() -> T:
-            channel = self._channel()
+            channel = open_channel(self.server, self.ca)
             session = Session(channel, password_sign_in(channel, self.user, password), SystemClock())
             try:
                 return await command(session)
@@ -45,12 +44,6 @@ class Options:
                 await session.close()
 
         return asyncio.run(signed_in())
-
-    def _channel(self) -> grpc.aio.Channel:
-        try:
-            return open_channel(self.server, self.ca)
-        except ValueError as wrong:
-            raise WrongUsage(f"--ca {self.ca}: is no certificate in PEM.") from wrong
 
     def _password(self) -> str:
         """Return the password: from standard input, from the environment, or typed unseen."""

@@ -80,7 +80,9 @@ def test_every_method_says_which_permission_it_needs() -> None:
 
 
 def test_every_refusal_has_a_reason_of_the_contract_and_every_reason_a_refusal() -> None:
-    known = {name.removeprefix("ERROR_REASON_") for name in errors_pb2.ErrorReason.keys()} - {"UNSPECIFIED"}
+    known = {name.removeprefix("ERROR_REASON_") for name in errors_pb2.ErrorReason.DESCRIPTOR.values_by_name} - {
+        "UNSPECIFIED"
+    }
     raised = {one.reason for one in domain_errors()}
     assert raised - known == set()
     assert known - raised == SENT_BY_THE_PIPELINE

@@ -1,10 +1,11 @@
 """`esclient calls` as the console script, in a process of its own: real rooms, TLS, a real sign-in."""
 
 import asyncio
+import io
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -65,6 +66,19 @@ class Esclient:
 async def door(tmp_path: Path) -> AsyncIterator[FrontDoor]:
     async with front_door(tmp_path, MONDAY) as served:
         yield served
+
+
+@pytest.fixture
+def here(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
+    """Runs a command in this process."""
+    monkeypatch.setenv("ESCLIENT_PASSWORD", "x")
+
+    def ran(*arguments: str) -> Ran:
+        code = run(["--user", "eva", *arguments])
+        said = capsys.readouterr()
+        return Ran(code, said.out, said.err)
+
+    return ran
 
 
 @pytest.fixture
@@ -174,36 +188,33 @@ async def refused(running: Coroutine[Any, Any, Ran], code: int, sentence: str) -
 
 
 @pytest.mark.parametrize(
-    ("arguments", "password", "code", "sentence"),
+    ("arguments", "code", "sentence"),
     [
-        (["calls", "show", "seven"], "x", 2, "seven: is no number of a call."),
-        (["calls", "create", "Pumpe", "--component", "1"], "x", 2, "--component: say of which --system."),
-        (["calls", "show", "1"], "x", 3, "127.0.0.1:1 cannot be reached: "),
-        (["calls", "show", "1"], "", 2, "The password: nobody can be asked here"),
-        (["--ca", "/no/such.pem", "calls", "show", "1"], "x", 1, "/no/such.pem: No such file or directory."),
-        (["--ca", __file__, "calls", "show", "1"], "x", 2, f"--ca {__file__}: is no certificate in PEM."),
+        (["calls", "show", "seven"], 2, "seven: is no number of a call."),
+        (["calls", "create", "Pumpe", "--component", "1"], 2, "--component: say of which --system."),
+        (["calls", "show", "1"], 3, "127.0.0.1:1 cannot be reached: "),
+        (["--ca", "/no/such.pem", "calls", "show", "1"], 1, "/no/such.pem: No such file or directory."),
+        (["--ca", __file__, "calls", "show", "1"], 2, f"{__file__}: is no certificate in PEM."),
     ],
 )
 def test_what_needs_no_server_is_refused_without_one(
-    arguments: list[str],
-    password: str,
-    code: int,
-    sentence: str,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str], code: int, sentence: str, here: Callable[..., Ran]
 ) -> None:
-    monkeypatch.setenv("ESCLIENT_PASSWORD", password)
-    assert run(["--server", "127.0.0.1:1", "--user", "eva", *arguments]) == code
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.startswith(f"esclient: {sentence}")
-    assert said.err.count("\n") == 1
+    ran = here("--server", "127.0.0.1:1", *arguments)
+    assert (ran.code, ran.out, ran.err.count("\n")) == (code, "", 1)
+    assert ran.err.startswith(f"esclient: {sentence}")
 
 
-def test_help_names_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["--help"]) == 0
-    assert "Exit codes:" in capsys.readouterr().out
-    assert run(["calls", "nonsense"]) == 2
+def test_a_password_is_asked_for_only_at_a_terminal(here: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ESCLIENT_PASSWORD")
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    ran = here("calls", "show", "1")
+    assert (ran.code, ran.err[:54]) == (2, "esclient: The password: nobody can be asked here; give")
+
+
+def test_help_names_the_exit_codes(here: Callable[..., Ran]) -> None:
+    assert "Exit codes:" in here("--help").out
+    assert here("calls", "nonsense").code == 2
 
 
 async def test_the_password_may_come_on_standard_input(esclient: Esclient) -> None:
