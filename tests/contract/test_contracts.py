@@ -49,7 +49,7 @@ def may_be_repeated(method: MethodDescriptor) -> bool:
     """Tell whether a second execution does nothing new: it reads, or its `request_id` is recognised."""
     request = method.input_type
     batch = request.fields_by_name.get("requests")
-    types = [request, *([batch.message_type] if batch is not None else [])]
+    types = [request, *([batch.message_type] if batch is not None and batch.message_type is not None else [])]
     reads = method.GetOptions().Extensions[options_pb2.effect] == options_pb2.EFFECT_READ
     return reads or any("request_id" in one.fields_by_name for one in types)
 
