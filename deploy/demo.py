@@ -1,7 +1,7 @@
 """The walk through a site: mails become servicecalls with deadlines in front of a dispatcher, a setting changes.
 
-`python -m deploy.demo --server localhost:12164 --ca var/demo/pki/ca.pem --maildir var/demo/maildir`; the administrator's
-name and password stand in ESCONFIG_USER and ESCONFIG_PASSWORD. Everything goes through the doors a customer has.
+`python -m deploy.demo --server localhost:12164 --ca var/demo/pki/ca.pem --maildir var/demo/maildir`; the user name and
+password of the administrator stand in ESCONFIG_USER and ESCONFIG_PASSWORD. Everything goes through the usual doors.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from mesh.channel import connect_blocking
 from mesh.clock import SystemClock
 
 DATA = Path(__file__).parent / "demo"
-DISPATCHER, DISPATCHER_PASSWORD = "petersen", "Disposition-2026"  # noqa: S105 - a demo site's
+DISPATCHER, DISPATCHER_PASSWORD = "petersen", "Disposition-2026"
 PATIENCE_SECONDS = 90
 T = TypeVar("T")
 _clock = SystemClock()
@@ -52,16 +52,16 @@ class Walk:
         self.mails = mail_pb2_grpc.MailServiceStub(self.channel)
         self.calls = servicecalls_pb2_grpc.ServicecallServiceStub(self.channel)
 
-    def signed_in(self, user: str, password: str) -> list[tuple[str, str]]:
+    def signed_in(self, user: str, password: str) -> tuple[tuple[str, str], ...]:
         stub = identity_pb2_grpc.IdentityServiceStub(self.channel)
         request = identity_pb2.SignInRequest(user=user, password=password)
         answer = eventually(f"sign-in of {user}", lambda: stub.SignIn(request))
-        return [("authorization", f"Bearer {answer.token}")]
+        return (("authorization", f"Bearer {answer.token}"),)
 
     def esconfig(self, *words: str, said: str = "", allowed: tuple[int, ...] = (0,)) -> str:
         """Run a command of the administrator and return what it printed."""
         environment = {**os.environ, "ESCONFIG_SERVER": self.server, "ESCONFIG_CA": str(self.ca)}
-        done = subprocess.run(  # noqa: S603 - ours
+        done = subprocess.run(
             [sys.executable, "-m", "config_service.cli", *words],
             input=said, text=True, capture_output=True, env=environment, check=False, timeout=PATIENCE_SECONDS,
         )  # fmt: skip
@@ -74,7 +74,7 @@ class Walk:
     def fill(self) -> None:
         """Customers, systems, contracts, employees; calendars and service levels; a dispatcher who may sign in."""
         files = sorted(str(one) for one in (DATA / "directory").iterdir())
-        eventually("server_es", lambda: self.stub_answers())
+        eventually("server_es", self.stub_answers)
         say("esconfig directory import …", self.esconfig("directory", "import", *files).strip())
         stubs: dict[str, Any] = {
             "CalendarService": calendars_pb2_grpc.CalendarServiceStub(self.channel),
@@ -121,7 +121,7 @@ class Walk:
                 for event in stream:
                     for one in event.messages.messages:
                         shown.append(one)
-                        print(f"      ☎ popup for Maike Petersen: {one.subject}", flush=True)  # noqa: T201
+                        print(f"      ☎ popup for Maike Petersen: {one.subject}", flush=True)
             except grpc.RpcError:
                 return  # cancelled below, or the service restarts; the real client resumes from its cursor
 
@@ -176,14 +176,14 @@ class Walk:
             servicecalls_pb2.ExplainDueTimesRequest(servicecall=call), metadata=self.admin
         )
         for one in answer.explanations:
-            print("      " + one.explanation.german_text.strip().replace("\n", "\n      "))  # noqa: T201
+            print("      " + one.explanation.german_text.strip().replace("\n", "\n      "))
 
     def change_setting(self) -> None:
         """A setting that needs a restart is saved; the service comes back on the new revision."""
         path = "server_business.mail.accounts.demo.poll_duration"
         now = json.loads(self.esconfig("--output", "json", "settings", "get", path))
         wanted = "3s" if "2" in json.dumps(now) else "2s"
-        print(self.esconfig("settings", "set", f"{path}={wanted}", "--reason", "demo", "--yes").rstrip())  # noqa: T201
+        print(self.esconfig("settings", "set", f"{path}={wanted}", "--reason", "demo", "--yes").rstrip())
         newest = self.revision()
         eventually("the restart of server_business", lambda: self.runs_on(newest))
         say("server_business is back", f"serving on revision {newest}")
@@ -218,7 +218,11 @@ def eventually(what: str, look: Callable[[], T | None]) -> T:
             found = look()
         except grpc.RpcError as error:
             reason = f": {error.details()}"
-            if error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAUTHENTICATED):
+            if error.code() not in (
+                grpc.StatusCode.UNAVAILABLE,
+                grpc.StatusCode.INTERNAL,
+                grpc.StatusCode.UNAUTHENTICATED,
+            ):
                 raise SystemExit(f"demo: {what}: {error.details()}") from error
         else:
             if found:
@@ -232,15 +236,15 @@ def said(mail: mail_pb2.Mail) -> None:
     state = mail_pb2.MailState.Name(mail.state).removeprefix("MAIL_STATE_").lower()
     reason = mail_pb2.OpenReason.Name(mail.open_reason).removeprefix("OPEN_REASON_").lower() if mail.open_reason else ""
     became = mail.servicecall or mail.contact or reason
-    print(f"   {mail.sender or '(no single sender)':<42.42} {mail.subject:<36.36} → {state} {became}")  # noqa: T201
+    print(f"   {mail.sender or '(no single sender)':<42.42} {mail.subject:<36.36} → {state} {became}")
 
 
 def say(what: str, result: str) -> None:
-    print(f"   {what}: {result}")  # noqa: T201
+    print(f"   {what}: {result}")
 
 
 def station(number: int, title: str) -> None:
-    print(f"\n{number}. {title}", flush=True)  # noqa: T201
+    print(f"\n{number}. {title}", flush=True)
 
 
 def main() -> None:

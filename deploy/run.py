@@ -9,7 +9,7 @@ from pathlib import Path
 from deploy.site import LAN_PORT, PORTS, Site
 
 FOLDER = Path("var/demo")
-ADMIN, PASSWORD = "admin", "Verwaltung-2026"  # noqa: S105 - a demo site's, printed for the newcomer
+ADMIN, PASSWORD = "admin", "Verwaltung-2026"
 ACCOUNT = "server_business.mail.accounts.demo"
 
 NEXT = """
@@ -33,7 +33,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with Site(FOLDER, "demo") as site:
         try:
-            print(f"Starting the demo site in {FOLDER} …", flush=True)  # noqa: T201
+            print(f"Starting the demo site in {FOLDER} …", flush=True)
             site.make_certificates()
             site.first_administrator(ADMIN, PASSWORD)
             site.check_ports()
@@ -44,13 +44,13 @@ def main() -> int:
             site.start("server_business")
             site.wait_until_reachable()
             walk(site)
-            print(NEXT.format(port=LAN_PORT, admin=ADMIN, password=PASSWORD), flush=True)  # noqa: T201
+            print(NEXT.format(port=LAN_PORT, admin=ADMIN, password=PASSWORD), flush=True)
             site.wait()
         except KeyboardInterrupt:
-            print("\nEnding the demo site …", flush=True)  # noqa: T201
+            print("\nEnding the demo site …", flush=True)
             return 0
         except (RuntimeError, subprocess.CalledProcessError) as error:
-            print(f"run: {error}\nrun: the logs are in {FOLDER / 'log'}", file=sys.stderr)  # noqa: T201
+            print(f"run: {error}\nrun: the logs are in {FOLDER / 'log'}", file=sys.stderr)
             return 1
     return 0
 
@@ -84,7 +84,7 @@ def walk(site: Site) -> None:
     command = [sys.executable, "-m", "deploy.demo", "--server", f"localhost:{LAN_PORT}", "--ca", str(site.ca)]
     command += ["--maildir", str(site.folder / "maildir")]
     environment = {**os.environ, "ESCONFIG_USER": ADMIN, "ESCONFIG_PASSWORD": PASSWORD}
-    subprocess.run(command, env=environment, check=True)  # noqa: S603 - ours
+    subprocess.run(command, env=environment, check=True)
 
 
 if __name__ == "__main__":

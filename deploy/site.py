@@ -9,6 +9,7 @@ import threading
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Self
 
 from config_service import pki
 from config_service.envoy import bootstrap, launch
@@ -38,7 +39,7 @@ class Site:
         self._clock = SystemClock()
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
-    def __enter__(self) -> "Site":
+    def __enter__(self) -> Self:
         (self.folder / "log").mkdir(parents=True, exist_ok=True)
         return self
 
@@ -75,7 +76,7 @@ class Site:
                     probe.bind(("127.0.0.1", port))
                 except OSError:
                     raise RuntimeError(
-                        f"port {port} on 127.0.0.1 is taken; end what listens there, or choose others: LAN_PORT=12264 make run"
+                        f"port {port} on 127.0.0.1 is taken; end what listens there, or: LAN_PORT=12264 make run"
                     ) from None
 
     def start(self, service: str) -> None:
@@ -103,13 +104,20 @@ class Site:
         )
         self._run("envoy-lan", launch.command(bootstrap.write(said, self.folder / "envoy-lan"), threads=1))
 
-    def esconfig(self, *words: str, said: str = "", user: str = "", password: str = "", allowed: Sequence[int] = (0,)) -> str:
+    def esconfig(
+        self, *words: str, said: str = "", user: str = "", password: str = "", allowed: Sequence[int] = (0,)
+    ) -> str:
         """Run a command as an administrator would and return what it printed.
 
         Raises:
             RuntimeError: it ended with another exit code than those allowed; the text is what it said.
         """
-        environment = {**os.environ, "ESCONFIG_PKI": str(self.certs), "ESCONFIG_CA": str(self.ca), "ESCONFIG_SERVER": f"127.0.0.1:{LAN_PORT}"}
+        environment = {
+            **os.environ,
+            "ESCONFIG_PKI": str(self.certs),
+            "ESCONFIG_CA": str(self.ca),
+            "ESCONFIG_SERVER": f"127.0.0.1:{LAN_PORT}",
+        }
         if user:
             environment |= {"ESCONFIG_USER": user, "ESCONFIG_PASSWORD": password}
         done = subprocess.run(
