@@ -156,12 +156,14 @@ async def _clients(port: str, clients: int, server: int, folder: Path) -> None:
     complete = asyncio.Event()
     ready = asyncio.Event()
     opened = [0]
+    opening = asyncio.Semaphore(200)  # gRPC cancels calls at random once more than 1,000 wait to be accepted
 
     async def listen(number: int) -> None:
         request = pb.SubscribeMessagesRequest(machine="PC", client_version="1")
-        call = stubs[number % CONNECTIONS].SubscribeMessages(request, metadata=(("x-employee", str(number)),))
-        read = call.read
-        await read()
+        async with opening:
+            call = stubs[number % CONNECTIONS].SubscribeMessages(request, metadata=(("x-employee", str(number)),))
+            read = call.read
+            await read()
         opened[0] += 1
         if opened[0] == clients:
             ready.set()
@@ -172,7 +174,14 @@ async def _clients(port: str, clients: int, server: int, folder: Path) -> None:
                     finished[0] = time.perf_counter()
                     complete.set()
 
+    def failed(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception():
+            print(f"a client failed: {task.exception()!r}", file=sys.stderr, flush=True)
+            os._exit(1)
+
     tasks = [asyncio.create_task(listen(number)) for number in range(1, clients + 1)]
+    for task in tasks:
+        task.add_done_callback(failed)
     await ready.wait()
     await asyncio.sleep(1)
     per_stream = (_resident(server) - empty) / clients
