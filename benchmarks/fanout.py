@@ -145,7 +145,7 @@ async def _serve_bare(folder: str) -> Any:
 # -- the clients ------------------------------------------------------------------------------------------------------
 
 
-async def _clients(port: str, clients: int, server: int, folder: Path) -> None:
+async def _clients(port: str, clients: int, server: int, folder: Path) -> None:  # noqa: C901 - one story
     empty = _resident(server)
     channels = [
         grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.use_local_subchannel_pool", 1)])
