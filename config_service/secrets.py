@@ -15,7 +15,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from config_service import private_files
+from mesh import private_files
 from mesh.errors import FailedPrecondition
 
 FILE = "secrets.key"

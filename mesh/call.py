@@ -41,3 +41,10 @@ def caller() -> Caller:
     if call is None or call.caller is None:
         raise RuntimeError("caller() outside a call with an identity")
     return call.caller
+
+
+def about(resource: str) -> None:
+    """Name the resource the current call is about, for the audit log, where its request does not say so by itself."""
+    call = CURRENT.get()
+    if call is not None:
+        call.target = resource

@@ -7,9 +7,25 @@ A worker that was taken for dead and comes back late is refused by the fencing t
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, ColumnElement, RowMapping, String, Table, and_, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Integer,
+    RowMapping,
+    String,
+    Table,
+    and_,
+    bindparam,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from mesh.columns import UtcDateTime
 from mesh.database import UnitOfWork
@@ -68,29 +84,41 @@ def claim(
         limit: how many at most.
         lease: how long they are kept from others.
         owner: who works on them, for people to read.
-        where: what must hold beside being due.
+        where: what must hold beside being due; a constant of the room, so that its statement is built once.
     """
+    keys = table.primary_key.columns
+    facts = {"the_now": unit.now, "the_end": unit.now + lease, "the_owner": owner, "the_limit": limit}
+    rows = unit.connection.execute(_claiming(table, where), facts).mappings().all()
+    claims = [Claim(key=tuple(row[key.name] for key in keys), token=row["lease_token"], row=row) for row in rows]
+    return sorted(claims, key=lambda one: (one.row["next_attempt_time"], one.key))
+
+
+@lru_cache(maxsize=64)
+def _claiming(table: Table, where: ColumnElement[bool] | None) -> ReturningUpdate[Any]:
+    """Return the statement, kept because to build it takes longer than to run it."""
     columns = table.c
-    free = or_(columns.lease_until.is_(None), columns.lease_until <= unit.now)
-    due = and_(columns.next_attempt_time <= unit.now, free)
+    now = bindparam("the_now", type_=UtcDateTime())
+    free = or_(columns.lease_until.is_(None), columns.lease_until <= now)
+    due = and_(columns.next_attempt_time <= now, free)
     keys = table.primary_key.columns
     chosen = (
         select(*keys)
         .where(due if where is None else and_(due, where))
         .order_by(columns.next_attempt_time, *keys)
-        .limit(limit)
+        .limit(bindparam("the_limit", type_=Integer()))
         .with_for_update(skip_locked=True)  # SQLite has no such clause and needs none: its writer is alone
         .cte("chosen")  # a CTE with FOR UPDATE runs once; a subquery may run again per row and exceed the limit
     )
-    taken = (
+    return (
         update(table)
         .where(*(key == chosen.c[key.name] for key in keys))
-        .values(lease_until=unit.now + lease, lease_token=columns.lease_token + 1, lease_owner=owner)
+        .values(
+            lease_until=bindparam("the_end", type_=UtcDateTime()),
+            lease_token=columns.lease_token + 1,
+            lease_owner=bindparam("the_owner"),
+        )
         .returning(*columns)
     )
-    rows = unit.connection.execute(taken).mappings().all()
-    claims = [Claim(key=tuple(row[key.name] for key in keys), token=row["lease_token"], row=row) for row in rows]
-    return sorted(claims, key=lambda one: (one.row["next_attempt_time"], one.key))
 
 
 def confirm(unit: UnitOfWork, table: Table, claim: Claim, **values: Any) -> None:
@@ -100,6 +128,19 @@ def confirm(unit: UnitOfWork, table: Table, claim: Claim, **values: Any) -> None
         ClaimLost: the row is no longer ours; leave the unit by the exception, so that nothing else of it is saved.
     """
     _end(unit, table, claim, {"next_attempt_time": None, **values})
+
+
+def confirm_all(unit: UnitOfWork, table: Table, claims: Sequence[Claim], **values: Any) -> None:
+    """Write one and the same outcome into many rows with one statement. Raises as `confirm`, if any row is lost."""
+    outcome = {"lease_until": None, "lease_owner": None, "next_attempt_time": None, **values}
+    if not claims:
+        return
+    changed = unit.connection.execute(update(table).where(_among(table, claims)).values(outcome))
+    if changed.rowcount != len(claims):
+        raise ClaimLost(
+            f"{len(claims) - changed.rowcount} of {len(claims)} rows of {table.name} are held by somebody else.",
+            table=table.name,
+        )
 
 
 def release(unit: UnitOfWork, table: Table, claim: Claim, *, next_attempt_time: datetime, **values: Any) -> None:
@@ -117,10 +158,14 @@ def held(unit: UnitOfWork, table: Table, claims: Sequence[Claim]) -> list[Claim]
     if not claims:
         return []
     keys = table.primary_key.columns
-    ours = or_(*(_ours(table, claim) for claim in claims))
-    query = select(*keys, table.c.lease_token).where(ours).with_for_update()
+    query = select(*keys, table.c.lease_token).where(_among(table, claims)).with_for_update()
     found = {tuple(row) for row in unit.connection.execute(query)}
     return [claim for claim in claims if (*claim.key, claim.token) in found]
+
+
+def _among(table: Table, claims: Sequence[Claim]) -> ColumnElement[bool]:
+    pairs = tuple_(*table.primary_key.columns, table.c.lease_token).in_([(*one.key, one.token) for one in claims])
+    return and_(pairs, table.c.lease_until.is_not(None))
 
 
 def _end(unit: UnitOfWork, table: Table, claim: Claim, values: dict[str, Any]) -> None:

@@ -65,7 +65,10 @@ class Lane:
 
     def give(self, held: Held) -> None:
         """Take a connection back whose transaction has ended."""
-        if held.connection.invalidated or len(self._idle) >= self._keep:
+        if held.connection.invalidated:
+            _close(held)
+            self.close()  # when the server was restarted, the idle ones are as dead; else each would cost an attempt
+        elif len(self._idle) >= self._keep:
             _close(held)
         else:
             self._idle.append(held)
@@ -82,6 +85,7 @@ class Lane:
                 self._alone.give()
 
     def close(self) -> None:
+        """Close what is idle."""
         while self._idle:
             _close(self._idle.pop())
 

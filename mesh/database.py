@@ -74,14 +74,24 @@ class Database:
         metadata: the service's tables.
         clock: where `UnitOfWork.now` comes from.
         threads: how many units run at once. On SQLite so many readers, and one writer beside them.
+        before_commit: called with every unit that writes, at its end and inside its transaction.
 
     Raises:
         ValueError: the url names no supported database.
     """
 
-    def __init__(self, url: str, *, metadata: MetaData, clock: Clock, threads: int = 4) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        metadata: MetaData,
+        clock: Clock,
+        threads: int = 4,
+        before_commit: Callable[[UnitOfWork], None] | None = None,
+    ) -> None:
         self.metadata = metadata
         self.clock = clock
+        self._before_commit = before_commit
         self._kind = engine_kind(url)
         one_writer = self._kind.one_writer
         self._write = Lane(self._kind, writes=True, keep=1 if one_writer else threads)
@@ -114,7 +124,7 @@ class Database:
 
     def unit(self) -> AbstractContextManager[UnitOfWork]:
         """Open a unit in the calling thread: commits at the end, rolls back on an exception. Not done again."""
-        return _Transaction(self._write, self.clock)
+        return _Transaction(self._write, self.clock, self._before_commit)
 
     def reading(self) -> AbstractContextManager[UnitOfWork]:
         """Open a unit that only reads in the calling thread."""
@@ -137,7 +147,7 @@ class Database:
     def _attempt(self, lane: Lane, work: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                with _Transaction(lane, self.clock) as unit:
+                with _Transaction(lane, self.clock, self._before_commit) as unit:
                     return work(unit, *args, **kwargs)
             except NotCommitted:
                 if attempt == _ATTEMPTS:
@@ -150,11 +160,12 @@ class Database:
 class _Transaction:
     """The context manager behind every unit; a class because a generator costs a microsecond more."""
 
-    __slots__ = ("_clock", "_held", "_lane", "_unit")
+    __slots__ = ("_before_commit", "_clock", "_held", "_lane", "_unit")
 
-    def __init__(self, lane: Lane, clock: Clock) -> None:
+    def __init__(self, lane: Lane, clock: Clock, before_commit: Callable[[UnitOfWork], None] | None = None) -> None:
         self._lane = lane
         self._clock = clock
+        self._before_commit = before_commit
 
     def __enter__(self) -> UnitOfWork:
         try:
@@ -170,6 +181,8 @@ class _Transaction:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None and self._lane.writes:
+            if self._before_commit is not None:
+                self._last_words(self._before_commit)
             self._commit()
             self._lane.give(self._held)
             self._unit.committed()
@@ -179,6 +192,15 @@ class _Transaction:
             self._unit.committed()
         elif isinstance(error, DBAPIError):
             self._explain(error)
+
+    def _last_words(self, before_commit: Callable[[UnitOfWork], None]) -> None:
+        try:
+            before_commit(self._unit)
+        except BaseException as error:
+            self._roll_back()
+            if isinstance(error, DBAPIError):
+                self._explain(error)
+            raise
 
     def _commit(self) -> None:
         lane, held = self._lane, self._held

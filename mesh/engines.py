@@ -134,20 +134,21 @@ class Postgres:
 
     def __init__(self, url: URL) -> None:
         self.engine = create_engine(
-            url.set(drivername="postgresql+psycopg"),
+            url.set(drivername="postgresql+psycopg").difference_update_query(["options"]),
             poolclass=NullPool,
-            connect_args={"connect_timeout": 5, "application_name": "esoffice-mesh"},
+            connect_args={
+                "connect_timeout": 5,
+                "application_name": "esoffice-mesh",
+                # At connecting, so that it costs no round trip; after the address's own, such as a search_path.
+                "options": " ".join(
+                    [*_several(url.query.get("options")), *(f"-c {one}" for one in _POSTGRES_SETTINGS)]
+                ),
+            },
         )
 
     def prepare(self, driver: Any, *, writes: bool) -> None:
         import psycopg
 
-        driver.execute("SET timezone = 'UTC'")
-        # Long transactions starve SKIP LOCKED queues and hold back vacuum: nothing may last.
-        driver.execute("SET statement_timeout = '30s'")
-        driver.execute(f"SET lock_timeout = '{BUSY_SECONDS}s'")
-        driver.execute("SET idle_in_transaction_session_timeout = '60s'")
-        driver.commit()
         if not writes:
             driver.read_only = True
             driver.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ  # one snapshot, as on SQLite
@@ -174,6 +175,19 @@ class Postgres:
         if state is None:  # no answer of a server: it could not be reached
             return isinstance(error.orig, psycopg.OperationalError)
         return state[:2] in _POSTGRES_UNAVAILABLE or state in _POSTGRES_TIMED_OUT
+
+
+_POSTGRES_SETTINGS: Final = (
+    "timezone=UTC",
+    # Long transactions starve SKIP LOCKED queues and hold back vacuum: nothing may last.
+    "statement_timeout=30s",
+    f"lock_timeout={BUSY_SECONDS}s",
+    "idle_in_transaction_session_timeout=60s",
+)
+
+
+def _several(query: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    return (query,) if isinstance(query, str) else query or ()
 
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html

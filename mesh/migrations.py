@@ -99,6 +99,8 @@ def _locked(database: Database) -> Iterator[Connection]:
                 driver.execute("PRAGMA foreign_keys = OFF")  # a batch step rebuilds tables that others refer to
                 driver.execute("BEGIN IMMEDIATE")
             else:
+                for limit in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+                    connection.execute(text(f"SET LOCAL {limit} = 0"))  # a big table takes its time, and so do others
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({_POSTGRES_LOCK})"))
             yield connection
 

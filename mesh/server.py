@@ -27,6 +27,7 @@ class Limits:
     connection_grace: timedelta = timedelta(seconds=30)
     keepalive: timedelta = timedelta(seconds=60)
     keepalive_timeout: timedelta = timedelta(seconds=20)
+    waiting_calls: int = 20_000  # gRPC's default drops what a herd of reconnecting clients brings at once
 
     def options(self) -> list[tuple[str, Any]]:
         """Return the limits as gRPC channel arguments."""
@@ -39,7 +40,9 @@ class Limits:
             ("grpc.keepalive_time_ms", _ms(self.keepalive)),
             ("grpc.keepalive_timeout_ms", _ms(self.keepalive_timeout)),
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-            ("grpc.so_reuseport", 1),
+            ("grpc.server.max_pending_requests", self.waiting_calls),
+            ("grpc.server.max_pending_requests_hard_limit", self.waiting_calls),
+            ("grpc.so_reuseport", 0),
         ]
 
 
@@ -51,16 +54,23 @@ class Server:
         limits: see `Limits`.
         reflection: whether clients may list the contracts.
         channelz: whether gRPC's own connection statistics are served.
+        draining: set by `drain`: streams watch it, end themselves, and their clients resume elsewhere.
     """
 
     def __init__(
-        self, pipeline: Pipeline, *, limits: Limits | None = None, reflection: bool = False, channelz: bool = False
+        self,
+        pipeline: Pipeline,
+        *,
+        limits: Limits | None = None,
+        reflection: bool = False,
+        channelz: bool = False,
+        draining: asyncio.Event | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._limits = limits or Limits()
         self._reflection = reflection
         self._names: list[str] = []
-        self.draining = asyncio.Event()
+        self.draining = draining or asyncio.Event()
         self.health = health.aio.HealthServicer()
         options = [*self._limits.options(), ("grpc.enable_channelz", int(channelz))]
         self.grpc = grpc.aio.server(options=options)
@@ -86,7 +96,7 @@ class Server:
         self.grpc.add_registered_method_handlers(service.full_name, handlers)
         self._names.append(service.full_name)
 
-    def _handler(self, method: Any, servicer: object) -> grpc.RpcMethodHandler[Any, Any]:
+    def _handler(self, method: Any, servicer: object) -> "grpc.RpcMethodHandler[Any, Any]":
         behaviour = getattr(servicer, method.name, None)
         if behaviour is None:
             raise TypeError(f"{type(servicer).__name__} has no {method.name}")

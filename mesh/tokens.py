@@ -10,7 +10,7 @@ makes the second time a look-up and a comparison of times.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -20,12 +20,13 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from mesh.clock import Clock
-from mesh.errors import Unauthenticated
+from mesh.errors import Unauthenticated, Unavailable
 from mesh.key_set import ALGORITHM, KeySet
 from mesh.permissions import NOTHING, Permissions
 from mesh.spiffe import SpiffeId
 
 TYPE = "at+jwt"
+AUDIENCE = "esoffice"
 _LONGEST = 8 * 1024  # gRPC's own limit for all metadata of a call
 _REQUIRED = ["iss", "sub", "aud", "iat", "nbf", "exp", "jti"]
 # PyJWT asks the machine's clock; the three times are compared below with ours.
@@ -116,6 +117,8 @@ class Verifier:
         self._remembered = remembered
         self._verified: dict[str, tuple[datetime, Token]] = {}
         self._changing = threading.Lock()
+        self.unknown_key: Callable[[], bool] | None = None
+        """Called when a token names a key that is not in the set; True says that the set is being read anew."""
 
     def use(self, keys: KeySet) -> None:
         """Take another set of keys; what was verified with the old set has to be verified anew."""
@@ -128,6 +131,7 @@ class Verifier:
 
         Raises:
             Unauthenticated: with one sentence; nothing of the token is in it.
+            Unavailable: it names a key that is not known here; the key set is being read anew, so try again.
         """
         known = self._verified.get(text)
         if known is not None and self._now() < known[0]:
@@ -136,7 +140,13 @@ class Verifier:
 
     def _verify_anew(self, text: str) -> Token:
         keys = self._keys
-        token = self._read(_claims(text, keys, self._site, self._audience))
+        kid = _key_id(text)
+        key = keys.find(kid)
+        if key is None and self.unknown_key is not None and self.unknown_key():
+            raise Unavailable("The token is signed with a new key, which is being read; try again in a second.")
+        if key is None:
+            raise Unauthenticated("The token is signed with a key that this site does not publish; sign in again.")
+        token = self._read(_claims(text, key, self._site, self._audience))
         with self._changing:
             if self._keys is keys:  # otherwise the keys have changed meanwhile: not for the new cache
                 self._verified.pop(text, None)
@@ -165,8 +175,7 @@ class Verifier:
         )
 
 
-def _claims(text: str, keys: KeySet, site: str, audience: str) -> Mapping[str, Any]:
-    key = _signer(text, keys)
+def _claims(text: str, key: ec.EllipticCurvePublicKey, site: str, audience: str) -> Mapping[str, Any]:
     try:
         claims: Mapping[str, Any] = jwt.decode(
             text, key, algorithms=[ALGORITHM], audience=audience, issuer=site, options=_OPTIONS
@@ -184,7 +193,7 @@ def _claims(text: str, keys: KeySet, site: str, audience: str) -> Mapping[str, A
     return claims
 
 
-def _signer(text: str, keys: KeySet) -> ec.EllipticCurvePublicKey:
+def _key_id(text: str) -> str:
     if len(text) > _LONGEST:
         raise Unauthenticated(f"The token is longer than {_LONGEST} characters.")
     try:
@@ -196,10 +205,7 @@ def _signer(text: str, keys: KeySet) -> ec.EllipticCurvePublicKey:
     if header.get("typ") != TYPE or "crit" in header:
         raise Unauthenticated(f"The token is not an access token (header typ {TYPE!r}, no crit).")
     kid = header.get("kid")
-    key = keys.find(kid) if isinstance(kid, str) else None
-    if key is None:
-        raise Unauthenticated("The token is signed with a key that this site does not publish; sign in again.")
-    return key
+    return kid if isinstance(kid, str) else ""
 
 
 def _instant(claims: Mapping[str, Any], name: str) -> datetime:

@@ -15,12 +15,11 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 
 from mesh.database import Database, UnitOfWork
 
 _CHANNEL: Final = "esmesh"
-_RECONNECT_SECONDS: Final = 1.0
+_RECONNECT_MILLISECONDS: Final = 1000
 
 _log = structlog.get_logger(__name__)
 
@@ -142,14 +141,12 @@ class Wakeups:
         while not self._closing:
             try:
                 self._converse()
-            except (DBAPIError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the thread must not end
                 _log.warning("doorbells of other processes are not heard; workers poll", error=str(error))
-            except Exception:  # noqa: BLE001 - the doorbell is a comfort; its thread must not end
-                _log.exception("doorbells of other processes are not heard; workers poll")
             finally:
                 self.listens.clear()
             if not self._closing:
-                select.select([self._nudged], [], [], _RECONNECT_SECONDS)
+                _poll(self._nudged).poll(_RECONNECT_MILLISECONDS)
                 self._empty_nudges()
 
     def _converse(self) -> None:
@@ -161,8 +158,9 @@ class Wakeups:
             self.listens.set()
             for bell in list(self._bells.values()):  # what rang while nobody listened
                 bell.ring_here()
+            readable = _poll(driver, self._nudged)
             while not self._closing:
-                select.select([driver, self._nudged], [], [])
+                readable.poll()
                 self._empty_nudges()
                 with self._telling:
                     names, self._to_tell = self._to_tell, set()
@@ -176,3 +174,11 @@ class Wakeups:
         with contextlib.suppress(BlockingIOError):
             while self._nudged.recv(4096):
                 pass
+
+
+def _poll(*readable: Any) -> select.poll:
+    """Return what waits for the sockets; `select.select` refuses the 1,025th file of a process full of streams."""
+    poll = select.poll()
+    for one in readable:
+        poll.register(one, select.POLLIN)
+    return poll

@@ -25,52 +25,62 @@ def _built_in(name: str, *patterns: str) -> Role:
 
 
 ADMINISTRATOR = _built_in("administrator", "*")
-# Runs the service desk: takes calls, forwards them, plans duty, answers alarms.
+# Runs the service desk: takes calls, decides on open mails, forwards, plans duty, answers alarms.
 DISPATCHER = _built_in(
     "dispatcher",
     "absences.read",
     "calendars.read",
     "clients.read",
+    "contacts.*",
     "directory.read",
     "documents.*",
     "duty.*",
     "escalations.acknowledge",
     "escalations.read",
-    "forwarding.*",
+    "levels.read",
+    "mails.*",
     "messages.*",
     "servicecalls.*",
     "sms.send",
-    "web_documents.read",
+    "textmodules.read",
+    "webdocuments.read",
 )
 # Works on calls in the field: reports work and uploads documents, does not plan for others.
 TECHNICIAN = _built_in(
     "technician",
     "absences.request",
     "calendars.read",
+    "contacts.read",
+    "contacts.write",
     "directory.read",
     "documents.read",
     "documents.write",
     "duty.read",
     "escalations.acknowledge",
     "escalations.read",
-    "forwarding.read",
-    "messages.receive",
+    "levels.read",
+    "messages.read",
+    "messages.send",
     "servicecalls.forward",
     "servicecalls.read",
+    "servicecalls.solve",
     "servicecalls.write",
-    "web_documents.read",
+    "textmodules.read",
+    "webdocuments.read",
 )
 # Looks on. Not `*.read`: that would open settings and audit log too.
 VIEWER = _built_in(
     "viewer",
     "calendars.read",
+    "contacts.read",
     "directory.read",
     "documents.read",
     "duty.read",
     "escalations.read",
-    "forwarding.read",
+    "levels.read",
+    "messages.read",
     "servicecalls.read",
-    "web_documents.read",
+    "webdocuments.read",
 )
 BUILT_IN: Mapping[str, Role] = {role.name: role for role in (ADMINISTRATOR, DISPATCHER, TECHNICIAN, VIEWER)}
 
@@ -87,6 +97,30 @@ def permissions_of(roles: Iterable[str], own: Mapping[str, Role]) -> tuple[str, 
     held = [{**own, **BUILT_IN}[name] for name in roles if name in own or name in BUILT_IN]
     patterns = {pattern for role in held for pattern in role.patterns if is_pattern(pattern)}
     return tuple(sorted(one for one in patterns if not any(covers(other, one) for other in patterns - {one})))
+
+
+def missing(roles: Iterable[str], own: Mapping[str, Role]) -> list[Violation]:
+    """Return a violation for each role that neither is built in nor was made by the site."""
+    known = ", ".join(sorted({*BUILT_IN, *own}))
+    return [
+        Violation(f"user.roles[{place}]", f"there is no role {name!r}; there are {known}")
+        for place, name in enumerate(roles)
+        if name not in BUILT_IN and name not in own
+    ]
+
+
+def exceeding(held: Iterable[str], asked: Iterable[str]) -> tuple[str, ...]:
+    """Return the patterns of `asked` that none of `held` covers: nobody gives, or takes over, more than they have."""
+    mine = [pattern for pattern in held if is_pattern(pattern)]
+    return tuple(one for one in asked if not any(covers(pattern, one) for pattern in mine))
+
+
+def is_administrator(roles: Iterable[str], *, disabled: bool, service_user: bool) -> bool:
+    """Tell whether a user keeps the site administrable: can sign in and holds the built-in role.
+
+    A role of the site's own does not count, whatever it grants: a change of settings could take that away.
+    """
+    return ADMINISTRATOR.name in roles and not disabled and not service_user
 
 
 def checked(name: str, patterns: Iterable[str]) -> Role:

@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from jwt.algorithms import ECAlgorithm
 
-from config_service import private_files
 from config_service.pki_certificates import new_key, private_pem
+from mesh import private_files
 from mesh.errors import FailedPrecondition
 from mesh.key_set import ALGORITHM
 from mesh.tokens import TYPE
@@ -177,10 +177,16 @@ class Issuer:
         self._audience = audience
         self._lifetime = lifetime
 
-    def issue(self, grant: Grant, now: datetime) -> IssuedToken:
-        """Sign a token; its times are whole seconds, as the claims are."""
+    def issue(self, grant: Grant, now: datetime, lifetime: timedelta | None = None) -> IssuedToken:
+        """Sign a token; its times are whole seconds, as the claims are.
+
+        Args:
+            grant: what it says.
+            now: from when on it is valid.
+            lifetime: instead of the issuer's own.
+        """
         start = int(now.timestamp())
-        end = start + int(self._lifetime.total_seconds())
+        end = start + int((lifetime or self._lifetime).total_seconds())
         token_id = secrets.token_urlsafe(16)
         claims = {
             "iss": self._site,

@@ -97,9 +97,21 @@ def after_failure(
     }
 
 
-def after_success(facts: dict[Count, Failures]) -> dict[Count, Failures]:
-    """Return the counts to keep after a sign-in: the address stays, or one good account would hide the guessing."""
-    return {count: failures for count, failures in facts.items() if count is Count.ADDRESS}
+def after_success(facts: dict[Count, Failures], before: dict[Count, Failures]) -> dict[Count, Failures]:
+    """Return the counts to keep after a sign-in that was counted as a failure until its password was checked.
+
+    The address stays, or one good account would hide the guessing; only the attempt itself is taken back.
+
+    Args:
+        facts: the counts now, with failures of others meanwhile.
+        before: the counts before the attempt.
+    """
+    address, earlier = facts.get(Count.ADDRESS), before.get(Count.ADDRESS)
+    if address is None or address.number <= 1:
+        return {}
+    if earlier is not None and earlier.number == address.number - 1:
+        return {Count.ADDRESS: earlier}
+    return {Count.ADDRESS: Failures(address.number - 1, address.last_time)}
 
 
 def wait(number: int, limit: Limit) -> timedelta:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import MetaData, insert, select
 
-from mesh.claims import Claim, ClaimLost, claim, confirm, extend, held, release
+from mesh.claims import Claim, ClaimLost, claim, confirm, confirm_all, extend, held, release
 from mesh.clock import ManualClock
 from mesh.database import Database
 from tests.integration.mesh.programs import TABLES, job
@@ -98,6 +98,17 @@ def test_the_late_worker_is_refused_and_nothing_of_his_unit_is_saved(three_jobs:
         confirm(unit, job, new)
 
 
+def test_one_lost_row_refuses_the_whole_batch(three_jobs: Database, clock: ManualClock) -> None:
+    claims = take(three_jobs)
+    clock.advance(MINUTE)
+    take(three_jobs, "new", limit=1)
+    with pytest.raises(ClaimLost, match="1 of 2"), three_jobs.unit() as unit:
+        confirm_all(unit, job, claims)
+    with three_jobs.unit() as unit:
+        assert held(unit, job, claims) == claims[1:]
+        confirm_all(unit, job, claims[1:])
+
+
 def test_an_extended_claim_lasts_longer(three_jobs: Database, clock: ManualClock) -> None:
     one = take(three_jobs, limit=1)[0]
     clock.advance(MINUTE / 2)
@@ -119,8 +130,7 @@ def test_four_threads_never_get_the_same_row(database: Database, clock: ManualCl
             with counting:
                 got.update(one.key for one in claims)
             with database.unit() as unit:
-                for one in claims:
-                    confirm(unit, job, one)
+                confirm_all(unit, job, claims, kind="done")
 
     threads = [threading.Thread(target=work, args=(str(n),)) for n in range(4)]
     for thread in threads:

@@ -2,14 +2,16 @@ import asyncio
 import contextlib
 import threading
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Column, ForeignKey, Integer, MetaData, String, Table, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 
-from mesh.clock import ManualClock
+from mesh.clock import ManualClock, SystemClock
 from mesh.columns import UtcDateTime, new_metadata
 from mesh.database import CommitUnknown, Database, NotCommitted, UnitOfWork
+from mesh.errors import Unavailable
 from tests.integration.conftest import OpenDatabase
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -231,6 +233,17 @@ async def test_a_commit_without_an_answer_is_unknown_and_not_done_again(database
 
 
 @on_postgres
+async def test_after_a_restart_of_the_server_the_next_unit_gets_through(database: Database) -> None:
+    met = threading.Barrier(4, timeout=10)
+    await asyncio.gather(*(database.run(lambda unit: (count(unit), met.wait())) for _ in range(4)))
+    with database.engine.begin() as other:
+        sessions = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        assert len(other.execute(text(f"SELECT pg_terminate_backend(pid) {sessions}")).all()) == 4
+    await database.run(add, 1)
+    assert await database.read(count) == 1
+
+
+@on_postgres
 def test_in_a_plain_thread_a_lost_connection_says_that_nothing_was_saved(database: Database) -> None:
     with pytest.raises(NotCommitted), database.unit() as unit:
         kill_session(database, unit)
@@ -263,3 +276,39 @@ async def test_closing_finishes_what_was_begun(open_database: OpenDatabase, meta
     await asyncio.sleep(0)
     await asyncio.to_thread(database.close)
     assert await asyncio.gather(*tasks) == list(range(10))
+
+
+@on_postgres
+def test_services_share_a_server_in_schemas_of_their_own(
+    database: Database, database_url: str, metadata: MetaData, clock: ManualClock
+) -> None:
+    with database.engine.begin() as connection:
+        connection.execute(text("CREATE SCHEMA other"))
+    address = f"{database_url}&options=-csearch_path%3Dother"
+    with Database(address, metadata=metadata, clock=clock) as other:
+        metadata.create_all(other.engine)
+        with other.unit() as unit:
+            add(unit, 1)
+            assert unit.connection.execute(text("SHOW statement_timeout")).scalar_one() == "30s"
+    with database.reading() as unit:
+        assert count(unit) == 0
+
+
+async def test_a_server_that_cannot_be_reached_is_unavailable(tmp_path: Path, metadata: MetaData) -> None:
+    address = f"postgresql://nobody@/none?host={tmp_path}"
+    with Database(address, metadata=metadata, clock=SystemClock()) as nowhere, pytest.raises(Unavailable):
+        await nowhere.read(count)
+
+
+@on_sqlite
+async def test_a_file_that_another_process_keeps_locked_is_unavailable(
+    open_database: OpenDatabase, metadata: MetaData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mesh.engines.BUSY_SECONDS", 0.05)
+    ours, theirs = open_database(), open_database()
+    metadata.create_all(ours.engine)
+    with theirs.unit() as unit:
+        add(unit, 1)
+        with pytest.raises(Unavailable, match="locked by another process"):
+            await ours.run(add, 2)
+    await ours.run(add, 2)

@@ -50,6 +50,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the `request_id` was used before with another content."""
     ERROR_REASON_STILL_IN_USE: _ErrorReason.ValueType  # 13
     """FAILED_PRECONDITION: something still refers to what should be deleted. Metadata: `by`."""
+    ERROR_REASON_CLAIM_LOST: _ErrorReason.ValueType  # 14
+    """ABORTED: another replica took the work over meanwhile."""
+    ERROR_REASON_LEASE_LOST: _ErrorReason.ValueType  # 15
+    """ABORTED: another replica holds the lease now."""
+    ERROR_REASON_DATABASE_TOO_NEW: _ErrorReason.ValueType  # 16
+    """FAILED_PRECONDITION: the database was written by a newer version of the program."""
     ERROR_REASON_SERVICECALL_LOCKED: _ErrorReason.ValueType  # 20
     """FAILED_PRECONDITION: the servicecall is solved or done; only an addendum or a reopening is possible."""
     ERROR_REASON_STATE_NOT_ALLOWED: _ErrorReason.ValueType  # 21
@@ -60,8 +66,16 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: neither a rule nor a valid default gives a service level. Metadata: `missing`."""
     ERROR_REASON_MILESTONE_MET: _ErrorReason.ValueType  # 24
     """FAILED_PRECONDITION: the milestone was met before. Metadata: `milestone`."""
+    ERROR_REASON_SERVICECALL_NOT_RECEIVED: _ErrorReason.ValueType  # 25
+    """FAILED_PRECONDITION: the servicecall is a draft; nobody has reported anything yet. Metadata: `servicecall`."""
+    ERROR_REASON_WORKING_TIME_OUT_OF_RANGE: _ErrorReason.ValueType  # 26
+    """OUT_OF_RANGE: there is not enough working time between 1970 and 2199."""
     ERROR_REASON_MAIL_NOT_OPEN: _ErrorReason.ValueType  # 40
     """FAILED_PRECONDITION: the mail is not open any more. Metadata: `state`."""
+    ERROR_REASON_UNREADABLE_MAIL: _ErrorReason.ValueType  # 41
+    """INVALID_ARGUMENT: the mail cannot be taken apart within its budget. Metadata: `problem`."""
+    ERROR_REASON_LAST_ADMINISTRATOR: _ErrorReason.ValueType  # 60
+    """FAILED_PRECONDITION: the user is the last administrator who can sign in; make another one first."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons a client may act on. The message of the status says the same in one sentence for a person."""
@@ -94,6 +108,12 @@ ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 12
 """FAILED_PRECONDITION: the `request_id` was used before with another content."""
 ERROR_REASON_STILL_IN_USE: ErrorReason.ValueType  # 13
 """FAILED_PRECONDITION: something still refers to what should be deleted. Metadata: `by`."""
+ERROR_REASON_CLAIM_LOST: ErrorReason.ValueType  # 14
+"""ABORTED: another replica took the work over meanwhile."""
+ERROR_REASON_LEASE_LOST: ErrorReason.ValueType  # 15
+"""ABORTED: another replica holds the lease now."""
+ERROR_REASON_DATABASE_TOO_NEW: ErrorReason.ValueType  # 16
+"""FAILED_PRECONDITION: the database was written by a newer version of the program."""
 ERROR_REASON_SERVICECALL_LOCKED: ErrorReason.ValueType  # 20
 """FAILED_PRECONDITION: the servicecall is solved or done; only an addendum or a reopening is possible."""
 ERROR_REASON_STATE_NOT_ALLOWED: ErrorReason.ValueType  # 21
@@ -104,6 +124,14 @@ ERROR_REASON_NO_SERVICE_LEVEL: ErrorReason.ValueType  # 23
 """FAILED_PRECONDITION: neither a rule nor a valid default gives a service level. Metadata: `missing`."""
 ERROR_REASON_MILESTONE_MET: ErrorReason.ValueType  # 24
 """FAILED_PRECONDITION: the milestone was met before. Metadata: `milestone`."""
+ERROR_REASON_SERVICECALL_NOT_RECEIVED: ErrorReason.ValueType  # 25
+"""FAILED_PRECONDITION: the servicecall is a draft; nobody has reported anything yet. Metadata: `servicecall`."""
+ERROR_REASON_WORKING_TIME_OUT_OF_RANGE: ErrorReason.ValueType  # 26
+"""OUT_OF_RANGE: there is not enough working time between 1970 and 2199."""
 ERROR_REASON_MAIL_NOT_OPEN: ErrorReason.ValueType  # 40
 """FAILED_PRECONDITION: the mail is not open any more. Metadata: `state`."""
+ERROR_REASON_UNREADABLE_MAIL: ErrorReason.ValueType  # 41
+"""INVALID_ARGUMENT: the mail cannot be taken apart within its budget. Metadata: `problem`."""
+ERROR_REASON_LAST_ADMINISTRATOR: ErrorReason.ValueType  # 60
+"""FAILED_PRECONDITION: the user is the last administrator who can sign in; make another one first."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -70,6 +70,7 @@ PERMISSION_FIELD_NUMBER: _builtins.int
 EFFECT_FIELD_NUMBER: _builtins.int
 SECRET_FIELD_NUMBER: _builtins.int
 APPLY_FIELD_NUMBER: _builtins.int
+DEFAULT_VALUE_FIELD_NUMBER: _builtins.int
 permission: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _builtins.str]
 """Permission a caller needs, such as `servicecalls.write`. Three words are reserved: `public` (no sign-in), `signed-in`
 (any known caller) and `service` (only the services' own certificates). A server refuses to start with a method that
@@ -81,3 +82,7 @@ secret: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, 
 """The field holds a secret: it can be written, never read back, and stands in no diff, log, history or export."""
 apply: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, Global___Apply.ValueType]
 """How a change of this setting reaches the running service. On a message field it holds for all below it that say nothing."""
+default_value: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.str]
+"""What an unset setting (absent, empty or zero) stands for, in JSON: `INBOX`, `60s`, `993`. The saved revision holds it,
+so that who reads a setting never has to know its default.
+"""

@@ -19,8 +19,8 @@ def test_the_built_in_roles_are_well_formed() -> None:
     ("role", "may", "may_not"),
     [
         ("administrator", "settings.write", "nonsense"),
-        ("dispatcher", "forwarding.cancel", "settings.read"),
-        ("technician", "servicecalls.write", "servicecalls.delete"),
+        ("dispatcher", "servicecalls.forward", "settings.read"),
+        ("technician", "servicecalls.write", "servicecalls.close"),
         ("viewer", "servicecalls.read", "audit.read"),
     ],
 )

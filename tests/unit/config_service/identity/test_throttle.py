@@ -72,7 +72,17 @@ def test_after_a_quiet_day_counting_starts_anew() -> None:
 
 
 def test_success_forgives_the_user_but_not_the_address() -> None:
-    assert set(after_success(failing(5))) == {Count.ADDRESS}
+    before = failing(5)
+    assert after_success(after_failure(before, START + MINUTE), before) == {Count.ADDRESS: before[Count.ADDRESS]}
+
+
+def test_success_of_the_first_attempt_leaves_nothing() -> None:
+    assert after_success(failing(1), {}) == {}
+
+
+def test_success_does_not_take_back_what_others_failed_meanwhile() -> None:
+    facts = failing(7)
+    assert after_success(facts, failing(5)) == {Count.ADDRESS: Failures(6, facts[Count.ADDRESS].last_time)}
 
 
 @given(st.integers(0, 200), st.integers(0, 200))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from config_service import private_files
+from mesh import private_files
 from mesh.errors import AlreadyExists, FailedPrecondition
 
 

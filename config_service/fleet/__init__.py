@@ -1,0 +1,1 @@
+"""The fleet: which processes run, on which settings, and how they are."""

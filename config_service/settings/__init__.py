@@ -1,0 +1,1 @@
+"""The settings of a site: typed, checked before they are saved, every save a revision that stays."""

@@ -1,0 +1,194 @@
+"""What may be wrong with settings: everything at once, each with its path and a sentence.
+
+Works on the protobuf messages themselves, an exception from the house rule: docs/decisions/settings-are-messages.md.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+from esoffice.config.v1 import business_settings_pb2, common_settings_pb2, settings_pb2
+
+from config_service.identity import rules as roles
+from mesh.errors import FailedPrecondition, InvalidArgument, Violation
+from mesh.setting_paths import secrets
+from mesh.validation import violations
+
+NUMBER = "<ServCall.ServicecallNr>"
+_MailAccount = business_settings_pb2.MailAccount
+_ACCOUNTS = "server_business.mail.accounts"
+_FQDN = re.compile(r"(?=.{4,253}$)([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?\.?")
+
+
+def problems(settings: settings_pb2.Settings) -> list[Violation]:
+    """Return all that is wrong with the settings as they would be in effect.
+
+    Inactive mail accounts are not looked at.
+    """
+    asleep = tuple(
+        f"{_ACCOUNTS}.{name}." for name, account in settings.server_business.mail.accounts.items() if not account.active
+    )
+    formal = violations(settings)
+    found = [one for one in formal if not one.field.startswith(asleep)] if asleep else list(formal)
+    found += _site(settings.common.site)
+    found += _roles(settings.common.roles)
+    for service in ("server_es", "server_business"):
+        found += _database(f"{service}.database", getattr(settings, service).database)
+    found += _accounts(settings.server_business.mail.accounts)
+    return sorted(found, key=lambda one: one.field)
+
+
+def warnings(settings: settings_pb2.Settings) -> list[Violation]:
+    """Return what is allowed but probably not meant."""
+    found = []
+    name = settings.config_service.lan.server_name
+    if name == "localhost":
+        text = "'localhost' hides the services: clients on other machines do not find them; write the full host name"
+        found.append(Violation("config_service.lan.server_name", text))
+    elif name and not _FQDN.fullmatch(name):
+        text = f"{name!r} is not a full host name such as es.example.de; clients and certificates need one"
+        found.append(Violation("config_service.lan.server_name", text))
+    taken: dict[int, str] = {settings.config_service.lan.port: "config_service.lan.port"}
+    for service in ("config_service", "server_es", "server_business"):
+        port = getattr(settings, service).metrics.port
+        if port and port in taken:
+            text = f"port {port} is also that of {taken[port]}; on one machine only one of them can have it"
+            found.append(Violation(f"{service}.metrics.port", text))
+        taken.setdefault(port, f"{service}.metrics.port")
+    for key, account in sorted(settings.server_business.mail.accounts.items()):
+        if account.active and account.kind == _MailAccount.KIND_IMAP and account.security == _MailAccount.SECURITY_NONE:
+            text = "without TLS the password and the mails can be read on the wire"
+            found.append(Violation(f"{_ACCOUNTS}.{key}.security", text))
+    return found
+
+
+def foreign_secrets(before: settings_pb2.Settings, after: settings_pb2.Settings) -> list[Violation]:
+    """Return the references to stored secrets in `after` that did not stand at the same place in `before`.
+
+    Otherwise who may write settings could send a stored password to a server of his own choice.
+    """
+    known = {path: secret.stored for path, secret in secrets(before)}
+    return [
+        Violation(f"{path}.stored", f"{secret.stored!r} did not stand here before; enter the secret itself in `value`")
+        for path, secret in secrets(after)
+        if secret.stored and not secret.value and secret.stored != known.get(path)
+    ]
+
+
+def visible_to(service: str, settings: settings_pb2.Settings) -> settings_pb2.Settings:
+    """Return the part of the settings that a service sees: the common one and its own."""
+    seen = settings_pb2.Settings()
+    if settings.HasField("common"):
+        seen.common.CopyFrom(settings.common)
+    if service in settings.DESCRIPTOR.fields_by_name and service != "common" and settings.HasField(service):  # type: ignore[arg-type]
+        getattr(seen, service).CopyFrom(getattr(settings, service))
+    return seen
+
+
+def template_problem(template: str) -> str:
+    """Return what is wrong with a recognition template, empty when nothing is."""
+    opening, closing = template.count("{"), template.count("}")
+    if (opening, closing) != (1, 1) or template.index("{") > template.index("}"):
+        return "put exactly one part in braces: the one that names the servicecall in a subject"
+    pattern = template[template.index("{") + 1 : template.index("}")]
+    if pattern.count(NUMBER) != 1:
+        return f"the part in braces must hold {NUMBER} exactly once"
+    if not pattern.replace(NUMBER, "").strip():
+        return (
+            f"put a word beside {NUMBER} into the braces, otherwise any number in a subject is taken for a servicecall"
+        )
+    return ""
+
+
+def _site(site: common_settings_pb2.SiteSettings) -> Iterator[Violation]:
+    if site.time_zone not in available_timezones():
+        yield Violation("common.site.time_zone", f"{site.time_zone!r} is no IANA time zone such as Europe/Berlin")
+
+
+def _roles(own: Mapping[str, common_settings_pb2.Role]) -> Iterator[Violation]:
+    for name, role in own.items():
+        try:
+            roles.checked(name, role.permissions)
+        except FailedPrecondition as built_in:
+            yield Violation(f"common.roles.{name}", built_in.message)
+        except InvalidArgument as wrong:
+            for one in wrong.violations:
+                if one.field.startswith("permissions["):  # the rest is said by the contract's own rules
+                    yield Violation(f"common.roles.{name}.{one.field}", one.description)
+
+
+def _database(path: str, database: common_settings_pb2.DatabaseSettings) -> Iterator[Violation]:
+    has_password = bool(database.password.value or database.password.stored)
+    if database.url.startswith("postgresql://"):
+        try:
+            password = urlsplit(database.url).password
+        except ValueError as wrong:
+            yield Violation(f"{path}.url", f"is not an address: {wrong}")
+        else:
+            if password:
+                yield Violation(f"{path}.url", f"the password does not belong here; write it into {path}.password")
+        return
+    if database.url.startswith("sqlite:///") and not database.url.startswith("sqlite:////"):
+        yield Violation(f"{path}.url", "name the file by its absolute path: sqlite:////var/lib/esoffice/file.db")
+    if has_password:
+        yield Violation(f"{path}.password", "SQLite knows no password")
+
+
+def _accounts(accounts: Mapping[str, business_settings_pb2.MailAccount]) -> Iterator[Violation]:
+    seen: dict[tuple[str, ...], str] = {}
+    for name, account in sorted(accounts.items()):
+        if not account.active:
+            continue
+        path = f"{_ACCOUNTS}.{name}"
+        yield from _account(path, account)
+        mailbox = _mailbox(account)
+        if mailbox in seen:
+            yield Violation(
+                path, f"is the same mailbox and folder as {seen[mailbox]!r}; every mail would be taken twice"
+            )
+        seen.setdefault(mailbox, name)
+
+
+def _account(path: str, account: business_settings_pb2.MailAccount) -> Iterator[Violation]:
+    if account.kind == _MailAccount.KIND_UNSPECIFIED:
+        yield Violation(f"{path}.kind", "say KIND_IMAP or KIND_MAILDIR")
+    if account.kind == _MailAccount.KIND_IMAP:
+        yield from _imap(path, account)
+    if account.kind == _MailAccount.KIND_MAILDIR and not account.path.startswith("/"):
+        yield Violation(f"{path}.path", "a Maildir needs the absolute path of its folder")
+    if account.action == _MailAccount.ACTION_UNSPECIFIED:
+        yield Violation(f"{path}.action", "say ACTION_CREATE_CONTACT or ACTION_CREATE_SERVICECALL")
+    template = template_problem(account.recognition_template)
+    if account.action == _MailAccount.ACTION_CREATE_SERVICECALL and template:
+        yield Violation(f"{path}.recognition_template", template)
+    if account.after_import == _MailAccount.AFTER_IMPORT_MOVE:
+        yield from _folders(path, account)
+
+
+def _imap(path: str, account: business_settings_pb2.MailAccount) -> Iterator[Violation]:
+    if not account.host:
+        yield Violation(f"{path}.host", "an IMAP account needs the name of its server")
+    if not account.user:
+        yield Violation(f"{path}.user", "an IMAP account needs the name to sign in with")
+    has_password = bool(account.password.value or account.password.stored)
+    has_token = bool(account.oauth2_token.value or account.oauth2_token.stored)
+    if has_password == has_token:
+        yield Violation(f"{path}.password", "an IMAP account needs either a password or an oauth2_token")
+
+
+def _folders(path: str, account: business_settings_pb2.MailAccount) -> Iterator[Violation]:
+    taken = {account.folder: "folder"}
+    for field in ("done_folder", "failed_folder", "unknown_folder"):
+        folder = getattr(account, field)
+        if folder in taken and "folder" in (taken[folder], field):
+            yield Violation(
+                f"{path}.{field}", f"{folder!r} is the folder that mail is taken from; it would be read again"
+            )
+        taken.setdefault(folder, field)
+
+
+def _mailbox(account: business_settings_pb2.MailAccount) -> tuple[str, ...]:
+    if account.kind == _MailAccount.KIND_MAILDIR:
+        return ("maildir", account.path.rstrip("/"), account.folder)
+    return ("imap", account.host.lower(), str(account.port), account.user, account.folder)

@@ -1,0 +1,47 @@
+"""Asks one service of a container for its health: `python -m deploy.healthy server_es 127.0.0.1:12171`. Exit code 0: serving."""  # noqa: INP001
+
+import asyncio
+import sys
+from pathlib import Path
+
+import grpc
+from esoffice.config.v1 import identity_pb2, identity_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from mesh import certificates
+from mesh.spiffe import SpiffeId
+
+LIMIT_SECONDS = 4
+
+
+async def is_healthy(service: str, address: str, certs: Path) -> bool:
+    """Ask a service with its own certificate; an Envoy, which has no health of its own, for a call to config_service."""
+    own = certificates.read(certs, service)
+    name = SpiffeId(own.spiffe_id.site, service).dns_name
+    credentials = grpc.ssl_channel_credentials(own.ca, own.key, own.chain)
+    async with grpc.aio.secure_channel(address, credentials, [("grpc.ssl_target_name_override", name)]) as channel:
+        if service.startswith("envoy-"):
+            await identity_pb2_grpc.IdentityServiceStub(channel).GetKeySet(
+                identity_pb2.GetKeySetRequest(), timeout=LIMIT_SECONDS
+            )
+            return True
+        answer = await health_pb2_grpc.HealthStub(channel).Check(
+            health_pb2.HealthCheckRequest(), timeout=LIMIT_SECONDS
+        )
+        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def main(service: str, address: str) -> int:
+    """Ask, and say in one line what is wrong."""
+    try:
+        if asyncio.run(is_healthy(service, address, Path("/certs"))):
+            return 0
+        reason = "not serving"
+    except grpc.aio.AioRpcError as error:
+        reason = f"{error.code().name}: {error.details()}"
+    sys.stderr.write(f"{service} at {address}: {reason}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

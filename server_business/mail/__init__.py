@@ -1,0 +1,1 @@
+"""E-mail reception: from a mailbox into contacts, servicecalls and open helpdesk e-mails."""

@@ -1,0 +1,1 @@
+"""The smallest service: one room, one table, one worker. Also the example of how a service is put together."""
