@@ -14,7 +14,7 @@ from config_service.identity import bootstrap
 from config_service.secrets import FILE as SECRETS_FILE
 from config_service.secrets import SecretBox
 from config_service.settings.first import ensure_first_revision
-from config_service.settings.paths import merged
+from config_service.settings.paths import completed, merged
 from config_service.settings.rules import problems
 from mesh import migrations, private_files
 from mesh.clock import Clock, SystemClock
@@ -100,6 +100,7 @@ def settings(database: Database) -> None:
             said("there are settings already")
             return
         content, wrong = merged(newest.settings, wanted, paths)
+        content = completed(content)
         if wrong := wrong or problems(content):
             raise InvalidArgument(wrong)
         schema.revisions.append(unit, content, box, after=1, author="setup", reason="docker-compose.yml")
