@@ -23,7 +23,6 @@ from config_service.secrets import SecretBox
 from config_service.settings.first import ensure_first_revision
 from config_service.settings.service import SettingsServicer
 from config_service.watch.service import WatchServicer
-from mesh import certificates
 from mesh.app import App, Definition
 from mesh.bootstrap import Bootstrap
 from mesh.clock import Clock
@@ -36,7 +35,10 @@ NAME = "config_service"
 
 
 class Rooms:
-    """The rooms of config_service. To the runtime they are config_service itself (`mesh.upstream.Upstream`), uncalled."""
+    """The rooms of config_service.
+
+    To the runtime they are config_service itself (`mesh.upstream.Upstream`), uncalled.
+    """
 
     def __init__(
         self, bootstrap: Bootstrap, database: Database, wakeups: Wakeups, draining: asyncio.Event, clock: Clock
@@ -51,25 +53,13 @@ class Rooms:
         self.settings = SettingsServicer(
             database, store=schema.revisions, box=self.box, requests=schema.requests, changed=changed
         )
-        self.watcher = WatchServicer(
-            database, store=schema.revisions, box=self.box, changed=changed, draining=draining
-        )
+        self.watcher = WatchServicer(database, store=schema.revisions, box=self.box, changed=changed, draining=draining)
         self.endpoints = Endpoints(database, schema.instances)
         self.fleet = FleetServicer(
             database, store=schema.instances, revisions=schema.revisions, endpoints=self.endpoints
         )
         self.audit = AuditServicer(database, store=schema.audit)
-        site = certificates.read(bootstrap.certs, NAME).spiffe_id.site
-        self.keyring = Keyring(bootstrap.data / "keys", site, AUDIENCE, clock)
-        self.hashing = Hashing(Passwords())
-        self.identity = IdentityServicer(
-            database,
-            users=schema.users,
-            failures=schema.failed_sign_ins,
-            settings=_newest_settings,
-            hashing=self.hashing,
-            keyring=self.keyring,
-        )
+        self.keyring: Keyring | None = None  # its tokens name the site, which `build` knows
 
     def watch(self, after: int) -> AsyncIterator[watch_pb2.SettingsEvent]:
         return self.watcher.follow(NAME, after=after)
@@ -81,7 +71,7 @@ class Rooms:
         await self.database.run(schema.audit.record, NAME, entries)
 
     async def key_set(self) -> str:
-        return self.keyring.jwks
+        return self.keyring.jwks if self.keyring is not None else ""
 
 
 def build(app: App) -> None:
@@ -92,8 +82,20 @@ def build(app: App) -> None:
     app.serve(watch_pb2.DESCRIPTOR, rooms.watcher)
     app.serve(fleet_pb2.DESCRIPTOR, rooms.fleet)
     app.serve(audit_pb2.DESCRIPTOR, rooms.audit)
-    app.serve(identity_pb2.DESCRIPTOR, rooms.identity)
-    app.on_close(rooms.hashing.close)
+    keyring = rooms.keyring = Keyring(app.data / "keys", app.site, AUDIENCE, app.clock)
+    hashing = Hashing(Passwords())
+    app.on_close(hashing.close)
+    app.serve(
+        identity_pb2.DESCRIPTOR,
+        IdentityServicer(
+            app.database,
+            users=schema.users,
+            failures=schema.failed_sign_ins,
+            settings=_newest_settings,
+            hashing=hashing,
+            keyring=keyring,
+        ),
+    )
 
     plane = ControlPlane(site=app.site, clock=app.clock)
     app.serve_foreign(plane.add_to)
@@ -105,7 +107,7 @@ def build(app: App) -> None:
         await rooms.endpoints.look()
 
     def look_at_keys(_: Turn) -> None:
-        rooms.keyring.look()
+        keyring.look()
 
     app.work(
         Worker(name="identity.keys", work=look_at_keys, every=timedelta(minutes=1)),

@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from config_service import pki_certificates as certificates
-from mesh import private_files
 from config_service.pki_certificates import BACKDATED, Pair
+from mesh import private_files
 from mesh.clock import Clock
 from mesh.errors import AlreadyExists, FailedPrecondition, InvalidArgument, Violation
 from mesh.spiffe import SpiffeId, check_site

@@ -79,7 +79,9 @@ class App:
         self._channels: dict[str, RenewingChannel] = {}
 
     def serve(self, contract: FileDescriptor, servicer: object) -> None:
-        """Serve the one gRPC service of a contract file: `app.serve(forwarding_pb2.DESCRIPTOR, ForwardingServicer(…))`."""
+        """Serve the one gRPC service of a contract file: `app.serve(forwarding_pb2.DESCRIPTOR,
+        ForwardingServicer(…))`.
+        """
         self.servicers.append((contract, servicer))
 
     def serve_foreign(self, add: Callable[[grpc.aio.Server], None]) -> None:
@@ -112,13 +114,16 @@ class App:
             if service == "config_service":
                 direct = direct or self._bootstrap.config_address
             if direct is None and not self._bootstrap.envoy:
-                raise RuntimeError(f"{self.name} calls {service}: start it with --envoy HOST:PORT or --peer {service}=HOST:PORT")
+                raise RuntimeError(
+                    f"{self.name} calls {service}: start it with --envoy HOST:PORT or --peer {service}=HOST:PORT"
+                )
             target, peer = (direct, service) if direct else (self._bootstrap.envoy, "envoy-lan")
             self._channels[service] = RenewingChannel(target, self._certificate, peer, options())
         return self._channels[service]
 
     def wait(self, call: Coroutine[Any, Any, T], *, limit: float = CALL_LIMIT_SECONDS) -> T:
-        """Wait in a worker's thread for a call over a channel: `app.wait(stub.Method(request))`. At most `limit` seconds.
+        """Wait in a worker's thread for a call over a channel: `app.wait(stub.Method(request))`. At most `limit`
+        seconds.
 
         Raises:
             TimeoutError: it took longer; the call is cancelled.

@@ -1,6 +1,7 @@
 """The audit log as a service writes it: changes in the transaction they belong to, refusals within a second.
 
-A change and its entry are saved together or not at all. Entries wait in a table of the service until config_service, which
+A change and its entry are saved together or not at all. Entries wait in a table of the service until config_service,
+which
 keeps the audit log of the site, has them; it knows them by their id, so that a repeat is stored once.
 """
 

@@ -1,4 +1,7 @@
-"""What a service must be told before it has settings: its command line. Standard library only, the supervisor reads it too."""
+"""What a service must be told before it has settings: its command line.
+
+Standard library only, the supervisor reads it too.
+"""
 
 import argparse
 from collections.abc import Sequence
@@ -25,7 +28,9 @@ class Bootstrap:
 
 def parse(service: str, arguments: Sequence[str] | None = None) -> Bootstrap:
     """Read the command line of a service; ends the process with a sentence when it is wrong."""
-    parser = argparse.ArgumentParser(prog=f"python -m {service}", description=f"Runs {service} until it is told to stop.")
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {service}", description=f"Runs {service} until it is told to stop."
+    )
     add = parser.add_argument
     add("--data", type=Path, required=True, help="folder for the service's own files; made when it is missing")
     add("--certs", type=Path, required=True, help="folder of the site's certificates, made by `esconfig pki`")
@@ -34,9 +39,21 @@ def parse(service: str, arguments: Sequence[str] | None = None) -> Bootstrap:
     add("--advertise", default="", help="host:port under which others reach this instance (default: as it listens)")
     add("--envoy", default="", help="host:port of the LAN Envoy, over which other services are called")
     add("--database", default="", help="database of config_service (default: SQLite in the data folder)")
-    add("--peer", action="append", default=[], metavar="SERVICE=HOST:PORT", help="calls a service directly, not over Envoy")
+    add(
+        "--peer",
+        action="append",
+        default=[],
+        metavar="SERVICE=HOST:PORT",
+        help="calls a service directly, not over Envoy",
+    )
     add("--readable-log", action="store_true", help="log for people instead of JSON")
-    add("--healthy-within", type=float, default=30.0, metavar="SECONDS", help="how long a start on new settings may take")
+    add(
+        "--healthy-within",
+        type=float,
+        default=30.0,
+        metavar="SECONDS",
+        help="how long a start on new settings may take",
+    )
     add("--drain-within", type=float, default=20.0, metavar="SECONDS", help="how long running calls get to end")
     said = parser.parse_args(arguments)
     wrong = [one for one in said.peer if not all(one.partition("="))]

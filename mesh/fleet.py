@@ -38,7 +38,11 @@ class StatusReporter:
     """
 
     def __init__(
-        self, upstream: Upstream, files: SettingsFiles, start_time: datetime, modules: Callable[[], Iterable[HealthLine]]
+        self,
+        upstream: Upstream,
+        files: SettingsFiles,
+        start_time: datetime,
+        modules: Callable[[], Iterable[HealthLine]],
     ) -> None:
         self.instance = f"{socket.gethostname()[:40]}-{uuid.uuid4().hex[:12]}"
         self.state: State.ValueType = pb.Instance.STATE_STARTING

@@ -1,6 +1,7 @@
 """What every call goes through, in one visible order: log, metrics, identity, permission, validation, audit.
 
-A method is wrapped once, when its service is added, instead of passing six interceptors on every call: what the contract
+A method is wrapped once, when its service is added, instead of passing six interceptors on every call: what the
+contract
 says about it (permission, effect) is read then, and a method without a permission is refused before the server starts.
 """
 
@@ -10,15 +11,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol
 
 import grpc
-import protovalidate
 from esoffice.options.v1 import options_pb2
-from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 from google.rpc import status_pb2
 from grpc_status import rpc_status
 
 from mesh import call as calls
-from mesh import errors, log, metrics, status
+from mesh import errors, log, metrics, status, validation
 from mesh.audit import AuditLog
 from mesh.call import CURRENT, Call
 from mesh.tokens import Caller, Kind
@@ -59,7 +59,6 @@ class Pipeline:
         self._audit = audit
         self._tracer = tracer
         self._log = log.get("calls")
-        self._validator = protovalidate.Validator()
 
     def permission_of(self, method: MethodDescriptor) -> str:
         """Return the permission a method is marked with.
@@ -75,6 +74,7 @@ class Pipeline:
     def unary(self, method: MethodDescriptor, behaviour: Unary) -> Unary:
         """Wrap a method that answers once."""
         start = self._opener(method)
+        admit = self._admission(method)
         series = _Series(method)
 
         async def serve(request: Any, context: Any) -> Any:
@@ -82,7 +82,7 @@ class Pipeline:
             token = CURRENT.set(call)
             answer = None
             try:
-                self._admit(call, request, context)
+                admit(call, request, context)
                 answer = await behaviour(request, context)
             except asyncio.CancelledError:
                 call.code = grpc.StatusCode.CANCELLED
@@ -99,6 +99,7 @@ class Pipeline:
     def streaming(self, method: MethodDescriptor, behaviour: Streaming) -> Unary:
         """Wrap a method that answers with a stream; the messages go out by `context.write`, the faster way."""
         start = self._opener(method)
+        admit = self._admission(method)
         series = _Series(method)
 
         async def serve(request: Any, context: Any) -> None:
@@ -106,7 +107,7 @@ class Pipeline:
             token = CURRENT.set(call)
             series.open_streams.inc()
             try:
-                self._admit(call, request, context)
+                admit(call, request, context)
                 write = context.write
                 async for message in behaviour(request, context):
                     await write(message)
@@ -134,14 +135,24 @@ class Pipeline:
 
         return start
 
-    def _admit(self, call: Call, request: Message, context: Any) -> None:
-        call.target = _target(request)
-        call.caller = who = self._identify(context)
-        call.address = who.address
-        _permit(call, who)
-        found = self._validator.collect_violations(request)
-        if found:
-            raise errors.InvalidArgument(errors.Violation(_path(one), one.proto.message) for one in found)
+    def _admission(self, method: MethodDescriptor) -> Callable[[Call, Message, Any], None]:
+        identify, violations = self._identify, validation.violations
+        target = _target_field(method.input_type)
+        has_request_id = "request_id" in method.input_type.fields_by_name
+
+        def admit(call: Call, request: Any, context: Any) -> None:
+            if target:
+                call.target = getattr(request, target)
+            if has_request_id:
+                call.request_id = request.request_id
+            call.caller = who = identify(context)
+            call.address = who.address
+            _permit(call, who)
+            found = violations(request)
+            if found:
+                raise errors.InvalidArgument(found)
+
+        return admit
 
     async def _refuse(self, call: Call, error: Exception, context: Any) -> None:
         if isinstance(error, errors.DomainError):
@@ -157,9 +168,11 @@ class Pipeline:
 
     async def _refuse_for_neighbour(self, call: Call, error: grpc.aio.AioRpcError, context: Any) -> None:
         """A service we needed refused or did not answer: a refusal is passed on as it is, the rest is UNAVAILABLE."""
-        passed_on: status_pb2.Status | None = rpc_status.from_call(error)
+        passed_on: status_pb2.Status | None = rpc_status.from_call(error)  # type: ignore[arg-type]
         if passed_on is None or not status.reason_of(passed_on):
-            passed_on = status.status_of(errors.Unavailable(f"a service needed for the answer failed ({error.code().name})"))
+            passed_on = status.status_of(
+                errors.Unavailable(f"a service needed for the answer failed ({error.code().name})")
+            )
         call.code, call.message = grpc.StatusCode.UNAVAILABLE, passed_on.message
         await context.abort_with_status(rpc_status.to_status(passed_on))
 
@@ -169,10 +182,9 @@ class Pipeline:
         if not stream:
             series.seconds.observe(seconds)
         who = call.caller.name if call.caller else ""
-        self._log.info(
-            "call", method=call.method, code=call.code.name, ms=round(seconds * 1000, 2), caller=who,
-            address=call.address, trace_id=call.trace_id,
-        )  # fmt: skip
+        log.CALL_LINES.write(
+            call.method, call.code.name, seconds, caller=who, address=call.address, trace_id=call.trace_id
+        )
         self._audit.after(call)
         if self._tracer is not None:
             self._tracer.record(call, seconds)
@@ -206,17 +218,26 @@ def _permit(call: Call, who: Caller) -> None:
         raise errors.PermissionDenied(f"{who.name} lacks the permission {needed}", permission=needed)
 
 
-def _target(request: Message) -> str:
-    """Return the resource a request is about, by the field names our contracts use; empty for lists and batches."""
-    for field in ("name", "servicecall", "parent"):
-        value = getattr(request, field, "")
-        if isinstance(value, str) and value:
-            return value
+def _target_field(request: Descriptor) -> str:
+    """Return the field that names the resource a request is about; empty for lists and batches."""
+    for name in ("name", "servicecall", "parent"):
+        field = request.fields_by_name.get(name)
+        if field is not None and field.type == FieldDescriptor.TYPE_STRING and not field.is_repeated:
+            return name
     return ""
+<<<<<<< HEAD
 
 
 def _path(violation: protovalidate.Violation) -> str:
-    return ".".join(
-        f"{element.field_name}[{element.index}]" if element.HasField("index") else element.field_name
-        for element in violation.proto.field.elements
-    )
+    """Return the path of a violation: a list's element as `name[2]`, a map's entry as `name.key`."""
+    field: Any = violation.proto.field
+    return ".".join(_element(element) for element in field.elements) if field is not None else ""
+
+
+def _element(element: Any) -> str:
+    name, subscript = element.field_name, element.subscript
+    if subscript is None:
+        return str(name)
+    return f"{name}[{subscript.value}]" if subscript.field == "index" else f"{name}.{subscript.value}"
+=======
+>>>>>>> main

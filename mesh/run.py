@@ -36,7 +36,9 @@ async def _run(definition: Definition, said: bootstrap.Bootstrap) -> int:
         return await service.run()
     except Exception as error:  # noqa: BLE001 - the one place where a start that failed is told
         reason = said_of(error)
-        log.get("service").error("service ended", reason=reason, exc_info=None if isinstance(error, DomainError) else error)
+        log.get("service").error(
+            "service ended", reason=reason, exc_info=None if isinstance(error, DomainError) else error
+        )
         parent.failed(reason)
         return FAILED
 

@@ -6,6 +6,7 @@ import inspect
 from datetime import timedelta
 
 import grpc
+from esoffice.config.v1 import settings_pb2
 from sqlalchemy import make_url
 
 from mesh import log, metrics, migrations, private_files
@@ -195,9 +196,7 @@ class Service:
         metrics.SETTINGS_REVISION.set(snapshot.revision)
         self._parent.healthy(snapshot.revision)
 
-    async def _until_told(
-        self, app: App, follower: SettingsFollower, server: Server, reporter: StatusReporter
-    ) -> int:
+    async def _until_told(self, app: App, follower: SettingsFollower, server: Server, reporter: StatusReporter) -> int:
         assert self._workers is not None
         following = asyncio.create_task(follower.follow(app.upstream))
         told = [asyncio.ensure_future(one.wait()) for one in (self._stop, follower.restart, self._parent.gone)]
@@ -268,7 +267,7 @@ class Service:
             host = own_address(self._bootstrap.config_address)
         return Place(address=host, port=port)
 
-    def _log_live(self, settings: object) -> None:
+    def _log_live(self, settings: settings_pb2.Settings) -> None:
         log.set_level(own_part(settings, self._definition.name).log_level)
 
 

@@ -1,6 +1,7 @@
 """Settings as dotted paths, through map keys where there are any: `server_business.mail.accounts.inbox.folder`.
 
-Works on every message by its descriptor, so a new setting needs no code here. What a setting may be read as, and whether
+Works on every message by its descriptor, so a new setting needs no code here. What a setting may be read as, and
+whether
 a running service takes it, stands in its contract: `(secret)` and `(apply)` of `esoffice.options.v1`.
 """
 
@@ -11,7 +12,7 @@ from enum import Enum
 from typing import Any
 
 from esoffice.options.v1 import options_pb2
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
@@ -81,12 +82,12 @@ def own_part(settings: Message, service: str) -> Any:
     return getattr(settings, service)
 
 
-def is_map(field: FieldDescriptor) -> bool:
+def is_map(field: Any) -> bool:
     """Tell whether the field is a map."""
     return field.message_type is not None and field.message_type.GetOptions().map_entry
 
 
-def is_secret(message: Descriptor | None) -> bool:
+def is_secret(message: Any) -> bool:
     """Tell whether a message is a secret: the one that has a field marked `(secret)`."""
     return message is not None and any(one.GetOptions().Extensions[options_pb2.secret] for one in message.fields)
 

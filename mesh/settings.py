@@ -65,7 +65,10 @@ class SettingsFollower:
         self._ahead = False  # the stream is past settings that were rejected
 
     def on_live(self, take: Take) -> None:
-        """Call back with every new settings whose changes are all LIVE. Raising refuses them; the old ones come again."""
+        """Call back with every new settings whose changes are all LIVE.
+
+        Raising refuses them; the old ones come again.
+        """
         self._takers.append(take)
 
     async def follow(self, upstream: Upstream) -> None:
@@ -136,7 +139,9 @@ class SettingsFollower:
         if lost:
             self._through = 0  # read anew: going on somewhere else could lose a revision
         said = error.details() if isinstance(error, grpc.aio.AioRpcError) else str(error)
-        self.problem = f"config_service does not answer ({said}); running on the copy of revision {self.current.revision}"
+        self.problem = (
+            f"config_service does not answer ({said}); running on the copy of revision {self.current.revision}"
+        )
         if failures == 0:
             log.get("settings").warning("watch broken", reason=said, through=self._through)
 

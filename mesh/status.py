@@ -61,7 +61,7 @@ def reason_of(status: status_pb2.Status) -> str:
     for detail in status.details:
         reason = error_details_pb2.ErrorInfo()
         if detail.Unpack(reason) and reason.domain == DOMAIN:
-            return reason.reason
+            return str(reason.reason)
     return ""
 
 

@@ -2,7 +2,8 @@
 
     healthy worker asks for a restart (exit code 75)   → the next one starts on the candidate settings
     the next one becomes healthy                       → it has made the candidate the last good settings itself
-    it ends, or is not healthy within the limit        → the candidate is rejected with the reason, start on the last good
+    it ends, or is not healthy within the limit        → the candidate is rejected with the reason, start on the last
+    good
     worker crashes                                     → start again, later each time
 
 Standard library only: a parent of a few MB that hardly can fail. `_start` and `_healthy_or_reason` are the seam for
@@ -102,7 +103,9 @@ class Supervisor:
                 continue
             failures = 1 if _monotonic() - started > _STEADY_SECONDS else failures + 1
             pause = min(_LONGEST_BACKOFF, 0.25 * 2.0 ** min(failures - 1, 20))
-            _log.warning("worker ended with code %s%s; next start in %g s", code, f": {reason}" if reason else "", pause)
+            _log.warning(
+                "worker ended with code %s%s; next start in %g s", code, f": {reason}" if reason else "", pause
+            )
             self._woken.wait(pause)
         return 0
 

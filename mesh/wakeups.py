@@ -38,6 +38,10 @@ class Doorbell:
         self.ring_here()
         self._tell_others(self.name)
 
+    def ring_others(self) -> None:
+        """Wake who listens in the other processes, when this one knows already."""
+        self._tell_others(self.name)
+
     def ring_after(self, unit: UnitOfWork) -> None:
         """Ring once the unit is committed, so that who looks finds the rows."""
         unit.after_commit(self.ring)

@@ -1,6 +1,7 @@
 """Background work of a service: a list of small workers. One that fails does not stop the next.
 
-A worker looks at its queue every so often, and at once when its doorbell rings. What it does is one plain function (in a
+A worker looks at its queue every so often, and at once when its doorbell rings. What it does is one plain function
+(in a
 thread of the worker's own) or coroutine function, which returns True when there is more to do at once.
 """
 

@@ -83,6 +83,8 @@ class AuditStore:
 
 def entry_message(row: Row[Any]) -> pb.AuditEntry:
     """Return a row as the contract shows it."""
-    entry = pb.AuditEntry(id=row.id, service=row.service, code=row.code, **{name: getattr(row, name) for name in _TEXTS})
+    entry = pb.AuditEntry(
+        id=row.id, service=row.service, code=row.code, **{name: getattr(row, name) for name in _TEXTS}
+    )
     entry.event_time.FromDatetime(row.event_time)
     return entry

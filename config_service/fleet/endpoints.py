@@ -28,7 +28,10 @@ class Endpoints:
         self._live = None
 
     async def look(self) -> None:
-        """Compare with what was told last, and tell when it differs. Leases run out by themselves, so look every second."""
+        """Compare with what was told last, and tell when it differs.
+
+        Leases run out by themselves, so look every second.
+        """
         live = await self._database.read(self._store.live)
         if live != self._live:
             self._live = live

@@ -113,6 +113,7 @@ class SignIns:
         return await self._database.run(self._succeed, user, new_hash, address, before)
 
     def _begin(self, unit: UnitOfWork, name: str, address: str) -> tuple[User | None, dict[Count, Failures]]:
+        self._failures.hold(unit, name, address)
         facts = self._failures.of(unit, name, address)
         decision = throttle.decide(facts, unit.now)
         if not decision.allowed:
@@ -129,6 +130,7 @@ class SignIns:
         user = self._users.find(unit, checked.name)
         if user is None or user.disabled or user.password_hash != checked.password_hash:
             raise Unauthenticated(_WRONG)  # changed while the password was checked
+        self._failures.hold(unit, user.name, address)
         facts = self._failures.of(unit, user.name, address)
         self._failures.keep(unit, user.name, address, throttle.after_success(facts, before))
         self._users.record_sign_in(unit, user, new_hash)

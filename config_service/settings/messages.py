@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from esoffice.config.v1 import settings_pb2 as pb
-from esoffice.options.v1 import options_pb2
 
 from config_service.settings import rules
 from config_service.settings.store import Revision
@@ -13,8 +12,7 @@ from mesh.setting_paths import Change, diff
 def change_messages(changes: Iterable[Change]) -> list[pb.SettingChange]:
     """Return changes as messages; a secret's value was left out where they were made."""
     return [
-        pb.SettingChange(path=one.path, old_value=one.old, new_value=one.new, apply=options_pb2.Apply.Name(one.apply.value))
-        for one in changes
+        pb.SettingChange(path=one.path, old_value=one.old, new_value=one.new, apply=one.apply.value) for one in changes
     ]
 
 

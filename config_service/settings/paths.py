@@ -81,7 +81,7 @@ def _take_entry(target: Any, wanted: Any, parts: list[str]) -> None:
         target[key].CopyFrom(there)
 
 
-def _replace(target: Message, wanted: Message | None, field: FieldDescriptor) -> None:
+def _replace(target: Message, wanted: Message | None, field: Any) -> None:
     target.ClearField(field.name)
     if wanted is None:
         return
@@ -110,7 +110,7 @@ def _fill(message: Message) -> None:
             _fill(below)
 
 
-def _fill_field(message: Message, field: FieldDescriptor, default: str) -> None:
+def _fill_field(message: Message, field: Any, default: str) -> None:
     if field.message_type is not None:  # the contracts give defaults to durations only
         if not message.HasField(field.name):
             getattr(message, field.name).FromJsonString(default)

@@ -4,30 +4,32 @@ Works on the protobuf messages themselves, an exception from the house rule: doc
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-import protovalidate
 from esoffice.config.v1 import business_settings_pb2, common_settings_pb2, settings_pb2
 
 from config_service.identity import rules as roles
 from mesh.errors import FailedPrecondition, InvalidArgument, Violation
 from mesh.setting_paths import secrets
+from mesh.validation import violations
 
 NUMBER = "<ServCall.ServicecallNr>"
 _MailAccount = business_settings_pb2.MailAccount
 _ACCOUNTS = "server_business.mail.accounts"
 _FQDN = re.compile(r"(?=.{4,253}$)([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?\.?")
-_validator = protovalidate.Validator()
 
 
 def problems(settings: settings_pb2.Settings) -> list[Violation]:
-    """Return all that is wrong with the settings as they would be in effect. Inactive mail accounts are not looked at."""
+    """Return all that is wrong with the settings as they would be in effect.
+
+    Inactive mail accounts are not looked at.
+    """
     asleep = tuple(
         f"{_ACCOUNTS}.{name}." for name, account in settings.server_business.mail.accounts.items() if not account.active
     )
-    formal = (Violation(_path(one), one.proto.message) for one in _validator.collect_violations(settings))
+    formal = violations(settings)
     found = [one for one in formal if not one.field.startswith(asleep)] if asleep else list(formal)
     found += _site(settings.common.site)
     found += _roles(settings.common.roles)
@@ -93,7 +95,9 @@ def template_problem(template: str) -> str:
     if pattern.count(NUMBER) != 1:
         return f"the part in braces must hold {NUMBER} exactly once"
     if not pattern.replace(NUMBER, "").strip():
-        return f"put a word beside {NUMBER} into the braces, otherwise any number in a subject is taken for a servicecall"
+        return (
+            f"put a word beside {NUMBER} into the braces, otherwise any number in a subject is taken for a servicecall"
+        )
     return ""
 
 
@@ -140,7 +144,9 @@ def _accounts(accounts: Mapping[str, business_settings_pb2.MailAccount]) -> Iter
         yield from _account(path, account)
         mailbox = _mailbox(account)
         if mailbox in seen:
-            yield Violation(path, f"is the same mailbox and folder as {seen[mailbox]!r}; every mail would be taken twice")
+            yield Violation(
+                path, f"is the same mailbox and folder as {seen[mailbox]!r}; every mail would be taken twice"
+            )
         seen.setdefault(mailbox, name)
 
 
@@ -176,7 +182,9 @@ def _folders(path: str, account: business_settings_pb2.MailAccount) -> Iterator[
     for field in ("done_folder", "failed_folder", "unknown_folder"):
         folder = getattr(account, field)
         if folder in taken and "folder" in (taken[folder], field):
-            yield Violation(f"{path}.{field}", f"{folder!r} is the folder that mail is taken from; it would be read again")
+            yield Violation(
+                f"{path}.{field}", f"{folder!r} is the folder that mail is taken from; it would be read again"
+            )
         taken.setdefault(folder, field)
 
 
@@ -184,19 +192,3 @@ def _mailbox(account: business_settings_pb2.MailAccount) -> tuple[str, ...]:
     if account.kind == _MailAccount.KIND_MAILDIR:
         return ("maildir", account.path.rstrip("/"), account.folder)
     return ("imap", account.host.lower(), str(account.port), account.user, account.folder)
-
-
-def _path(violation: protovalidate.Violation) -> str:
-    """Return the path of a formal violation in the spelling of an update mask; a list's element as `name[2]`."""
-    return ".".join(_elements(violation.proto.field.elements))
-
-
-def _elements(elements: Iterable[object]) -> Iterator[str]:
-    for element in elements:
-        name, key = element.field_name, element.subscript  # type: ignore[attr-defined]
-        if key is None:
-            yield name
-        elif key.field == "index":
-            yield f"{name}[{key.value}]"
-        else:
-            yield f"{name}.{key.value}"

@@ -45,10 +45,10 @@ class SettingsServicer:
         return await self._database.read(self._newest_message)
 
     async def UpdateSettings(self, request: pb.UpdateSettingsRequest, _context: Any) -> pb.SettingsRevision:
-        return await self._save(request, lambda unit, newest: self._updated(request, newest))
+        return await self._save(request, lambda _, newest: self._updated(request, newest))
 
     async def RollbackSettings(self, request: pb.RollbackSettingsRequest, _context: Any) -> pb.SettingsRevision:
-        return await self._save(request, lambda unit, newest: self._rolled_back(unit, request))
+        return await self._save(request, lambda unit, _: self._rolled_back(unit, request))
 
     async def ListSettingsRevisions(
         self, request: pb.ListSettingsRevisionsRequest, _context: Any

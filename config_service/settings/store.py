@@ -75,7 +75,9 @@ class RevisionStore:
         row = unit.connection.execute(select(self.revisions).where(self.revisions.c.number == number - 1)).first()
         return None if row is None else _revision(row)
 
-    def history(self, unit: UnitOfWork, *, below: int | None, limit: int) -> list[Row[tuple[int, str, str, datetime, str]]]:
+    def history(
+        self, unit: UnitOfWork, *, below: int | None, limit: int
+    ) -> list[Row[tuple[int, str, str, datetime, str]]]:
         """Return number, author, reason, create_time and etag of revisions below a number, the newest first."""
         columns = self.revisions.c
         query = select(columns.number, columns.author, columns.reason, columns.create_time, columns.etag)
@@ -127,13 +129,13 @@ class RevisionStore:
             unit.connection.execute(insert(self.revisions).values(**row, create_time=unit.now, etag=etag))
         except IntegrityError as error:
             raise Conflict("Somebody else saved the settings at the same moment; read them again.") from error
-        return Revision(
-            number=number, settings=settings, author=author, reason=reason, create_time=unit.now, etag=etag
-        )
+        return Revision(number=number, settings=settings, author=author, reason=reason, create_time=unit.now, etag=etag)
 
     def reveal(self, unit: UnitOfWork, settings: settings_pb2.Settings, box: SecretBox) -> None:
         """Set the value of every secret in `settings`; only for the service they belong to."""
-        wanted = {int(secret.stored.removeprefix("secrets/")): secret for _, secret in secrets(settings) if secret.stored}
+        wanted = {
+            int(secret.stored.removeprefix("secrets/")): secret for _, secret in secrets(settings) if secret.stored
+        }
         if not wanted:
             return
         columns = self.secrets.c
@@ -144,7 +146,9 @@ class RevisionStore:
                 secret.value = opened[int(secret.stored.removeprefix("secrets/"))]
 
     def prune(self, unit: UnitOfWork, *, keep: int) -> int:
-        """Delete all but the newest `keep` revisions, then the secrets that none of those kept refers to; return how many."""
+        """Delete all but the newest `keep` revisions, then the secrets that none of those kept refers to; return
+        how many.
+        """
         _, newest = self.kept(unit)
         gone = unit.connection.execute(delete(self.revisions).where(self.revisions.c.number <= newest - keep)).rowcount
         if gone:

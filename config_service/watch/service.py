@@ -1,6 +1,7 @@
 """Tells services of their settings: ordered, unique, atomic, reliable, resumable, bookmarkable.
 
-There is no queue for a reader. Each stream asks the history for what comes after the revision it has delivered, and asks
+There is no queue for a reader. Each stream asks the history for what comes after the revision it has delivered, and
+asks
 again when its reader has taken that: a slow reader costs one revision, and misses none.
 """
 
@@ -64,7 +65,8 @@ class WatchServicer:
         """Yield a service's settings, then what changes them, until the server drains.
 
         Raises:
-            OutOfRange: `after` is from the future, or no longer kept; also in the middle, for a reader that fell behind.
+            OutOfRange: `after` is from the future, or no longer kept; also in the middle, for a reader that fell
+            behind.
         """
         loop = asyncio.get_running_loop()
         with self._changed.listening_async() as rung:

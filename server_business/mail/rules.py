@@ -33,6 +33,7 @@ class Reason(StrEnum):
     EXCLUDED = "excluded"
     UNREADABLE = "unreadable"
     OVERSIZE = "oversize"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,7 @@ class Call:
     """A servicecall of ours that a mail points to; `locked` from Solved on."""
 
     number: int
-    address: int
+    address: str
     locked: bool
 
 
@@ -50,7 +51,7 @@ class Facts:
 
     Args:
         sender: who wrote it, read strictly.
-        addresses: the addresses the sender was found at, contact persons counting with their main address.
+        addresses: names of the addresses the sender was found at, contact persons counting with their main address.
         excluded: the account leaves this sender out.
         by_subject: existing calls the subject names, in its order.
         by_thread: existing calls whose own mails In-Reply-To and then References name, latest first.
@@ -58,7 +59,7 @@ class Facts:
     """
 
     sender: Mailbox | NoSender
-    addresses: frozenset[int] = frozenset()
+    addresses: frozenset[str] = frozenset()
     excluded: bool = False
     by_subject: tuple[Call, ...] = ()
     by_thread: tuple[Call, ...] = ()
@@ -79,14 +80,14 @@ class AccountRules:
 class CreateContact:
     """Write a contact with text and attachments on this address."""
 
-    address: int
+    address: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateServicecall:
     """Create a call for this address; the mail becomes its first contact and may be acknowledged."""
 
-    address: int
+    address: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +181,7 @@ def _by_sender(facts: Facts, rules: AccountRules) -> Decision:
     return CreateContact(address=address) if rules.action is Action.CREATE_CONTACT else _new_call(rules, address)
 
 
-def _new_call(rules: AccountRules, address: int) -> CreateServicecall | OpenMail:
+def _new_call(rules: AccountRules, address: str) -> CreateServicecall | OpenMail:
     if not rules.default_level_valid:
         return OpenMail(reason=Reason.NO_DEFAULT_LEVEL, detail="the account has no valid default service level")
     if not rules.default_category_valid:

@@ -19,13 +19,16 @@ parishes of Bavaria (Mariä Himmelfahrt), Saxony and Thuringia (Fronleichnam).""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
-    """Whose holidays count: a federal state by its two letters (ISO 3166-2:DE) and optionally one of `PARISHES`."""
+    """Whose holidays count: a federal state by its two letters (ISO 3166-2:DE) and optionally one of `PARISHES`.
+
+    No state (empty) is what all states have in common.
+    """
 
     state: str
     parish: str | None = None
 
     def __post_init__(self) -> None:
-        if self.state not in STATES:
+        if self.state and self.state not in STATES:
             raise errors.InvalidArgument(
                 [
                     errors.Violation(
@@ -35,7 +38,11 @@ class Region:
             )
         if self.parish is not None and self.state not in PARISHES.get(self.parish, ()):
             raise errors.InvalidArgument(
-                [errors.Violation("parish", f"{self.state} has no holidays of its own for {self.parish!r}")],
+                [
+                    errors.Violation(
+                        "parish", f"{self.state or 'the whole country'} has no holidays of its own for {self.parish!r}"
+                    )
+                ],
             )
 
 
@@ -48,7 +55,7 @@ def holidays_of(region: Region, year: int) -> Mapping[date, str]:
     return dict(
         holidays.country_holidays(
             "DE",
-            subdiv=AUGSBURG if region.parish == AUGSBURG else region.state,
+            subdiv=AUGSBURG if region.parish == AUGSBURG else region.state or None,
             years=year,
             categories=("public", "catholic") if catholic else ("public",),
             language="de",

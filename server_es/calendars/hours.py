@@ -58,6 +58,7 @@ class HalfDay:
     day: int
     closes: TimeOfDay
     year: int | None = None
+    name: str = ""
 
     def __post_init__(self) -> None:
         try:
@@ -78,6 +79,14 @@ class DatedException:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Closure:
+    """A span of instants in which nothing is worked (Betriebsruhe), whatever the day says."""
+
+    span: Span
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
     """An on-call time. Equal calendars share one compiled timeline, so it may be built anew for every call.
 
@@ -91,6 +100,7 @@ class Calendar:
     half_days: tuple[HalfDay, ...] = ()
     exceptions: tuple[DatedException, ...] = ()
     breaks: tuple[Break, ...] = ()
+    closures: tuple[Closure, ...] = ()
     plan: "Plan" = field(init=False, repr=False, compare=False)
     timeline: Timeline = field(init=False, repr=False, compare=False)
 
@@ -141,8 +151,13 @@ def special_day(calendar: Calendar, day: date) -> SpecialDay | None:
             return SpecialDay(date=day, reason=Reason.EXCEPTION, name=exception.name, hours=hours)
     holiday = _holiday(calendar, day)
     if holiday is None:
-        return SpecialDay(date=day, reason=Reason.HALF_DAY, name="", hours=hours)
+        return SpecialDay(date=day, reason=Reason.HALF_DAY, name=_half_day_name(calendar, day), hours=hours)
     return SpecialDay(date=day, reason=Reason.HOLIDAY, name=holiday, hours=hours)
+
+
+def _half_day_name(calendar: Calendar, day: date) -> str:
+    same = [one for one in calendar.half_days if (one.month, one.day) == (day.month, day.day)]
+    return next((one.name for year in (day.year, None) for one in same if one.year == year), "")
 
 
 def _holiday(calendar: Calendar, day: date) -> str | None:
@@ -182,7 +197,8 @@ class Plan:
                 special.extend(self._instants(day, exception.windows))
             day += ONE_DAY
             breaks.extend(self._breaks(day))
-        return [*cut(regular, breaks), *special]
+        worked = [*cut(regular, breaks), *special]
+        return cut(worked, (one.span for one in self._calendar.closures)) if self._calendar.closures else worked
 
     def _regular(self, day: date) -> Day:
         if _holiday(self._calendar, day) is not None:
@@ -238,3 +254,6 @@ def _exception_violations(calendar: Calendar) -> Iterator[errors.Violation]:
     for day, count in sorted(Counter(one.date for one in calendar.exceptions).items()):
         if count > 1:
             yield errors.Violation("exceptions", f"{day} appears more than once")
+    for at, closure in enumerate(calendar.closures):
+        if closure.span.end <= closure.span.start:
+            yield errors.Violation(f"closures[{at}]", "ends before it has begun")

@@ -42,6 +42,8 @@ Openings = Callable[[date, date], Iterable[Span]]
 class WorkingTimeOutOfRange(errors.FailedPrecondition):
     """A time before 1970 or after 2199, or a calendar that is not open often enough to get there."""
 
+    reason = "WORKING_TIME_OUT_OF_RANGE"
+
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:

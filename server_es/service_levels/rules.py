@@ -86,7 +86,8 @@ class States:
         """Return the state of that number, or raise `UnknownState`."""
         state = self.standing(number)
         if state.number != number:
-            raise UnknownState(f"there is no state {number}", resource=f"states/{number}")
+            name = f"servicecallStates/{number}"
+            raise UnknownState(f"{name} does not exist", resource=name)
         return state
 
     def standing(self, number: int) -> State:
@@ -120,13 +121,14 @@ class Level:
 
 
 class LevelRule(StrEnum):
-    """What chose the level, the strongest first; stored with the call."""
+    """What chose the level, the strongest first; stored with the call. MANUAL: a person did, later on."""
 
     COMPONENT = "component"
     SYSTEM = "system"
     CONTRACT = "contract"
     CATEGORY_SIGNIFICANCE = "category_significance"
     DEFAULT = "default"
+    MANUAL = "manual"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,8 +66,26 @@ class Reopened(StateChanged):
     __slots__ = ()
 
 
+def happened(given: datetime | None, *, last: datetime, now: datetime) -> datetime:
+    """Return when an event happened: as said, or now; not before the event before it, and not in the future.
+
+    Raises:
+        InvalidArgument: it did.
+    """
+    if given is None:
+        return max(now, last)
+    if given > now:
+        raise errors.InvalidArgument([errors.Violation("event_time", f"{given.isoformat()} is in the future")])
+    if given < last:
+        text = f"{given.isoformat()} is before {last.isoformat()}, when the event before it happened"
+        raise errors.InvalidArgument([errors.Violation("event_time", text)])
+    return given
+
+
 class NotReceived(errors.FailedPrecondition):
     """A draft: nobody reported anything yet, so nothing is due."""
+
+    reason = "SERVICECALL_NOT_RECEIVED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,7 @@
-"""config_service in this process, behind a real gRPC server on a free port. Who calls says so in the call's metadata."""
+"""config_service in this process, behind a real gRPC server on a free port.
+
+Who calls says so in the call's metadata.
+"""
 
 import asyncio
 import contextlib

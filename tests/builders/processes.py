@@ -1,4 +1,6 @@
-"""Real processes of real services on one machine, with the site's certificates, as an administrator would start them."""
+"""Real processes of real services on one machine, with the site's certificates, as an administrator would
+start them.
+"""
 
 import asyncio
 import os

@@ -94,7 +94,9 @@ async def test_validate_only_saves_nothing(mesh: Mesh) -> None:
     seen = await mesh.update(wanted, "server_business", validate_only=True)
     assert (seen.name, seen.number) == ("", 0)
     assert "s3cret-w0rd" not in str(seen)
-    assert ("server_business.mail.accounts.inbox.password", "set") in [(one.path, one.new_value) for one in seen.changes]
+    assert ("server_business.mail.accounts.inbox.password", "set") in [
+        (one.path, one.new_value) for one in seen.changes
+    ]
     assert (await mesh.newest()).number == 1
 
 

@@ -66,6 +66,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: neither a rule nor a valid default gives a service level. Metadata: `missing`."""
     ERROR_REASON_MILESTONE_MET: _ErrorReason.ValueType  # 24
     """FAILED_PRECONDITION: the milestone was met before. Metadata: `milestone`."""
+    ERROR_REASON_SERVICECALL_NOT_RECEIVED: _ErrorReason.ValueType  # 25
+    """FAILED_PRECONDITION: the servicecall is a draft; nobody has reported anything yet. Metadata: `servicecall`."""
+    ERROR_REASON_WORKING_TIME_OUT_OF_RANGE: _ErrorReason.ValueType  # 26
+    """OUT_OF_RANGE: there is not enough working time between 1970 and 2199."""
     ERROR_REASON_MAIL_NOT_OPEN: _ErrorReason.ValueType  # 40
     """FAILED_PRECONDITION: the mail is not open any more. Metadata: `state`."""
     ERROR_REASON_UNREADABLE_MAIL: _ErrorReason.ValueType  # 41
@@ -120,6 +124,10 @@ ERROR_REASON_NO_SERVICE_LEVEL: ErrorReason.ValueType  # 23
 """FAILED_PRECONDITION: neither a rule nor a valid default gives a service level. Metadata: `missing`."""
 ERROR_REASON_MILESTONE_MET: ErrorReason.ValueType  # 24
 """FAILED_PRECONDITION: the milestone was met before. Metadata: `milestone`."""
+ERROR_REASON_SERVICECALL_NOT_RECEIVED: ErrorReason.ValueType  # 25
+"""FAILED_PRECONDITION: the servicecall is a draft; nobody has reported anything yet. Metadata: `servicecall`."""
+ERROR_REASON_WORKING_TIME_OUT_OF_RANGE: ErrorReason.ValueType  # 26
+"""OUT_OF_RANGE: there is not enough working time between 1970 and 2199."""
 ERROR_REASON_MAIL_NOT_OPEN: ErrorReason.ValueType  # 40
 """FAILED_PRECONDITION: the mail is not open any more. Metadata: `state`."""
 ERROR_REASON_UNREADABLE_MAIL: ErrorReason.ValueType  # 41

@@ -107,8 +107,8 @@ class Calendar(_message.Message):
 
     @_builtins.property
     def accept_until(self) -> _containers.RepeatedCompositeFieldContainer[Global___AcceptUntil]:
-        """Time of day up to which a report is accepted on a weekday; later ones count from the next opening. A weekday that
-        stands here not at all accepts until it closes.
+        """Time of day up to which a report is accepted on a weekday; later ones count from the next working day's opening. On a
+        weekday that does not stand here every report counts from when it was received.
         """
 
     def __init__(
@@ -198,9 +198,11 @@ class HolidayRegion(_message.Message):
     SUBDIVISION_FIELD_NUMBER: _builtins.int
     LOCALITY_FIELD_NUMBER: _builtins.int
     country: _builtins.str
-    """ISO 3166-1 country. Default: `DE`."""
+    """ISO 3166-1 country. Default: `DE`, the only one there is."""
     subdivision: _builtins.str
-    """ISO 3166-2 subdivision without the country, such as `BY`. Empty: only the holidays of the whole country."""
+    """ISO 3166-2 subdivision without the country, one of the 16 federal states such as `BY`. Empty: only the holidays of the
+    whole country.
+    """
     locality: _builtins.str
     """Where the law says "in this parish": `Augsburg` (Friedensfest, 8 August) or `catholic` (Mariä Himmelfahrt in Bavaria;
     Fronleichnam in the parishes of Saxony and Thuringia).
@@ -231,7 +233,9 @@ class CalendarException(_message.Message):
     CLOSES_AT_MINUTE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     date: _builtins.str
-    """First word on when: a date `2026-12-24`, or every year `--12-24` (ISO 8601 truncated form)."""
+    """Required. A date `2026-12-24`, or every year `--12-24` (ISO 8601 truncated form). Each at most once; a dated one wins
+    over the yearly one of the same day.
+    """
     closes_at_minute: _builtins.int
     """The day keeps its usual windows, cut off at this minute after midnight (half day). 0: `windows` decides."""
     reason: _builtins.str
@@ -301,7 +305,7 @@ class AcceptUntil(_message.Message):
     weekday: Global___Weekday.ValueType
     """The day."""
     minute: _builtins.int
-    """Minutes after midnight; a report at this minute or later counts from the next opening. 0 to 1440."""
+    """Minutes after midnight; a report after this instant counts from the next working day's opening. 0 to 1440."""
     def __init__(
         self,
         *,
@@ -433,7 +437,9 @@ class UpdateCalendarRequest(_message.Message):
     """Only check, change nothing."""
     @_builtins.property
     def calendar(self) -> Global___Calendar:
-        """Required. The calendar; its `name` says which, its `etag` which state of it was read."""
+        """Required. The calendar; its `name` says which, its `etag` which state of it was read. Its field rules must hold
+        after the change; fields that are not changed may be left empty.
+        """
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
@@ -527,7 +533,7 @@ class PreviewCalendarUpdateResponse(_message.Message):
     """Open calls that were looked at."""
     @_builtins.property
     def shifts(self) -> _containers.RepeatedCompositeFieldContainer[Global___DueTimeShift]:
-        """The calls that move, the largest shift first."""
+        """The due times that would move and are not met yet, the largest shift first. Drafts have none."""
 
     def __init__(
         self,
@@ -561,15 +567,15 @@ class DueTimeShift(_message.Message):
     """Which of its milestones: `reaction`, `arrival` or `solution`."""
     @_builtins.property
     def old_due_time(self) -> _timestamp_pb2.Timestamp:
-        """Due time as it is."""
+        """Due time as it is; unset when there is none."""
 
     @_builtins.property
     def new_due_time(self) -> _timestamp_pb2.Timestamp:
-        """Due time as it would be."""
+        """Due time as it would be; unset when there would be none."""
 
     @_builtins.property
     def shift_duration(self) -> _duration_pb2.Duration:
-        """New minus old; negative: due earlier."""
+        """New minus old, in elapsed time; negative: due earlier. Unset when one of the two is."""
 
     def __init__(
         self,
@@ -842,7 +848,7 @@ class StoppedSpan(_message.Message):
     END_TIME_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
-    """Why: the title of the state that stopped the clock, or of a break."""
+    """Why: the title of the state that stopped the clock, or the reason of a break of the calendar."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """Its start, inclusive."""

@@ -145,7 +145,9 @@ class ServiceLevel(_message.Message):
     name: _builtins.str
     """Resource name. Format: `serviceLevels/{number}`."""
     language: _builtins.str
-    """Language of `title`, BCP 47 such as `de` or `en`. Default: `de`. Titles in other languages stand in `translations`."""
+    """Language of `title`, two letters (ISO 639-1) such as `de` or `en`. Default: `de`. Titles in other languages stand in
+    `translations`.
+    """
     title: _builtins.str
     """Title shown to people (Matchcode). 1 to 80 characters."""
     priority: _builtins.str
@@ -475,7 +477,9 @@ class UpdateServiceLevelRequest(_message.Message):
     """Only check, change nothing."""
     @_builtins.property
     def service_level(self) -> Global___ServiceLevel:
-        """Required. Its `name` says which, its `etag` which state of it was read."""
+        """Required. Its `name` says which, its `etag` which state of it was read. Its field rules must hold after the change;
+        fields that are not changed may be left empty.
+        """
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
@@ -639,7 +643,9 @@ class UpdatePriorityRequest(_message.Message):
     """Only check, change nothing."""
     @_builtins.property
     def priority(self) -> Global___Priority:
-        """Required. Its `name` says which, its `etag` which state of it was read."""
+        """Required. Its `name` says which, its `etag` which state of it was read. Its field rules must hold after the change;
+        fields that are not changed may be left empty.
+        """
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
@@ -803,7 +809,9 @@ class UpdateProblemCategoryRequest(_message.Message):
     """Only check, change nothing."""
     @_builtins.property
     def problem_category(self) -> Global___ProblemCategory:
-        """Required. Its `name` says which, its `etag` which state of it was read."""
+        """Required. Its `name` says which, its `etag` which state of it was read. Its field rules must hold after the change;
+        fields that are not changed may be left empty.
+        """
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
@@ -967,7 +975,9 @@ class UpdateServicecallStateRequest(_message.Message):
     """Only check, change nothing."""
     @_builtins.property
     def servicecall_state(self) -> Global___ServicecallState:
-        """Required. Its `name` says which, its `etag` which state of it was read."""
+        """Required. Its `name` says which, its `etag` which state of it was read. Its field rules must hold after the change;
+        fields that are not changed may be left empty.
+        """
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
@@ -1185,7 +1195,9 @@ class SelectServiceLevelResponse(_message.Message):
     rule: Global___LevelRule.ValueType
     """The rule that chose it."""
     rule_source: _builtins.str
-    """What carries the level by that rule, such as `systems/17`; empty for the default."""
+    """What carries the level by that rule, such as `systems/17`; `problemCategories/{id} significances/{id}` for an
+    assignment, empty for the default.
+    """
     def __init__(
         self,
         *,
@@ -1248,7 +1260,7 @@ class PreviewServiceLevelUpdateResponse(_message.Message):
     """Open calls that were looked at."""
     @_builtins.property
     def shifts(self) -> _containers.RepeatedCompositeFieldContainer[_calendars_pb2.DueTimeShift]:
-        """The calls that move, the largest shift first."""
+        """The due times that would move and are not met yet, the largest shift first. Drafts have none."""
 
     def __init__(
         self,

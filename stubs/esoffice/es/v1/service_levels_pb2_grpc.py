@@ -306,7 +306,8 @@ class ServiceLevelServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteServicecallState(self, request, context):
-        """Deletes a servicecall state (Servicecall-Status). FAILED_PRECONDITION/`STILL_IN_USE` while something refers to it.
+        """Deletes a servicecall state (Servicecall-Status). FAILED_PRECONDITION/`STILL_IN_USE` while a call is in it, and while it is
+        the only one of its meaning.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -73,7 +73,9 @@ class ServiceLevelServiceStub:
     UpdateServicecallState: _grpc.UnaryUnaryMultiCallable[_service_levels_pb2.UpdateServicecallStateRequest, _service_levels_pb2.ServicecallState]
     """Changes a servicecall state (Servicecall-Status). ABORTED/`STALE_ETAG` when somebody was faster."""
     DeleteServicecallState: _grpc.UnaryUnaryMultiCallable[_service_levels_pb2.DeleteServicecallStateRequest, _empty_pb2.Empty]
-    """Deletes a servicecall state (Servicecall-Status). FAILED_PRECONDITION/`STILL_IN_USE` while something refers to it."""
+    """Deletes a servicecall state (Servicecall-Status). FAILED_PRECONDITION/`STILL_IN_USE` while a call is in it, and while it is
+    the only one of its meaning.
+    """
     ListLevelAssignments: _grpc.UnaryUnaryMultiCallable[_service_levels_pb2.ListLevelAssignmentsRequest, _service_levels_pb2.ListLevelAssignmentsResponse]
     """Returns all rows of problem category × significance → service level."""
     SetLevelAssignment: _grpc.UnaryUnaryMultiCallable[_service_levels_pb2.SetLevelAssignmentRequest, _service_levels_pb2.LevelAssignment]
@@ -133,7 +135,9 @@ class ServiceLevelServiceAsyncStub(ServiceLevelServiceStub):
     UpdateServicecallState: _aio.UnaryUnaryMultiCallable[_service_levels_pb2.UpdateServicecallStateRequest, _service_levels_pb2.ServicecallState]  # type: ignore[assignment]
     """Changes a servicecall state (Servicecall-Status). ABORTED/`STALE_ETAG` when somebody was faster."""
     DeleteServicecallState: _aio.UnaryUnaryMultiCallable[_service_levels_pb2.DeleteServicecallStateRequest, _empty_pb2.Empty]  # type: ignore[assignment]
-    """Deletes a servicecall state (Servicecall-Status). FAILED_PRECONDITION/`STILL_IN_USE` while something refers to it."""
+    """Deletes a servicecall state (Servicecall-Status). FAILED_PRECONDITION/`STILL_IN_USE` while a call is in it, and while it is
+    the only one of its meaning.
+    """
     ListLevelAssignments: _aio.UnaryUnaryMultiCallable[_service_levels_pb2.ListLevelAssignmentsRequest, _service_levels_pb2.ListLevelAssignmentsResponse]  # type: ignore[assignment]
     """Returns all rows of problem category × significance → service level."""
     SetLevelAssignment: _aio.UnaryUnaryMultiCallable[_service_levels_pb2.SetLevelAssignmentRequest, _service_levels_pb2.LevelAssignment]  # type: ignore[assignment]
@@ -310,7 +314,9 @@ class ServiceLevelServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _service_levels_pb2.DeleteServicecallStateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
-        """Deletes a servicecall state (Servicecall-Status). FAILED_PRECONDITION/`STILL_IN_USE` while something refers to it."""
+        """Deletes a servicecall state (Servicecall-Status). FAILED_PRECONDITION/`STILL_IN_USE` while a call is in it, and while it is
+        the only one of its meaning.
+        """
 
     @_abc_1.abstractmethod
     def ListLevelAssignments(

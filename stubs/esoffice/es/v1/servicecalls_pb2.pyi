@@ -62,7 +62,7 @@ class _ServicecallEventKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_
     SERVICECALL_EVENT_KIND_UNSPECIFIED: _ServicecallEventKind.ValueType  # 0
     """Not said; no answer carries it."""
     SERVICECALL_EVENT_KIND_RECEIVED: _ServicecallEventKind.ValueType  # 1
-    """The report was received; the first event of every call."""
+    """The report was received; the first event of every call but a draft."""
     SERVICECALL_EVENT_KIND_ACCEPTED: _ServicecallEventKind.ValueType  # 2
     """The call was accepted."""
     SERVICECALL_EVENT_KIND_REACTED: _ServicecallEventKind.ValueType  # 3
@@ -86,7 +86,7 @@ class ServicecallEventKind(_ServicecallEventKind, metaclass=_ServicecallEventKin
 SERVICECALL_EVENT_KIND_UNSPECIFIED: ServicecallEventKind.ValueType  # 0
 """Not said; no answer carries it."""
 SERVICECALL_EVENT_KIND_RECEIVED: ServicecallEventKind.ValueType  # 1
-"""The report was received; the first event of every call."""
+"""The report was received; the first event of every call but a draft."""
 SERVICECALL_EVENT_KIND_ACCEPTED: ServicecallEventKind.ValueType  # 2
 """The call was accepted."""
 SERVICECALL_EVENT_KIND_REACTED: ServicecallEventKind.ValueType  # 3
@@ -184,7 +184,9 @@ class Servicecall(_message.Message):
     """Guards changes. Output on reads, required on UpdateServicecall."""
     @_builtins.property
     def receive_time(self) -> _timestamp_pb2.Timestamp:
-        """When the report was received; every clock but the arrival's starts here. Default: now. Not in the future."""
+        """When the report was received; every clock but the arrival's starts here. Default: now. Not in the future. Of a draft:
+        ignored, and unset until its state changes.
+        """
 
     @_builtins.property
     def milestones(self) -> _containers.RepeatedCompositeFieldContainer[Global___Milestone]:
@@ -192,7 +194,7 @@ class Servicecall(_message.Message):
 
     @_builtins.property
     def next_due_time(self) -> _timestamp_pb2.Timestamp:
-        """Output only. Due time of the earliest milestone that is neither met nor paused; unset when there is none."""
+        """Output only. Due time of the earliest milestone that is neither met nor paused; unset when there is none, and for drafts."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
@@ -261,8 +263,8 @@ class Milestone(_message.Message):
     """Whether it was missed: met after `due_time`, or not met and `due_time` is past."""
     @_builtins.property
     def due_time(self) -> _timestamp_pb2.Timestamp:
-        """When the promised working time is used up; while the clock stands still, when it would be if work went on now. Unset
-        before the clock of this milestone has started.
+        """When the promised working time is used up. While the clock stands still: when it would be if work went on now, so that it
+        moves with every read. Unset before the clock has started (arrival: before acceptance).
         """
 
     @_builtins.property
@@ -592,7 +594,7 @@ class ExplainDueTimesResponse(_message.Message):
     EXPLANATIONS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def explanations(self) -> _containers.RepeatedCompositeFieldContainer[Global___MilestoneExplanation]:
-        """One per milestone the service level promises."""
+        """One per milestone the service level promises whose clock has started."""
 
     def __init__(
         self,
@@ -678,7 +680,7 @@ class BatchCreateServicecallsRequest(_message.Message):
     REQUESTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___CreateServicecallRequest]:
-        """Up to 500. Each with its own `request_id`."""
+        """1 to 500, each with its own `request_id`. They are checked one by one: their violations stand in the results."""
 
     def __init__(
         self,
@@ -762,7 +764,7 @@ class UpdateServicecallRequest(_message.Message):
     """Optional. UUID of this request, remembered for 24 h."""
     @_builtins.property
     def servicecall(self) -> Global___Servicecall:
-        """Required. Its `name` says which, its `etag` which state of it was read."""
+        """Required. Its `name` says which, its `etag` which state of it was read. Fields that are not changed may be left empty."""
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:

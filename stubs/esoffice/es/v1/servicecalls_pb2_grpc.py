@@ -178,7 +178,8 @@ class ServicecallServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchCreateServicecalls(self, request, context):
-        """Makes up to 500 calls in one transaction, answered one by one in order; one that is refused spoils no other.
+        """Makes up to 500 calls in one transaction, answered one by one in order; one that is refused spoils no other, and may be
+        tried again under the same `request_id`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -192,14 +193,15 @@ class ServicecallServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AcceptServicecall(self, request, context):
-        """Accepts a call (Annahme): the arrival clock starts.
+        """Accepts a call (Annahme): the arrival clock starts. FAILED_PRECONDITION/`MILESTONE_MET` when it was accepted before.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RecordReaction(self, request, context):
-        """Records the first reaction to the report. FAILED_PRECONDITION/`MILESTONE_MET` when there was one.
+        """Records the first reaction to the report. FAILED_PRECONDITION/`MILESTONE_MET` when there was one: acceptance, arrival and
+        every state from STARTED on count as one too.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -214,7 +216,8 @@ class ServicecallServiceServicer:
 
     def ChangeState(self, request, context):
         """Moves a call to another state below SOLVED: start, interrupt, go on. A state that stops the clock pauses every due time.
-        FAILED_PRECONDITION/`STATE_NOT_ALLOWED` for a state that means SOLVED or DONE, or DRAFT after another.
+        A draft is received by it: its clocks start. FAILED_PRECONDITION/`STATE_NOT_ALLOWED` for a state that means SOLVED or DONE,
+        DRAFT after another, and the state it is in already.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -229,13 +232,15 @@ class ServicecallServiceServicer:
 
     def AddAddendum(self, request, context):
         """Adds a note to a solved or done call (Nachtrag); the only change such a call allows. The responsible ones get an esMessage.
+        FAILED_PRECONDITION/`SERVICECALL_NOT_SOLVED` for any other call.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SolveServicecall(self, request, context):
-        """Solves a call (Gelöst). Records the reaction too when there was none.
+        """Solves a call (Gelöst). It counts as the reaction too when there was none. FAILED_PRECONDITION/`SERVICECALL_NOT_RECEIVED`
+        for a draft.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -250,7 +255,8 @@ class ServicecallServiceServicer:
 
     def ReopenServicecall(self, request, context):
         """Sets a solved or done call to unsolved (Reklamation): it is STARTED again, the time it was solved counts as a pause.
-        FAILED_PRECONDITION/`SERVICECALL_NOT_SOLVED` otherwise.
+        FAILED_PRECONDITION/`SERVICECALL_NOT_SOLVED` otherwise. A done call is opened again only by who also holds the permission
+        `servicecalls.close`; others get PERMISSION_DENIED. The responsible ones get an esMessage.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -53,30 +53,40 @@ class ServicecallServiceStub:
     neither a rule nor a valid default gives a level. The responsible ones get an esMessage.
     """
     BatchCreateServicecalls: _grpc.UnaryUnaryMultiCallable[_servicecalls_pb2.BatchCreateServicecallsRequest, _servicecalls_pb2.BatchCreateServicecallsResponse]
-    """Makes up to 500 calls in one transaction, answered one by one in order; one that is refused spoils no other."""
+    """Makes up to 500 calls in one transaction, answered one by one in order; one that is refused spoils no other, and may be
+    tried again under the same `request_id`.
+    """
     UpdateServicecall: _grpc.UnaryUnaryMultiCallable[_servicecalls_pb2.UpdateServicecallRequest, _servicecalls_pb2.Servicecall]
     """Changes title, responsible ones, problem category or the published flag. States and levels change by verbs."""
     AcceptServicecall: _grpc.UnaryUnaryMultiCallable[_servicecalls_pb2.AcceptServicecallRequest, _servicecalls_pb2.Servicecall]
-    """Accepts a call (Annahme): the arrival clock starts."""
+    """Accepts a call (Annahme): the arrival clock starts. FAILED_PRECONDITION/`MILESTONE_MET` when it was accepted before."""
     RecordReaction: _grpc.UnaryUnaryMultiCallable[_servicecalls_pb2.RecordReactionRequest, _servicecalls_pb2.Servicecall]
-    """Records the first reaction to the report. FAILED_PRECONDITION/`MILESTONE_MET` when there was one."""
+    """Records the first reaction to the report. FAILED_PRECONDITION/`MILESTONE_MET` when there was one: acceptance, arrival and
+    every state from STARTED on count as one too.
+    """
     RecordArrival: _grpc.UnaryUnaryMultiCallable[_servicecalls_pb2.RecordArrivalRequest, _servicecalls_pb2.Servicecall]
     """Records the technician's arrival. FAILED_PRECONDITION/`MILESTONE_MET` when there was one."""
     ChangeState: _grpc.UnaryUnaryMultiCallable[_servicecalls_pb2.ChangeStateRequest, _servicecalls_pb2.Servicecall]
     """Moves a call to another state below SOLVED: start, interrupt, go on. A state that stops the clock pauses every due time.
-    FAILED_PRECONDITION/`STATE_NOT_ALLOWED` for a state that means SOLVED or DONE, or DRAFT after another.
+    A draft is received by it: its clocks start. FAILED_PRECONDITION/`STATE_NOT_ALLOWED` for a state that means SOLVED or DONE,
+    DRAFT after another, and the state it is in already.
     """
     ChangeServiceLevel: _grpc.UnaryUnaryMultiCallable[_servicecalls_pb2.ChangeServiceLevelRequest, _servicecalls_pb2.Servicecall]
     """Gives a call another service level by hand; due times follow, what was paused stays paused."""
     AddAddendum: _grpc.UnaryUnaryMultiCallable[_servicecalls_pb2.AddAddendumRequest, _servicecalls_pb2.Servicecall]
-    """Adds a note to a solved or done call (Nachtrag); the only change such a call allows. The responsible ones get an esMessage."""
+    """Adds a note to a solved or done call (Nachtrag); the only change such a call allows. The responsible ones get an esMessage.
+    FAILED_PRECONDITION/`SERVICECALL_NOT_SOLVED` for any other call.
+    """
     SolveServicecall: _grpc.UnaryUnaryMultiCallable[_servicecalls_pb2.SolveServicecallRequest, _servicecalls_pb2.Servicecall]
-    """Solves a call (Gelöst). Records the reaction too when there was none."""
+    """Solves a call (Gelöst). It counts as the reaction too when there was none. FAILED_PRECONDITION/`SERVICECALL_NOT_RECEIVED`
+    for a draft.
+    """
     CloseServicecall: _grpc.UnaryUnaryMultiCallable[_servicecalls_pb2.CloseServicecallRequest, _servicecalls_pb2.Servicecall]
     """Closes a solved call (Erledigt). FAILED_PRECONDITION/`STATE_NOT_ALLOWED` when it is not solved."""
     ReopenServicecall: _grpc.UnaryUnaryMultiCallable[_servicecalls_pb2.ReopenServicecallRequest, _servicecalls_pb2.Servicecall]
     """Sets a solved or done call to unsolved (Reklamation): it is STARTED again, the time it was solved counts as a pause.
-    FAILED_PRECONDITION/`SERVICECALL_NOT_SOLVED` otherwise.
+    FAILED_PRECONDITION/`SERVICECALL_NOT_SOLVED` otherwise. A done call is opened again only by who also holds the permission
+    `servicecalls.close`; others get PERMISSION_DENIED. The responsible ones get an esMessage.
     """
 
 @_typing.type_check_only
@@ -104,30 +114,40 @@ class ServicecallServiceAsyncStub(ServicecallServiceStub):
     neither a rule nor a valid default gives a level. The responsible ones get an esMessage.
     """
     BatchCreateServicecalls: _aio.UnaryUnaryMultiCallable[_servicecalls_pb2.BatchCreateServicecallsRequest, _servicecalls_pb2.BatchCreateServicecallsResponse]  # type: ignore[assignment]
-    """Makes up to 500 calls in one transaction, answered one by one in order; one that is refused spoils no other."""
+    """Makes up to 500 calls in one transaction, answered one by one in order; one that is refused spoils no other, and may be
+    tried again under the same `request_id`.
+    """
     UpdateServicecall: _aio.UnaryUnaryMultiCallable[_servicecalls_pb2.UpdateServicecallRequest, _servicecalls_pb2.Servicecall]  # type: ignore[assignment]
     """Changes title, responsible ones, problem category or the published flag. States and levels change by verbs."""
     AcceptServicecall: _aio.UnaryUnaryMultiCallable[_servicecalls_pb2.AcceptServicecallRequest, _servicecalls_pb2.Servicecall]  # type: ignore[assignment]
-    """Accepts a call (Annahme): the arrival clock starts."""
+    """Accepts a call (Annahme): the arrival clock starts. FAILED_PRECONDITION/`MILESTONE_MET` when it was accepted before."""
     RecordReaction: _aio.UnaryUnaryMultiCallable[_servicecalls_pb2.RecordReactionRequest, _servicecalls_pb2.Servicecall]  # type: ignore[assignment]
-    """Records the first reaction to the report. FAILED_PRECONDITION/`MILESTONE_MET` when there was one."""
+    """Records the first reaction to the report. FAILED_PRECONDITION/`MILESTONE_MET` when there was one: acceptance, arrival and
+    every state from STARTED on count as one too.
+    """
     RecordArrival: _aio.UnaryUnaryMultiCallable[_servicecalls_pb2.RecordArrivalRequest, _servicecalls_pb2.Servicecall]  # type: ignore[assignment]
     """Records the technician's arrival. FAILED_PRECONDITION/`MILESTONE_MET` when there was one."""
     ChangeState: _aio.UnaryUnaryMultiCallable[_servicecalls_pb2.ChangeStateRequest, _servicecalls_pb2.Servicecall]  # type: ignore[assignment]
     """Moves a call to another state below SOLVED: start, interrupt, go on. A state that stops the clock pauses every due time.
-    FAILED_PRECONDITION/`STATE_NOT_ALLOWED` for a state that means SOLVED or DONE, or DRAFT after another.
+    A draft is received by it: its clocks start. FAILED_PRECONDITION/`STATE_NOT_ALLOWED` for a state that means SOLVED or DONE,
+    DRAFT after another, and the state it is in already.
     """
     ChangeServiceLevel: _aio.UnaryUnaryMultiCallable[_servicecalls_pb2.ChangeServiceLevelRequest, _servicecalls_pb2.Servicecall]  # type: ignore[assignment]
     """Gives a call another service level by hand; due times follow, what was paused stays paused."""
     AddAddendum: _aio.UnaryUnaryMultiCallable[_servicecalls_pb2.AddAddendumRequest, _servicecalls_pb2.Servicecall]  # type: ignore[assignment]
-    """Adds a note to a solved or done call (Nachtrag); the only change such a call allows. The responsible ones get an esMessage."""
+    """Adds a note to a solved or done call (Nachtrag); the only change such a call allows. The responsible ones get an esMessage.
+    FAILED_PRECONDITION/`SERVICECALL_NOT_SOLVED` for any other call.
+    """
     SolveServicecall: _aio.UnaryUnaryMultiCallable[_servicecalls_pb2.SolveServicecallRequest, _servicecalls_pb2.Servicecall]  # type: ignore[assignment]
-    """Solves a call (Gelöst). Records the reaction too when there was none."""
+    """Solves a call (Gelöst). It counts as the reaction too when there was none. FAILED_PRECONDITION/`SERVICECALL_NOT_RECEIVED`
+    for a draft.
+    """
     CloseServicecall: _aio.UnaryUnaryMultiCallable[_servicecalls_pb2.CloseServicecallRequest, _servicecalls_pb2.Servicecall]  # type: ignore[assignment]
     """Closes a solved call (Erledigt). FAILED_PRECONDITION/`STATE_NOT_ALLOWED` when it is not solved."""
     ReopenServicecall: _aio.UnaryUnaryMultiCallable[_servicecalls_pb2.ReopenServicecallRequest, _servicecalls_pb2.Servicecall]  # type: ignore[assignment]
     """Sets a solved or done call to unsolved (Reklamation): it is STARTED again, the time it was solved counts as a pause.
-    FAILED_PRECONDITION/`SERVICECALL_NOT_SOLVED` otherwise.
+    FAILED_PRECONDITION/`SERVICECALL_NOT_SOLVED` otherwise. A done call is opened again only by who also holds the permission
+    `servicecalls.close`; others get PERMISSION_DENIED. The responsible ones get an esMessage.
     """
 
 class ServicecallServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -194,7 +214,9 @@ class ServicecallServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _servicecalls_pb2.BatchCreateServicecallsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_servicecalls_pb2.BatchCreateServicecallsResponse, _abc.Awaitable[_servicecalls_pb2.BatchCreateServicecallsResponse]]:
-        """Makes up to 500 calls in one transaction, answered one by one in order; one that is refused spoils no other."""
+        """Makes up to 500 calls in one transaction, answered one by one in order; one that is refused spoils no other, and may be
+        tried again under the same `request_id`.
+        """
 
     @_abc_1.abstractmethod
     def UpdateServicecall(
@@ -210,7 +232,7 @@ class ServicecallServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _servicecalls_pb2.AcceptServicecallRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_servicecalls_pb2.Servicecall, _abc.Awaitable[_servicecalls_pb2.Servicecall]]:
-        """Accepts a call (Annahme): the arrival clock starts."""
+        """Accepts a call (Annahme): the arrival clock starts. FAILED_PRECONDITION/`MILESTONE_MET` when it was accepted before."""
 
     @_abc_1.abstractmethod
     def RecordReaction(
@@ -218,7 +240,9 @@ class ServicecallServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _servicecalls_pb2.RecordReactionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_servicecalls_pb2.Servicecall, _abc.Awaitable[_servicecalls_pb2.Servicecall]]:
-        """Records the first reaction to the report. FAILED_PRECONDITION/`MILESTONE_MET` when there was one."""
+        """Records the first reaction to the report. FAILED_PRECONDITION/`MILESTONE_MET` when there was one: acceptance, arrival and
+        every state from STARTED on count as one too.
+        """
 
     @_abc_1.abstractmethod
     def RecordArrival(
@@ -235,7 +259,8 @@ class ServicecallServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_servicecalls_pb2.Servicecall, _abc.Awaitable[_servicecalls_pb2.Servicecall]]:
         """Moves a call to another state below SOLVED: start, interrupt, go on. A state that stops the clock pauses every due time.
-        FAILED_PRECONDITION/`STATE_NOT_ALLOWED` for a state that means SOLVED or DONE, or DRAFT after another.
+        A draft is received by it: its clocks start. FAILED_PRECONDITION/`STATE_NOT_ALLOWED` for a state that means SOLVED or DONE,
+        DRAFT after another, and the state it is in already.
         """
 
     @_abc_1.abstractmethod
@@ -252,7 +277,9 @@ class ServicecallServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _servicecalls_pb2.AddAddendumRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_servicecalls_pb2.Servicecall, _abc.Awaitable[_servicecalls_pb2.Servicecall]]:
-        """Adds a note to a solved or done call (Nachtrag); the only change such a call allows. The responsible ones get an esMessage."""
+        """Adds a note to a solved or done call (Nachtrag); the only change such a call allows. The responsible ones get an esMessage.
+        FAILED_PRECONDITION/`SERVICECALL_NOT_SOLVED` for any other call.
+        """
 
     @_abc_1.abstractmethod
     def SolveServicecall(
@@ -260,7 +287,9 @@ class ServicecallServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _servicecalls_pb2.SolveServicecallRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_servicecalls_pb2.Servicecall, _abc.Awaitable[_servicecalls_pb2.Servicecall]]:
-        """Solves a call (Gelöst). Records the reaction too when there was none."""
+        """Solves a call (Gelöst). It counts as the reaction too when there was none. FAILED_PRECONDITION/`SERVICECALL_NOT_RECEIVED`
+        for a draft.
+        """
 
     @_abc_1.abstractmethod
     def CloseServicecall(
@@ -277,7 +306,8 @@ class ServicecallServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_servicecalls_pb2.Servicecall, _abc.Awaitable[_servicecalls_pb2.Servicecall]]:
         """Sets a solved or done call to unsolved (Reklamation): it is STARTED again, the time it was solved counts as a pause.
-        FAILED_PRECONDITION/`SERVICECALL_NOT_SOLVED` otherwise.
+        FAILED_PRECONDITION/`SERVICECALL_NOT_SOLVED` otherwise. A done call is opened again only by who also holds the permission
+        `servicecalls.close`; others get PERMISSION_DENIED. The responsible ones get an esMessage.
         """
 
 def add_ServicecallServiceServicer_to_server(servicer: ServicecallServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -47,7 +47,7 @@ def test_the_component_wins_then_system_contract_matrix_and_default() -> None:
         choose_level(SITE, category=QUESTION, significance=KEY_CUSTOMER),
     ]
     assert [one.number for one in chosen] == [1, 2, 3, 4, 5]
-    assert [one.rule for one in chosen] == list(LevelRule)
+    assert [one.rule for one in chosen] == [rule for rule in LevelRule if rule is not LevelRule.MANUAL]
 
 
 def test_a_call_without_category_gets_the_default_category() -> None:
@@ -100,7 +100,7 @@ def test_inserted_states_are_found_among_the_others() -> None:
 def test_a_number_without_a_state_is_not_found(number: int) -> None:
     with pytest.raises(UnknownState) as refused:
         States(SEVEN).find(number)
-    assert (refused.value.reason, refused.value.metadata) == ("NOT_FOUND", {"resource": f"states/{number}"})
+    assert (refused.value.reason, refused.value.metadata) == ("NOT_FOUND", {"resource": f"servicecallStates/{number}"})
 
 
 def test_a_call_whose_state_was_deleted_stands_in_the_next_lower_one() -> None:

@@ -1,0 +1,157 @@
+"""The settings of an account in the words of this room."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from esoffice.config.v1 import business_settings_pb2 as settings
+
+from mesh.clock import Clock
+from server_business.mail.imap import ImapSource
+from server_business.mail.imap_account import ImapAccount, Security
+from server_business.mail.maildir import MaildirAccount, MaildirSource
+from server_business.mail.recognition import SubjectTemplate, compile_template
+from server_business.mail.rules import AccountRules, Action
+from server_business.mail.source import MailSource, Shelves
+
+_TEMPLATE: Final = "{Call <ServCall.ServicecallNr>} <ServCall.Matchcode>"
+_SIZE_LIMIT: Final = 50 * 1024 * 1024
+_POLL: Final = timedelta(seconds=60)
+_ACTIVITY: Final = "mail"
+
+_pb = settings.MailAccount
+_SECURITY: Final = {
+    _pb.SECURITY_UNSPECIFIED: Security.TLS,
+    _pb.SECURITY_NONE: Security.PLAIN,
+    _pb.SECURITY_STARTTLS: Security.STARTTLS,
+    _pb.SECURITY_TLS: Security.TLS,
+}
+# As the directory names its kinds of addresses. Contact persons are always looked at with their main address.
+_KINDS: Final = {
+    _pb.ADDRESS_KIND_CUSTOMER: "customer",
+    _pb.ADDRESS_KIND_SUPPLIER: "supplier",
+    _pb.ADDRESS_KIND_PROSPECT: "prospect",
+    _pb.ADDRESS_KIND_OTHER: "other",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A mailbox and what becomes of its mails.
+
+    Args:
+        name: its key in the settings.
+        location: where it is, for people; without secrets.
+        folder: which folder is read, `/` between levels.
+        source: opens it; the event ends a wait early.
+        rules: what the rules need to know.
+        template: how a subject names a servicecall.
+        exclusions: senders whose mails are left to people.
+        kinds: kinds of addresses a sender is looked for at; empty: all.
+        activity_type: of the contacts.
+        follow_up_employee, follow_up_team: who has to come back to a contact; empty: nobody.
+        by_sent_date: a contact happened when the mail was sent, not when it was received.
+        responsible_employee, responsible_team: in charge of calls that mails make.
+        open_mail_team: told of open mails; empty: nobody.
+        size_limit: of one mail, in bytes.
+        poll: how often the folder is looked at.
+        idle: the server tells of new mails by itself, too.
+    """
+
+    name: str
+    location: str
+    folder: str
+    source: Callable[[threading.Event], MailSource] = field(repr=False)
+    rules: AccountRules
+    template: SubjectTemplate
+    exclusions: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    activity_type: str = _ACTIVITY
+    follow_up_employee: str = ""
+    follow_up_team: str = ""
+    by_sent_date: bool = False
+    responsible_employee: str = ""
+    responsible_team: str = ""
+    open_mail_team: str = ""
+    size_limit: int = _SIZE_LIMIT
+    poll: timedelta = _POLL
+    idle: bool = False
+
+
+def active_accounts(mail: settings.MailSettings, clock: Clock) -> dict[str, Account]:
+    """Return the active accounts by name.
+
+    Raises:
+        InvalidArgument: the recognition template of one is none.
+    """
+    found: Mapping[str, settings.MailAccount] = mail.accounts
+    return {name: account(name, one, clock) for name, one in sorted(found.items()) if one.active}
+
+
+def account(name: str, said: settings.MailAccount, clock: Clock) -> Account:
+    """Read one account. Raises as `active_accounts`."""
+    folder = said.folder or "INBOX"
+    contact = said.action == said.ACTION_CREATE_CONTACT
+    poll = said.poll_duration.ToTimedelta() if said.HasField("poll_duration") else _POLL
+    location, source = _source(name, said, folder, poll, clock)
+    return Account(
+        name=name,
+        location=location,
+        folder=folder,
+        source=source,
+        rules=AccountRules(
+            action=Action.CREATE_CONTACT if contact else Action.CREATE_SERVICECALL,
+            reopen_on_reply=said.reopen_solved,
+        ),
+        template=compile_template(said.recognition_template or _TEMPLATE),
+        exclusions=tuple(said.excluded_senders),
+        kinds=tuple(_KINDS[one] for one in said.address_kinds if one in _KINDS),
+        activity_type=said.activity_type or _ACTIVITY,
+        follow_up_employee=said.follow_up_employee,
+        follow_up_team=said.follow_up_team,
+        by_sent_date=said.contact_date == said.CONTACT_DATE_SENT,
+        responsible_employee=said.responsible_employee,
+        responsible_team=said.responsible_team,
+        open_mail_team=said.open_mail_team,
+        size_limit=said.max_mail_bytes or _SIZE_LIMIT,
+        poll=poll,
+        idle=said.use_idle and said.kind == said.KIND_IMAP,
+    )
+
+
+def _source(
+    name: str, said: settings.MailAccount, folder: str, poll: timedelta, clock: Clock
+) -> tuple[str, Callable[[threading.Event], MailSource]]:
+    shelves = _shelves(said)
+    if said.kind == said.KIND_MAILDIR:
+        maildir = MaildirAccount(name=name, path=Path(said.path), folder=folder, shelves=shelves)
+        return f"maildir:{said.path}", lambda stop: MaildirSource(maildir, clock, stop)
+    security = _SECURITY[said.security]
+    port = said.port or (993 if security is Security.TLS else 143)
+    token = said.oauth2_token.value
+    imap = ImapAccount(
+        name=name,
+        host=said.host,
+        port=port,
+        security=security,
+        user=said.user,
+        password=said.password.value,
+        token=(lambda: token) if token else None,
+        folder=folder,
+        shelves=shelves,
+        poll=poll,
+    )
+    return f"imap://{said.host}:{port}/{folder}", lambda stop: ImapSource(imap, clock, stop)
+
+
+def _shelves(said: settings.MailAccount) -> Shelves:
+    if said.after_import == said.AFTER_IMPORT_FLAG:
+        return Shelves(done=None, failed=None, unknown=None)
+    return Shelves(
+        done=said.done_folder or "Done",
+        failed=said.failed_folder or "Failed",
+        unknown=said.unknown_folder or "Unknown",
+    )

@@ -1,0 +1,267 @@
+"""What the reception writes and asks for: each function is part of one transaction."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from mesh.database import UnitOfWork
+from server_business.mail.intake import Arrival
+from server_business.mail.source import MailIdentity
+from server_business.mail.tables import MAIL, MAIL_ACCOUNT, MAIL_ATTACHMENT, MAIL_RAW, MAIL_TEXT, Announcement, State
+
+Row = Mapping[str, Any]
+
+_PER_STATEMENT = 500
+_C = MAIL.c
+_IDENTITY = (_C.uidvalidity, _C.uid)
+_PARTIAL = literal_column  # the partial indexes are found only when their condition stands there literally
+
+
+def known(unit: UnitOfWork, identities: Sequence[MailIdentity]) -> set[MailIdentity]:
+    """Return which of the identities, all of one folder, are stored already.
+
+    One that was filed away and lies there again (a person moved it back) has to be filed away again.
+    """
+    found: set[MailIdentity] = set()
+    for part in _parts(identities):
+        first = part[0]
+        rows = unit.connection.execute(_in_folder(first).where(_C.uid.in_([one.uid for one in part]))).all()
+        again = [row.id for row in rows if row.filed]
+        if again:
+            unit.connection.execute(update(MAIL).where(_C.id.in_(again)).values(filed=False))
+        uids = {row.uid for row in rows}
+        found.update(one for one in part if one.uid in uids)
+    return found
+
+
+def store(unit: UnitOfWork, arrivals: Sequence[Arrival]) -> list[int]:
+    """Keep mails of one folder that are not stored yet, and return the ids of the new rows.
+
+    Bytes that were stored under an older UIDVALIDITY of the folder are the same mail under its new identity; bytes that
+    were stored under another identity of today are a duplicate.
+    """
+    if not arrivals:
+        return []
+    there = known(unit, [one.identity for one in arrivals])
+    fresh = list({one.identity: one for one in arrivals if one.identity not in there}.values())
+    earlier = _same_bytes(unit, fresh)
+    new: list[Arrival] = []
+    for one in fresh:
+        same = earlier[one.row["sha256"]]
+        old = next((row for row in same if _renamed(row, one.identity)), None)
+        if old is None:
+            new.append(one)
+        else:
+            same.remove(old)
+            same.append({**old, "uidvalidity": one.identity.uidvalidity})
+            _identify_again(unit, old["id"], one.identity)
+    ids = next_ids(unit, len(new))
+    rows = []
+    for id_, one in zip(ids, new, strict=True):
+        same = earlier[one.row["sha256"]]
+        rows.append(one.row | {"id": id_, "store_time": unit.now} | _duty(unit.now, one.row["state"], same))
+        same.append({"id": id_, "folder": one.identity.folder, "uidvalidity": one.identity.uidvalidity})
+    if not rows:
+        return []
+    execute = unit.connection.execute
+    execute(insert(MAIL), rows)
+    pairs = list(zip(ids, new, strict=True))
+    execute(insert(MAIL_RAW), [{"mail": id_, "raw": one.raw} for id_, one in pairs])
+    execute(insert(MAIL_TEXT), [{"mail": id_, "text": one.text, "html": one.html} for id_, one in pairs])
+    if hanging := [{"mail": id_, **row} for id_, one in pairs for row in one.attachments]:
+        execute(insert(MAIL_ATTACHMENT), hanging)
+    return ids
+
+
+def next_ids(unit: UnitOfWork, count: int) -> list[int]:
+    """Take ids before the rows are written, so that all rows of a batch go out without waiting for an answer each."""
+    if unit.connection.dialect.name == "sqlite":  # one writer: nobody else counts meanwhile
+        last = unit.connection.execute(select(func.coalesce(func.max(_C.id), 0))).scalar_one()
+        return list(range(last + 1, last + 1 + count))
+    series = func.generate_series(1, bindparam("count", count, type_=Integer()))
+    query = select(func.nextval(func.pg_get_serial_sequence("mail", "id"), type_=BigInteger)).select_from(series)
+    return sorted(unit.connection.execute(query).scalars())
+
+
+def undecided(unit: UnitOfWork, account: str, *, limit: int, characters: int, ids: Collection[int] = ()) -> list[Row]:
+    """Return mails of an account that are due to be decided, in the order of arrival, with their texts.
+
+    Args:
+        unit: any.
+        account: whose.
+        limit: how many at most.
+        characters: of their texts together at most, unless a single one is longer.
+        ids: only these, due or not.
+    """
+    due: ColumnElement[bool] = _C.next_attempt_time <= unit.now
+    if ids:
+        due = _C.id.in_(ids)
+    waiting = and_(_C.account == account, _PARTIAL("mail.state = 1"), due)
+    sizes = unit.connection.execute(select(_C.id, _C.length).where(waiting).order_by(_C.id).limit(limit)).all()
+    chosen: list[int] = []
+    room = characters
+    for id_, length in sizes:
+        if chosen and length > room:
+            break
+        chosen.append(id_)
+        room -= length
+    return with_texts(unit, chosen)
+
+
+def with_texts(unit: UnitOfWork, ids: Collection[int]) -> list[Row]:
+    """Return mails with what they say, ordered by id."""
+    joined = MAIL.join(MAIL_TEXT, MAIL_TEXT.c.mail == _C.id)
+    query = select(*_C, MAIL_TEXT.c.text, MAIL_TEXT.c.html).select_from(joined).where(_C.id.in_(ids)).order_by(_C.id)
+    return [row._asdict() for row in unit.connection.execute(query)] if ids else []
+
+
+def attachments(unit: UnitOfWork, ids: Collection[int]) -> dict[int, list[Row]]:
+    """Return what hangs on mails, by mail, in order."""
+    columns = MAIL_ATTACHMENT.c
+    query = select(MAIL_ATTACHMENT).where(columns.mail.in_(ids)).order_by(columns.mail, columns.number)
+    found: dict[int, list[Row]] = defaultdict(list)
+    for row in unit.connection.execute(query) if ids else ():
+        found[row.mail].append(row._asdict())
+    return found
+
+
+def calls_of_threads(unit: UnitOfWork, message_ids: Collection[str]) -> dict[str, list[tuple[int, int, str]]]:
+    """Return which stored mails carry these Message-IDs: by Message-ID its mails as (id, state, servicecall)."""
+    found: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
+    for part in _parts(sorted(message_ids)):
+        query = select(_C.message_id, _C.id, _C.state, _C.servicecall).where(_C.message_id.in_(part)).order_by(_C.id)
+        for message_id, *rest in unit.connection.execute(query):
+            found[message_id].append((rest[0], rest[1], rest[2]))
+    return found
+
+
+def change(unit: UnitOfWork, changes: Sequence[dict[str, Any]], *, state: State = State.RECEIVED) -> int:
+    """Write columns into rows that are still in `state`, and return how many were.
+
+    Args:
+        unit: the transaction.
+        changes: each with `id` and the columns to write; those of the same columns go out together.
+        state: a row that somebody decided meanwhile stays as it is.
+    """
+    changed = 0
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+    for one in changes:
+        alike[tuple(sorted(one))].append({f"the_{name}": value for name, value in one.items()})
+    for names, rows in alike.items():
+        values = {name: bindparam(f"the_{name}", type_=_C[name].type) for name in names if name != "id"}
+        statement = update(MAIL).where(_C.id == bindparam("the_id"), _C.state == state).values(values)
+        changed += unit.connection.execute(statement, rows if len(rows) > 1 else rows[0]).rowcount
+    return changed
+
+
+def to_file(unit: UnitOfWork, account: str, folder: str, uidvalidity: int, *, limit: int, after: int = 0) -> list[Row]:
+    """Return decided mails that still lie in the folder as it counts now, in the order of arrival."""
+    query = (
+        select(_C.id, _C.folder, _C.uidvalidity, _C.uid, _C.account, _C.state, _C.open_reason)
+        .where(_unfiled(account), _C.folder == folder, _C.uidvalidity == uidvalidity, _C.id > after)
+        .order_by(_C.id)
+        .limit(limit)
+    )
+    return [row._asdict() for row in unit.connection.execute(query)]
+
+
+def mark_filed(unit: UnitOfWork, ids: Sequence[int]) -> None:
+    """Note that mails were filed away."""
+    for part in _parts(ids):
+        unit.connection.execute(update(MAIL).where(_C.id.in_(part)).values(filed=True))
+
+
+def give_up_filing(unit: UnitOfWork, account: str, folder: str, uidvalidity: int) -> int:
+    """Stop waiting for mails that are not where they were: the folder counts anew, or is another one.
+
+    Call it after the whole folder was looked at: what is still there has its new identity by then.
+    """
+    elsewhere = or_(_C.folder != folder, _C.uidvalidity != uidvalidity)
+    return unit.connection.execute(update(MAIL).where(_unfiled(account), elsewhere).values(filed=True)).rowcount
+
+
+def note_account(
+    unit: UnitOfWork,
+    account: str,
+    *,
+    healthy: bool,
+    status: str,
+    seen: int | None = None,
+    success: datetime | None = None,
+) -> None:
+    """Write down how an account is; what is not known this time stays as it was."""
+    values: dict[str, Any] = {"healthy": healthy, "status": status}
+    if seen is not None:
+        values["seen_count"] = seen
+    if success is not None:
+        values["last_success_time"] = success
+    into = sqlite.insert if unit.connection.dialect.name == "sqlite" else postgresql.insert
+    unit.connection.execute(
+        into(MAIL_ACCOUNT)
+        .values(account=account, **{"seen_count": 0, **values})
+        .on_conflict_do_update(index_elements=["account"], set_=values)
+    )
+
+
+def _in_folder(identity: MailIdentity) -> Select[Any]:
+    same = (_C.account == identity.account, _C.folder == identity.folder, _C.uidvalidity == identity.uidvalidity)
+    return select(_C.id, _C.uid, _C.filed).where(*same)
+
+
+def _unfiled(account: str) -> ColumnElement[bool]:
+    return and_(_C.account == account, _PARTIAL("NOT mail.filed"), _C.state != State.RECEIVED)
+
+
+def _same_bytes(unit: UnitOfWork, arrivals: Sequence[Arrival]) -> dict[str, list[Any]]:
+    """Return the stored mails of the account with the same bytes, the oldest first."""
+    found: dict[str, list[Any]] = defaultdict(list)
+    for part in _parts(arrivals):
+        query = (
+            select(_C.id, _C.sha256, _C.folder, _C.uidvalidity)
+            .where(_C.account == part[0].identity.account, _C.sha256.in_([one.row["sha256"] for one in part]))
+            .order_by(_C.id)
+        )
+        for row in unit.connection.execute(query).mappings():
+            if not any(one["id"] == row["id"] for one in found[row["sha256"]]):
+                found[row["sha256"]].append(row)
+    return found
+
+
+def _renamed(row: Any, identity: MailIdentity) -> bool:
+    return bool(row["folder"] == identity.folder and row["uidvalidity"] != identity.uidvalidity)
+
+
+def _identify_again(unit: UnitOfWork, id_: int, identity: MailIdentity) -> None:
+    unit.connection.execute(
+        update(MAIL).where(_C.id == id_).values(uidvalidity=identity.uidvalidity, uid=identity.uid, filed=False)
+    )
+
+
+def _duty(now: datetime, state: State, same: Sequence[Any]) -> dict[str, Any]:
+    """Return what is to be done with a new row: nothing, when its bytes are here already."""
+    if same:
+        nothing = {"open_reason": "", "open_detail": "", "next_attempt_time": None, "announcement": Announcement.NONE}
+        return {"state": State.DUPLICATE, "duplicate_of": same[0]["id"], **nothing}
+    return {"next_attempt_time": now if state == State.RECEIVED else None}
+
+
+def _parts(items: Iterable[Any]) -> Iterable[Sequence[Any]]:
+    every = list(items)
+    return (every[start : start + _PER_STATEMENT] for start in range(0, len(every), _PER_STATEMENT))

@@ -1,0 +1,10 @@
+"""The one schema of server_es. Every room's `store` adds its tables; no room reads another one's."""
+
+from typing import Final
+
+from mesh.columns import new_metadata
+from mesh.idempotency import RequestLog
+
+METADATA: Final = new_metadata()
+REQUESTS: Final = RequestLog(METADATA)
+"""Remembers what calls with a `request_id` were answered."""

@@ -1,0 +1,104 @@
+"""The due times of open calls when what they are computed from changes: before (preview) and after (cache)."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from esoffice.es.v1 import calendars_pb2 as calendars_pb
+from esoffice.es.v1 import servicecalls_pb2 as pb
+
+from mesh.database import UnitOfWork
+from server_es.calendars import mapping
+from server_es.calendars.due_times import Preview
+from server_es.calendars.hours import Calendar
+from server_es.service_levels.rules import Level, Meaning
+from server_es.service_levels.site import Site, Sites
+from server_es.servicecalls import answers, rules, store
+from server_es.servicecalls.events import Log
+from server_es.servicecalls.logs import log_of
+from server_es.servicecalls.names import SERVICECALL
+from server_es.servicecalls.rules import Affected, Move
+
+NEVER: Final = datetime(9999, 12, 31, tzinfo=UTC)
+"""The cached due time of an open call of which nothing is due: it comes last."""
+
+_LONGEST: Final = timedelta.max
+
+
+def cached(answer: pb.Servicecall) -> datetime | None:
+    """Return what is cached of a call, from its answer."""
+    if answer.meaning >= Meaning.SOLVED:
+        return None
+    return answer.next_due_time.ToDatetime(tzinfo=UTC) if answer.HasField("next_due_time") else NEVER
+
+
+class DueTimes:
+    """Answers the calendars and the catalogues.
+
+    Args:
+        sites: the catalogues in memory.
+    """
+
+    def __init__(self, sites: Sites) -> None:
+        self._sites = sites
+
+    def preview_calendar(self, unit: UnitOfWork, id_: str, calendar: Calendar) -> Preview:
+        site = self._sites.read(unit)
+        return self._preview(unit, site, site.with_calendar(id_, calendar), site.levels_of_calendar(id_))
+
+    def preview_level(self, unit: UnitOfWork, level: Level) -> Preview:
+        site = self._sites.read(unit)
+        return self._preview(unit, site, site.with_level(level), {level.number})
+
+    def calendar_changed(self, unit: UnitOfWork, id_: str) -> None:
+        site = self._sites.read(unit)
+        self._refresh(unit, site, store.open_calls(unit, site.levels_of_calendar(id_)))
+
+    def level_changed(self, unit: UnitOfWork, number: int) -> None:
+        self._refresh(unit, self._sites.read(unit), store.open_calls(unit, {number}))
+
+    def states_changed(self, unit: UnitOfWork, number: int) -> None:
+        site = self._sites.read(unit)
+        store.set_meaning(unit, number, int(site.states.standing(number).meaning))
+        self._refresh(unit, site, store.open_calls(unit, None, also_in_state=number))
+
+    def _preview(self, unit: UnitOfWork, before: Site, after: Site, levels: Iterable[int]) -> Preview:
+        calls = store.open_calls(unit, levels, lock=False)
+        affected = [
+            Affected(
+                log=log,
+                before=answers.terms_of(before, call.service_level, call.level_rule),
+                after=answers.terms_of(after, call.service_level, call.level_rule),
+            )
+            for call, log in _with_logs(unit, calls)
+            if call.meaning != Meaning.DRAFT
+        ]
+        moves = [move for move in rules.preview(affected, unit.now) if not move.met]
+        moves.sort(key=lambda move: _LONGEST if move.shift is None else abs(move.shift), reverse=True)
+        return Preview(shifts=[_shift(move) for move in moves], examined=len(calls))
+
+    def _refresh(self, unit: UnitOfWork, site: Site, calls: Sequence[Any]) -> None:
+        changed: dict[int, datetime | None] = {}
+        for call, log in _with_logs(unit, calls):
+            terms = answers.terms_of(site, call.service_level, call.level_rule)
+            due: datetime | None = None
+            if not site.states.standing(call.state).locked:
+                due = answers.next_due_time(answers.milestones_of(log, terms, unit.now)) or NEVER
+            if due != call.cached_due_time:
+                changed[call.number] = due
+        store.cache_due_times(unit, changed)
+
+
+def _with_logs(unit: UnitOfWork, calls: Sequence[Any]) -> Iterable[tuple[Any, Log]]:
+    rows = store.logs(unit, [call.number for call in calls])
+    return ((call, log_of(call.number, rows.get(call.number, ()))) for call in calls)
+
+
+def _shift(move: Move) -> calendars_pb.DueTimeShift:
+    return calendars_pb.DueTimeShift(
+        servicecall=SERVICECALL.build(move.servicecall),
+        milestone=move.kind.value,
+        old_due_time=mapping.said(move.old_due_time),
+        new_due_time=mapping.said(move.new_due_time),
+        shift_duration=mapping.said(move.shift),
+    )

@@ -1,0 +1,143 @@
+"""The queries of the servicecalls."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, bindparam, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from mesh.database import UnitOfWork
+from mesh.errors import NotFound
+from server_es.servicecalls.names import SERVICECALL
+from server_es.servicecalls.tables import number_range, servicecall, servicecall_event
+
+_RANGE: Final = "servicecall"
+_AT_ONCE: Final = 1000
+_CALL: Final = select(servicecall).where(servicecall.c.number == bindparam("number"))
+_EVENT: Final = servicecall_event.c
+_TIMED: Final = (_EVENT.servicecall, _EVENT.kind, _EVENT.event_time, _EVENT.state)
+_LOG: Final = select(*_TIMED).where(_EVENT.servicecall == bindparam("number")).order_by(_EVENT.sequence)
+_CACHED: Final = (
+    update(servicecall)
+    .where(servicecall.c.number == bindparam("the_number"))
+    .values(cached_due_time=bindparam("the_due_time"))
+)
+_INSERTS: Final[Mapping[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEvent:
+    """Something to append to a call's log; `state` and `service_level` where they change."""
+
+    kind: int
+    event_time: datetime
+    state: int | None = None
+    service_level: int | None = None
+    text: str = ""
+
+
+def get(unit: UnitOfWork, number: int, *, lock: bool = False) -> Any:
+    """Return a call's row; with `lock` nobody else changes it until the unit ends.
+
+    Raises:
+        NotFound: there is none of this number.
+    """
+    row = unit.connection.execute(_CALL.with_for_update() if lock else _CALL, {"number": number}).one_or_none()
+    if row is None:
+        name = SERVICECALL.build(number)
+        raise NotFound(f"{name} does not exist", resource=name)
+    return row
+
+
+def log(unit: UnitOfWork, number: int) -> Sequence[Any]:
+    """Return what a call's times are computed from, in the order in which it happened."""
+    return unit.connection.execute(_LOG, {"number": number}).all()
+
+
+def several(unit: UnitOfWork, numbers: Iterable[int]) -> list[Any]:
+    """Return those of these calls that there are, in the order of their numbers."""
+    return list(_in_parts(unit, select(servicecall).order_by(servicecall.c.number), servicecall.c.number, numbers))
+
+
+def logs(unit: UnitOfWork, numbers: Iterable[int]) -> dict[int, list[Any]]:
+    """Return the logs of these calls, by number."""
+    found: dict[int, list[Any]] = {}
+    query = select(*_TIMED).order_by(_EVENT.servicecall, _EVENT.sequence)
+    for row in _in_parts(unit, query, _EVENT.servicecall, numbers):
+        found.setdefault(row.servicecall, []).append(row)
+    return found
+
+
+def page(unit: UnitOfWork, query: Select[Any], limit: int) -> list[Any]:
+    return list(unit.connection.execute(query.limit(limit)))
+
+
+def events(unit: UnitOfWork, number: int, after: int, limit: int) -> list[Any]:
+    """Return up to `limit` entries of a call's log after that one."""
+    query = select(servicecall_event).where(_EVENT.servicecall == number, _EVENT.sequence > after)
+    return list(unit.connection.execute(query.order_by(_EVENT.sequence).limit(limit)))
+
+
+def open_calls(
+    unit: UnitOfWork, levels: Iterable[int] | None, *, also_in_state: int | None = None, lock: bool = True
+) -> list[Any]:
+    """Return what the due times of the open calls on these levels (None: on any) are computed from.
+
+    With `lock` nobody else changes these calls until the unit ends.
+    """
+    call = servicecall.c
+    condition: ColumnElement[bool] = call.cached_due_time.is_not(None)
+    if levels is not None:
+        condition &= call.service_level.in_(sorted(levels))
+    if also_in_state is not None:
+        condition |= call.state == also_in_state
+    query = select(call.number, call.service_level, call.state, call.meaning, call.level_rule, call.cached_due_time)
+    query = query.where(condition).order_by(call.number)
+    return list(unit.connection.execute(query.with_for_update() if lock else query))
+
+
+def take_numbers(unit: UnitOfWork, count: int, *, first: int) -> range:
+    """Take `count` numbers of the site's range, rising and never given twice; one statement, however many.
+
+    The range is locked until the unit ends. Numbers of a unit that is rolled back come again.
+    """
+    new = _INSERTS[unit.connection.dialect.name](number_range).values(name=_RANGE, last=first - 1 + count)
+    taken = new.on_conflict_do_update(index_elements=["name"], set_={"last": number_range.c.last + count})
+    last: int = unit.connection.execute(taken.returning(number_range.c.last)).scalar_one()
+    return range(last - count + 1, last + 1)
+
+
+def create(unit: UnitOfWork, calls: Sequence[Mapping[str, Any]], first_events: Sequence[Mapping[str, Any]]) -> None:
+    """Write new calls and the first entries of their logs."""
+    unit.connection.execute(insert(servicecall), list(calls))
+    unit.connection.execute(insert(servicecall_event), list(first_events))
+
+
+def append(unit: UnitOfWork, call: Any, events: Sequence[NewEvent], changes: Mapping[str, Any], *, actor: str) -> None:
+    """Append to a call's log and change its row with it. `call` is the row before."""
+    rows = [
+        {"servicecall": call.number, "sequence": sequence, "record_time": unit.now, "actor": actor, **asdict(event)}
+        for sequence, event in enumerate(events, call.last_sequence + 1)
+    ]
+    unit.connection.execute(insert(servicecall_event), rows)
+    unit.connection.execute(update(servicecall).where(servicecall.c.number == call.number).values(**changes))
+
+
+def set_meaning(unit: UnitOfWork, state: int, meaning: int) -> None:
+    """Write what a state means now into the calls that are in it."""
+    unit.connection.execute(update(servicecall).where(servicecall.c.state == state).values(meaning=meaning))
+
+
+def cache_due_times(unit: UnitOfWork, due_times: Mapping[int, datetime | None]) -> None:
+    """Write cached due times, by the calls' numbers."""
+    if due_times:
+        rows = [{"the_number": number, "the_due_time": time} for number, time in due_times.items()]
+        unit.connection.execute(_CACHED, rows)
+
+
+def _in_parts(unit: UnitOfWork, query: Select[Any], column: Any, numbers: Iterable[int]) -> Iterator[Any]:
+    wanted = sorted(set(numbers))
+    for start in range(0, len(wanted), _AT_ONCE):
+        yield from unit.connection.execute(query.where(column.in_(wanted[start : start + _AT_ONCE])))

@@ -1,0 +1,208 @@
+"""What may be wrong with settings."""
+
+import pytest
+from esoffice.config.v1 import settings_pb2
+
+from config_service.settings import rules
+from config_service.settings.paths import completed
+
+Account = settings_pb2.Settings().server_business.mail.accounts["x"].__class__
+_ACCOUNT = "server_business.mail.accounts.inbox"
+
+
+def _with_account(**more: object) -> settings_pb2.Settings:
+    settings = settings_pb2.Settings()
+    values = {"active": True, "kind": Account.KIND_IMAP, "host": "mail.example.de", "user": "u"}
+    account = settings.server_business.mail.accounts["inbox"]
+    account.MergeFrom(Account(**{**values, "action": Account.ACTION_CREATE_CONTACT, **more}))
+    account.password.stored = "secrets/1"
+    return settings
+
+
+def _wrong(settings: settings_pb2.Settings) -> dict[str, str]:
+    return {one.field: one.description for one in rules.problems(completed(settings))}
+
+
+def test_the_defaults_are_right_and_need_no_warning() -> None:
+    settings = completed(settings_pb2.Settings())
+    assert (rules.problems(settings), rules.warnings(settings)) == ([], [])
+
+
+def test_a_good_mail_account_is_right() -> None:
+    assert _wrong(_with_account()) == {}
+    assert _wrong(_with_account(action=Account.ACTION_CREATE_SERVICECALL)) == {}
+    assert _wrong(_with_account(after_import=Account.AFTER_IMPORT_FLAG, done_folder="INBOX")) == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "sentence"),
+    [
+        ({"kind": Account.KIND_UNSPECIFIED}, "kind", "KIND_IMAP or KIND_MAILDIR"),
+        ({"host": ""}, "host", "name of its server"),
+        ({"host": "two words"}, "host", "hostname"),
+        ({"user": ""}, "user", "name to sign in"),
+        ({"kind": Account.KIND_MAILDIR, "path": "mails"}, "path", "absolute path"),
+        ({"action": Account.ACTION_UNSPECIFIED}, "action", "ACTION_CREATE_CONTACT or"),
+        ({"port": 70000}, "port", "65535"),
+        ({"done_folder": "INBOX"}, "done_folder", "read again"),
+        ({"folder": "Failed"}, "failed_folder", "read again"),
+        ({"max_mail_bytes": 3}, "max_mail_bytes", "1024"),
+        ({"excluded_senders": ["nobody"]}, "excluded_senders[0]", "pattern"),
+        ({"follow_up_team": "team 7"}, "follow_up_team", "pattern"),
+        (
+            {"action": Account.ACTION_CREATE_SERVICECALL, "recognition_template": "Call <ServCall.ServicecallNr>"},
+            "recognition_template",
+            "exactly one part in braces",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_mail_account_is_said(change: dict[str, object], field: str, sentence: str) -> None:
+    wrong = _wrong(_with_account(**change))
+    assert set(wrong) == {f"{_ACCOUNT}.{field}"}
+    assert sentence in wrong[f"{_ACCOUNT}.{field}"]
+
+
+def test_an_imap_account_needs_a_password_or_a_token_and_not_both() -> None:
+    both = _with_account()
+    both.server_business.mail.accounts["inbox"].oauth2_token.value = "t"
+    neither = _with_account()
+    neither.server_business.mail.accounts["inbox"].ClearField("password")
+    assert set(_wrong(both)) == set(_wrong(neither)) == {f"{_ACCOUNT}.password"}
+
+
+def test_an_inactive_account_is_not_checked() -> None:
+    settings = _with_account(active=False, host="two words", port=-3, action=0)
+    assert _wrong(settings) == {}
+    settings.server_es.metrics.port = -1
+    assert set(_wrong(settings)) == {"server_es.metrics.port"}
+
+
+def test_two_accounts_must_not_read_the_same_folder() -> None:
+    settings = _with_account()
+    settings.server_business.mail.accounts["second"].CopyFrom(settings.server_business.mail.accounts["inbox"])
+    assert "'inbox'" in _wrong(settings)["server_business.mail.accounts.second"]
+    settings.server_business.mail.accounts["second"].folder = "Other"
+    assert _wrong(settings) == {}
+
+
+def test_two_maildirs_must_not_be_the_same() -> None:
+    settings = settings_pb2.Settings()
+    for name, path in (("a", "/var/mail/x"), ("b", "/var/mail/x/")):
+        account = settings.server_business.mail.accounts[name]
+        account.MergeFrom(Account(active=True, kind=Account.KIND_MAILDIR, path=path, action=1))
+    assert set(_wrong(settings)) == {"server_business.mail.accounts.b"}
+
+
+def test_names_of_accounts_and_roles_keep_to_the_pattern() -> None:
+    settings = settings_pb2.Settings()
+    settings.server_business.mail.accounts["In Box"].active = False
+    settings.common.roles["Big"].permissions.append("*")
+    assert set(_wrong(settings)) == {"server_business.mail.accounts.In Box", "common.roles.Big"}
+
+
+def test_roles_hold_permissions_and_leave_the_built_in_ones_alone() -> None:
+    settings = settings_pb2.Settings()
+    settings.common.roles["helpers"].permissions.extend(["servicecalls.*", "Servicecalls"])
+    settings.common.roles["empty"].SetInParent()
+    settings.common.roles["administrator"].permissions.append("settings.read")
+    wrong = _wrong(settings)
+    assert set(wrong) == {
+        "common.roles.helpers.permissions[1]",
+        "common.roles.empty.permissions",
+        "common.roles.administrator",
+    }
+
+
+@pytest.mark.parametrize(
+    ("url", "password", "field"),
+    [
+        ("mysql://x", "", "url"),
+        ("sqlite:///relative.db", "", "url"),
+        ("sqlite:////absolute.db", "pw", "password"),
+        ("", "pw", "password"),
+        ("postgresql://u:pw@host/db", "", "url"),
+        ("postgresql://u@[broken/db", "", "url"),
+    ],
+)
+def test_a_database_address_that_cannot_be_is_refused(url: str, password: str, field: str) -> None:
+    settings = settings_pb2.Settings()
+    settings.server_es.database.url = url
+    if password:
+        settings.server_es.database.password.value = password
+    assert set(_wrong(settings)) == {f"server_es.database.{field}"}
+
+
+def test_a_database_address_that_can_be_is_not() -> None:
+    settings = settings_pb2.Settings()
+    settings.server_es.database.url = "postgresql://es@db.example/es"
+    settings.server_es.database.password.value = "pw"
+    settings.server_business.database.url = "sqlite:////var/lib/x.db"
+    assert _wrong(settings) == {}
+
+
+def test_a_time_zone_that_does_not_exist_is_refused() -> None:
+    settings = settings_pb2.Settings()
+    settings.common.site.time_zone = "Europe/Bonn"
+    assert set(_wrong(settings)) == {"common.site.time_zone"}
+
+
+@pytest.mark.parametrize(
+    ("name", "warned"),
+    [("localhost", True), ("server", True), ("192.0.2.1", True), ("es.example.de", False), ("", False)],
+)
+def test_a_server_name_that_others_do_not_find_is_warned_of(name: str, *, warned: bool) -> None:
+    settings = completed(settings_pb2.Settings())
+    settings.config_service.lan.server_name = name
+    assert [one.field for one in rules.warnings(settings)] == ["config_service.lan.server_name"] * warned
+
+
+def test_ports_that_meet_and_passwords_in_plain_text_are_warned_of() -> None:
+    settings = completed(_with_account(security=Account.SECURITY_NONE))
+    settings.server_business.mail.accounts["second"].security = Account.SECURITY_NONE  # not active
+    settings.server_es.metrics.port = 9100
+    settings.server_business.metrics.port = 9100
+    settings.config_service.metrics.port = 12164
+    assert [one.field for one in rules.warnings(settings)] == [
+        "config_service.metrics.port",
+        "server_business.metrics.port",
+        f"{_ACCOUNT}.security",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("template", "sentence"),
+    [
+        ("{Call <ServCall.ServicecallNr>} <ServCall.Matchcode>", ""),
+        ("[{#<ServCall.ServicecallNr>#}]", ""),
+        ("Call <ServCall.ServicecallNr>", "exactly one part in braces"),
+        ("{a} {Call <ServCall.ServicecallNr>}", "exactly one part in braces"),
+        ("} <ServCall.ServicecallNr> {", "exactly one part in braces"),
+        ("{Call <ServCall.Matchcode>}", "exactly once"),
+        ("{<ServCall.ServicecallNr><ServCall.ServicecallNr>}", "exactly once"),
+        ("{ <ServCall.ServicecallNr> }", "put a word beside"),
+    ],
+)
+def test_a_recognition_template_names_the_servicecall_once_in_one_pair_of_braces(template: str, sentence: str) -> None:
+    found = rules.template_problem(template)
+    assert sentence in found
+    assert bool(found) == bool(sentence)
+
+
+def test_a_service_sees_the_common_part_and_its_own() -> None:
+    settings = completed(settings_pb2.Settings())
+    seen = rules.visible_to("server_es", settings)
+    assert (seen.common, seen.server_es) == (settings.common, settings.server_es)
+    assert not seen.HasField("server_business")
+    assert rules.visible_to("esweb", settings) == settings_pb2.Settings(common=settings.common)
+    assert rules.visible_to("common", settings_pb2.Settings()) == settings_pb2.Settings()
+
+
+def test_a_reference_to_a_secret_stays_where_it_is() -> None:
+    before = _with_account()
+    after = settings_pb2.Settings()
+    after.CopyFrom(before)
+    assert rules.foreign_secrets(before, after) == []
+    after.server_es.database.password.stored = "secrets/1"
+    assert [one.field for one in rules.foreign_secrets(before, after)] == ["server_es.database.password.stored"]
+    after.server_es.database.password.value = "entered anew"
+    assert rules.foreign_secrets(before, after) == []
