@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -96,6 +97,17 @@ class App:
         """Call back now, and with every later settings whose changes are all LIVE. Raising refuses the settings."""
         take(self.settings)
         self.takers.append(take)
+
+    def background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine beside the calls until the service ends; then it is cancelled."""
+        task = self.loop.create_task(work)
+
+        async def end() -> None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+        self.on_close(end)
 
     def bell(self, name: str) -> Doorbell:
         """Return a doorbell, the same for all who name it."""

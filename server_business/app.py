@@ -7,6 +7,7 @@ from esoffice.business.v1 import mail_pb2
 from esoffice.config.v1 import business_settings_pb2 as settings
 
 from mesh.app import App, Definition
+from mesh.keys import published_keys
 from server_business.mail.accounts import Account, account, active_accounts
 from server_business.mail.automatic import OwnMarks
 from server_business.mail.by_hand import ByHand
@@ -47,4 +48,5 @@ definition = Definition(
     outbox=OUTBOX,
     leases=LEASES,
     build=build,
+    keys=published_keys,
 )

@@ -1,0 +1,137 @@
+"""Puts server_es together: the one place that names its concrete classes."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from esoffice.config.v1 import es_settings_pb2
+from esoffice.es.v1 import (
+    calendars_pb2,
+    contacts_pb2,
+    directory_pb2,
+    messages_pb2,
+    service_levels_pb2,
+    servicecalls_pb2,
+)
+
+from mesh.app import App, Definition
+from mesh.database import UnitOfWork
+from mesh.keys import published_keys
+from mesh.streams import Streams
+from mesh.workers import Turn, Worker
+from server_es.calendars.compiled import Compiled
+from server_es.calendars.service import Calendars
+from server_es.contacts.service import Contacts
+from server_es.directory import facts
+from server_es.directory.service import Directory
+from server_es.inboxes import INBOXES
+from server_es.messages.address import BELL, Messages
+from server_es.messages.fanout import Fanout
+from server_es.messages.service import MessageService
+from server_es.messages.settings import MessageSettings
+from server_es.schema import METADATA, OUTBOX, REQUESTS
+from server_es.service_levels.seed import seed
+from server_es.service_levels.service import ServiceLevels
+from server_es.service_levels.site import Sites
+from server_es.service_levels.store import existing_levels
+from server_es.servicecalls.due_times import DueTimes
+from server_es.servicecalls.service import Servicecalls
+from server_es.servicecalls.settings import ServicecallSettings
+
+NAME: Final = "server_es"
+_PRUNED_AT_ONCE: Final = 5000
+
+
+class DirectoryStaff:
+    """What the messages room asks the directory: who works here, who belongs to a team."""
+
+    def existing(self, unit: UnitOfWork, employees: Collection[str]) -> Collection[str]:
+        known = facts.staff(unit).employees
+        return [one for one in employees if one in known]
+
+    def members(self, unit: UnitOfWork, teams: Collection[str]) -> Mapping[str, Collection[str]]:
+        staff = facts.staff(unit)
+        return {one: staff.members(one) for one in teams if one in staff.teams}
+
+
+async def build(app: App) -> None:
+    """Add the rooms."""
+    await app.database.run(seed)
+    settings = app.settings.server_es
+    zone = app.settings.common.site.time_zone or "Europe/Berlin"
+    compiled = Compiled()
+    sites = Sites(compiled)
+    due_times = DueTimes(sites)
+    messages = _add_messages(app, settings.messages)
+    calls = Servicecalls(
+        app.database,
+        sites=sites,
+        messages=messages,
+        settings=ServicecallSettings(notify_responsible=settings.servicecalls.notify_team_on_creation, site_zone=zone),
+    )
+    app.serve(directory_pb2.DESCRIPTOR, Directory(app.database, existing_levels))
+    app.serve(
+        calendars_pb2.DESCRIPTOR, Calendars(app.database, due_times, compiled=compiled, site_zone=zone)
+    )
+    app.serve(service_levels_pb2.DESCRIPTOR, ServiceLevels(app.database, sites, due_times))
+    app.serve(servicecalls_pb2.DESCRIPTOR, calls)
+    app.serve(contacts_pb2.DESCRIPTOR, Contacts(app.database, calls.contacts))
+
+
+def _add_messages(app: App, said: es_settings_pb2.MessageSettings) -> Messages:
+    chosen = MessageSettings(
+        heartbeat=said.heartbeat_duration.ToTimedelta(), kept=timedelta(days=said.kept_days), poll=timedelta(seconds=5)
+    )
+    streams = Streams(heartbeat=chosen.heartbeat)
+    fanout = Fanout(app.database, INBOXES, app.bell(BELL), streams, poll=chosen.poll)
+    messages = Messages(INBOXES, app.bell(BELL), fanout.offer)
+    service = MessageService(
+        database=app.database,
+        store=INBOXES,
+        messages=messages,
+        fanout=fanout,
+        staff=DirectoryStaff(),
+        requests=REQUESTS,
+        settings=chosen,
+    )
+    app.serve(messages_pb2.DESCRIPTOR, service)
+    app.background(fanout.run())
+    app.background(_drained(app.draining, fanout))
+
+    def prune(_: Turn) -> bool:
+        with app.database.unit() as unit:
+            gone = INBOXES.prune(unit, unit.now - chosen.kept, limit=_PRUNED_AT_ONCE)
+        with app.database.unit() as unit:
+            gone = max(gone, REQUESTS.prune(unit, limit=_PRUNED_AT_ONCE))
+        return gone == _PRUNED_AT_ONCE
+
+    app.work(Worker(name="messages.prune", work=prune, every=timedelta(minutes=10)))
+    return messages
+
+
+async def _drained(draining: asyncio.Event, fanout: Fanout) -> None:
+    await draining.wait()
+    fanout.drain()
+
+
+definition = Definition(
+    name=NAME,
+    metadata=METADATA,
+    migrations=Path(__file__).parent / "migrations",
+    outbox=OUTBOX,
+    build=build,
+    keys=published_keys,
+    allows={
+        "server_business": [
+            "directory.read",
+            "levels.read",
+            "servicecalls.read",
+            "servicecalls.write",
+            "servicecalls.reopen",
+            "contacts.write",
+            "messages.send",
+        ]
+    },
+)
