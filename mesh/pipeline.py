@@ -225,19 +225,3 @@ def _target_field(request: Descriptor) -> str:
         if field is not None and field.type == FieldDescriptor.TYPE_STRING and not field.is_repeated:
             return name
     return ""
-<<<<<<< HEAD
-
-
-def _path(violation: protovalidate.Violation) -> str:
-    """Return the path of a violation: a list's element as `name[2]`, a map's entry as `name.key`."""
-    field: Any = violation.proto.field
-    return ".".join(_element(element) for element in field.elements) if field is not None else ""
-
-
-def _element(element: Any) -> str:
-    name, subscript = element.field_name, element.subscript
-    if subscript is None:
-        return str(name)
-    return f"{name}[{subscript.value}]" if subscript.field == "index" else f"{name}.{subscript.value}"
-=======
->>>>>>> main
