@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from config_service.cli import audit, health, mails, pki, settings, sign_in, status, users, watch
+from config_service.cli import audit, directory, health, mails, pki, settings, sign_in, status, users, watch
 from config_service.cli.exits import Exit, ended_by, say
 from config_service.cli.options import session_of
 from config_service.cli.output import Output
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 app.add_typer(settings.app, name="settings")
 app.add_typer(users.app, name="users")
+app.add_typer(directory.app, name="directory")
 app.add_typer(mails.app, name="mails")
 app.add_typer(audit.app, name="audit")
 app.add_typer(pki.app, name="pki")

@@ -1,0 +1,86 @@
+"""`make run`: a demo site on this machine, the walk through it, and then yours to play with until Ctrl-C."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from deploy.site import LAN_PORT, Site
+
+FOLDER = Path("var/demo")
+ADMIN, PASSWORD = "admin", "Verwaltung-2026"  # noqa: S105 - a demo site's, printed for the newcomer
+ACCOUNT = "server_business.mail.accounts.demo"
+
+NEXT = """
+The mesh is running; Ctrl-C ends it. In another terminal, in this folder:
+
+   export ESCONFIG_CA=var/demo/pki/ca.pem ESCONFIG_USER={admin} ESCONFIG_PASSWORD={password}
+   export ESCLIENT_CA=var/demo/pki/ca.pem ESCLIENT_USER=petersen ESCLIENT_PASSWORD=Disposition-2026
+   .venv/bin/esconfig status                                        # who runs what, on which revision
+   .venv/bin/esconfig mails list                                    # what came in and what became of it
+   .venv/bin/esclient calls list --by-due                           # open calls, the most urgent first
+   .venv/bin/esclient popups                                        # the dispatcher's popups, live
+   cp deploy/demo/mails/4-unknown-sender.eml var/demo/maildir/new/  # another mail arrives
+
+Logs: var/demo/log/. Where next: README.md, docs/architecture.md, `make help`.
+"""
+
+
+def main() -> int:
+    """Start, walk, wait."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with Site(FOLDER, "demo") as site:
+        try:
+            print(f"Starting the demo site in {FOLDER} …", flush=True)  # noqa: T201
+            site.make_certificates()
+            site.first_administrator(ADMIN, PASSWORD)
+            site.start("config_service")
+            site.start_envoy()
+            configure(site)
+            site.start("server_es")
+            site.start("server_business")
+            walk(site)
+            print(NEXT.format(admin=ADMIN, password=PASSWORD), flush=True)  # noqa: T201
+            site.wait()
+        except KeyboardInterrupt:
+            print("\nEnding the demo site …", flush=True)  # noqa: T201
+            return 0
+        except (RuntimeError, subprocess.CalledProcessError) as error:
+            print(f"run: {error}\nrun: the logs are in {FOLDER / 'log'}", file=sys.stderr)  # noqa: T201
+            return 1
+    return 0
+
+
+def configure(site: Site) -> None:
+    """Save the demo's settings once the Envoy leads to config_service, unless an earlier run has."""
+    site.wait_until_reachable()
+    maildir = site.folder / "maildir"
+    for folder in ("tmp", "new", "cur"):
+        (maildir / folder).mkdir(parents=True, exist_ok=True)
+    site.esconfig(
+        "settings", "set",
+        "config_service.lan.address=127.0.0.1",
+        "server_es.servicecalls.notify_team_on_creation=true",
+        f"{ACCOUNT}.active=true",
+        f"{ACCOUNT}.kind=maildir",
+        f"{ACCOUNT}.path={maildir}",
+        f"{ACCOUNT}.action=create_servicecall",
+        f"{ACCOUNT}.responsible_team=teams/disposition",
+        f"{ACCOUNT}.open_mail_team=teams/disposition",
+        f"{ACCOUNT}.poll_duration=2s",
+        "--reason", "demo site", "--yes",
+        user=ADMIN, password=PASSWORD,
+    )  # fmt: skip
+
+
+def walk(site: Site) -> None:
+    """Walk through the running site."""
+    command = [sys.executable, "-m", "deploy.demo", "--server", f"localhost:{LAN_PORT}", "--ca", str(site.ca)]
+    command += ["--maildir", str(site.folder / "maildir")]
+    environment = {**os.environ, "ESCONFIG_USER": ADMIN, "ESCONFIG_PASSWORD": PASSWORD}
+    subprocess.run(command, env=environment, check=True)  # noqa: S603 - ours
+
+
+if __name__ == "__main__":
+    sys.exit(main())
