@@ -1,4 +1,4 @@
-"""Asks one service of a container for its health: `python -m deploy.healthy server_es 127.0.0.1:12171`. Exit code 0: serving."""  # noqa: INP001
+"""Asks a service for its health: `python -m deploy.healthy server_es 127.0.0.1:12171`; exit code 0: serving."""  # noqa: INP001
 
 import asyncio
 import sys
@@ -11,7 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from mesh import certificates
 from mesh.spiffe import SpiffeId
 
-LIMIT_SECONDS = 4
+LIMIT_SECONDS = 10
 
 
 async def is_healthy(service: str, address: str, certs: Path) -> bool:
@@ -25,9 +25,7 @@ async def is_healthy(service: str, address: str, certs: Path) -> bool:
                 identity_pb2.GetKeySetRequest(), timeout=LIMIT_SECONDS
             )
             return True
-        answer = await health_pb2_grpc.HealthStub(channel).Check(
-            health_pb2.HealthCheckRequest(), timeout=LIMIT_SECONDS
-        )
+        answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=LIMIT_SECONDS)
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 

@@ -1,4 +1,4 @@
-"""Makes a new site for docker-compose.yml: certificates, first administrator, settings. Run again it renews and keeps."""  # noqa: INP001
+"""Makes the site of docker-compose.yml: certificates, administrator, settings. Run again it renews and keeps."""  # noqa: INP001
 
 import sys
 import threading
