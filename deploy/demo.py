@@ -218,11 +218,7 @@ def eventually(what: str, look: Callable[[], T | None]) -> T:
             found = look()
         except grpc.RpcError as error:
             reason = f": {error.details()}"
-            if error.code() not in (
-                grpc.StatusCode.UNAVAILABLE,
-                grpc.StatusCode.INTERNAL,
-                grpc.StatusCode.UNAUTHENTICATED,
-            ):
+            if error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAUTHENTICATED):
                 raise SystemExit(f"demo: {what}: {error.details()}") from error
         else:
             if found:

@@ -1,4 +1,4 @@
-"""Asks a service for its health: `python -m deploy.healthy server_es 127.0.0.1:12171`; exit code 0: serving."""  # noqa: INP001
+"""Asks a service for its health: `python -m deploy.healthy server_es 127.0.0.1:12171`; exit code 0: serving."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""Makes the site of docker-compose.yml: certificates, administrator, settings. Run again it renews and keeps."""  # noqa: INP001
+"""Makes the site of docker-compose.yml: certificates, administrator, settings. Run again it renews and keeps."""
 
 import sys
 import threading
@@ -26,7 +26,7 @@ SITE_FOLDER = Path("/site")  # the CA's key is in no other container
 TRUST = Path("/trust/ca.pem")
 KEYS = Path("/data/keys")
 PASSWORD = Path("/administrator/password")
-MAILDIR = "/mail/demo"
+MAILDIR = Path("/mail/demo")
 HOSTS = {"envoy-lan": ["envoy", "localhost"], "postgres": ["postgres"]}
 POSTGRES_SECONDS = 60
 
@@ -89,9 +89,16 @@ def settings(database: Database) -> None:
     account.active = True
     account.action = business_settings_pb2.MailAccount.ACTION_CREATE_SERVICECALL
     account.kind = business_settings_pb2.MailAccount.KIND_MAILDIR
-    account.path = MAILDIR
-    account.poll_duration.FromSeconds(1)
-    paths = ["server_es.database.url", "server_business.database.url", "server_business.mail.accounts.demo"]
+    account.path = str(MAILDIR)
+    account.responsible_team = account.open_mail_team = "teams/disposition"
+    account.poll_duration.FromSeconds(2)
+    wanted.server_es.servicecalls.notify_team_on_creation = True
+    paths = [
+        "server_es.database.url",
+        "server_es.servicecalls.notify_team_on_creation",
+        "server_business.database.url",
+        "server_business.mail.accounts.demo",
+    ]
     with database.unit() as unit:
         ensure_first_revision(unit, schema.revisions, box)
         newest = schema.revisions.newest(unit)
@@ -115,7 +122,8 @@ def main() -> None:
     """Do what is not done yet."""
     clock = SystemClock()
     certificates(clock)
-    Path(MAILDIR).mkdir(parents=True, exist_ok=True)
+    for folder in ("tmp", "new", "cur"):
+        (MAILDIR / folder).mkdir(parents=True, exist_ok=True)
     with Database(address("config_service"), metadata=schema.metadata, clock=clock) as database:
         wait_for(database, clock)
         administrator(database, clock)

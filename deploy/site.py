@@ -85,9 +85,7 @@ class Site:
         )
         self._run("envoy-lan", launch.command(bootstrap.write(said, self.folder / "envoy-lan"), threads=1))
 
-    def esconfig(
-        self, *words: str, said: str = "", user: str = "", password: str = "", allowed: Sequence[int] = (0,)
-    ) -> str:
+    def esconfig(self, *words: str, said: str = "", user: str = "", password: str = "", allowed: Sequence[int] = (0,)) -> str:
         """Run a command as an administrator would and return what it printed.
 
         Raises:
