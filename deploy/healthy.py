@@ -15,7 +15,7 @@ LIMIT_SECONDS = 10
 
 
 async def is_healthy(service: str, address: str, certs: Path) -> bool:
-    """Ask a service with its own certificate; an Envoy, which has no health of its own, for a call to config_service."""
+    """Ask a service with its own certificate; an Envoy, without a health of its own, for a call to config_service."""
     own = certificates.read(certs, service)
     name = SpiffeId(own.spiffe_id.site, service).dns_name
     credentials = grpc.ssl_channel_credentials(own.ca, own.key, own.chain)
