@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from deploy.site import LAN_PORT, Site
+from deploy.site import LAN_PORT, PORTS, Site
 
 FOLDER = Path("var/demo")
 ADMIN, PASSWORD = "admin", "Verwaltung-2026"  # noqa: S105 - a demo site's, printed for the newcomer
@@ -15,6 +15,7 @@ ACCOUNT = "server_business.mail.accounts.demo"
 NEXT = """
 The mesh is running; Ctrl-C ends it. In another terminal, in this folder:
 
+   export ESCONFIG_SERVER=localhost:{port} ESCLIENT_SERVER=localhost:{port}
    export ESCONFIG_CA=var/demo/pki/ca.pem ESCONFIG_USER={admin} ESCONFIG_PASSWORD={password}
    export ESCLIENT_CA=var/demo/pki/ca.pem ESCLIENT_USER=petersen ESCLIENT_PASSWORD=Disposition-2026
    .venv/bin/esconfig status                                        # who runs what, on which revision
@@ -35,13 +36,15 @@ def main() -> int:
             print(f"Starting the demo site in {FOLDER} …", flush=True)  # noqa: T201
             site.make_certificates()
             site.first_administrator(ADMIN, PASSWORD)
+            site.check_ports()
             site.start("config_service")
-            site.start_envoy()
             configure(site)
+            site.start_envoy()
             site.start("server_es")
             site.start("server_business")
+            site.wait_until_reachable()
             walk(site)
-            print(NEXT.format(admin=ADMIN, password=PASSWORD), flush=True)  # noqa: T201
+            print(NEXT.format(port=LAN_PORT, admin=ADMIN, password=PASSWORD), flush=True)  # noqa: T201
             site.wait()
         except KeyboardInterrupt:
             print("\nEnding the demo site …", flush=True)  # noqa: T201
@@ -53,13 +56,15 @@ def main() -> int:
 
 
 def configure(site: Site) -> None:
-    """Save the demo's settings once the Envoy leads to config_service, unless an earlier run has."""
-    site.wait_until_reachable()
+    """Save the demo's settings, past the Envoy, which waits for them; a run that finds them saved changes nothing."""
+    direct = ("--direct", "--server", f"127.0.0.1:{PORTS['config_service']}")
+    site.wait_until_reachable(*direct)
     maildir = site.folder / "maildir"
     for folder in ("tmp", "new", "cur"):
         (maildir / folder).mkdir(parents=True, exist_ok=True)
     site.esconfig(
-        "settings", "set",
+        *direct, "settings", "set",
+        f"config_service.lan.port={LAN_PORT}",
         "config_service.lan.address=127.0.0.1",
         "server_es.servicecalls.notify_team_on_creation=true",
         f"{ACCOUNT}.active=true",

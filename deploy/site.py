@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,8 +16,9 @@ from config_service.envoy.rules import KeyPair
 from mesh.clock import SystemClock
 
 SERVICES = ("config_service", "server_es", "server_business")
-PORTS = {"config_service": 12170, "server_es": 12171, "server_business": 12172}
-LAN_PORT = 12164
+LAN_PORT = int(os.environ.get("LAN_PORT", "12164"))
+"""12164 as clients expect it; another one where that is taken: `LAN_PORT=12264 make run`."""
+PORTS = {service: LAN_PORT + 6 + number for number, service in enumerate(SERVICES)}
 _END_SECONDS = 30
 
 
@@ -60,6 +62,22 @@ class Site:
             said=password, allowed=(0, 1),
         )  # fmt: skip
 
+    def check_ports(self) -> None:
+        """Look whether somebody else listens where the site wants to.
+
+        Raises:
+            RuntimeError: a port is taken.
+        """
+        for port in (LAN_PORT, *PORTS.values()):
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError:
+                    raise RuntimeError(
+                        f"port {port} on 127.0.0.1 is taken; end what listens there, or choose others: LAN_PORT=12264 make run"
+                    ) from None
+
     def start(self, service: str) -> None:
         """Start a service under its supervisor; its log stands in `log/<service>.log`."""
         command = [
@@ -91,7 +109,7 @@ class Site:
         Raises:
             RuntimeError: it ended with another exit code than those allowed; the text is what it said.
         """
-        environment = {**os.environ, "ESCONFIG_CA": str(self.ca), "ESCONFIG_SERVER": f"127.0.0.1:{LAN_PORT}"}
+        environment = {**os.environ, "ESCONFIG_PKI": str(self.certs), "ESCONFIG_CA": str(self.ca), "ESCONFIG_SERVER": f"127.0.0.1:{LAN_PORT}"}
         if user:
             environment |= {"ESCONFIG_USER": user, "ESCONFIG_PASSWORD": password}
         done = subprocess.run(
@@ -102,8 +120,8 @@ class Site:
             raise RuntimeError(f"esconfig {' '.join(words)}: {done.stderr.strip()}")
         return done.stdout
 
-    def wait_until_reachable(self, seconds: float = 60) -> None:
-        """Wait until the Envoy leads to all three services.
+    def wait_until_reachable(self, *words: str, seconds: float = 60) -> None:
+        """Wait until `esconfig … healthcheck` is content: over the Envoy, or with `--direct` without it.
 
         Raises:
             RuntimeError: a process has ended, or the time is up.
@@ -114,7 +132,7 @@ class Site:
                 if process.poll() is not None:
                     raise RuntimeError(f"{name} ended with code {process.returncode}; see {self._log(name)}")
             try:
-                self.esconfig("healthcheck")
+                self.esconfig(*words, "healthcheck")
             except RuntimeError as error:
                 if self._clock.monotonic() > until:
                     raise RuntimeError(f"the site does not answer within {seconds:g} s: {error}") from error

@@ -146,11 +146,14 @@ class Session:
 
     def _opened(self, token: str) -> grpc.aio.Channel:
         if token not in self._channels:
-            credentials, name = self._transport()
-            if token:
-                credentials = grpc.composite_channel_credentials(credentials, grpc.access_token_call_credentials(token))
-            self._channels[token] = channels.connect(self.server, credentials, name=name)
+            self._channels[token] = self._connected(token)
         return self._channels[token]
+
+    def _connected(self, token: str) -> grpc.aio.Channel:
+        credentials, name = self._transport()
+        if token:
+            credentials = grpc.composite_channel_credentials(credentials, grpc.access_token_call_credentials(token))
+        return channels.connect(self.server, credentials, name=name)
 
     def _transport(self) -> tuple[grpc.ChannelCredentials, str]:
         """Return TLS credentials, and the name the server's certificate must carry where it is not the host's."""
