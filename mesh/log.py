@@ -7,6 +7,7 @@ import asyncio
 import atexit
 import logging
 import sys
+from datetime import UTC, datetime
 from json.encoder import encode_basestring as quoted
 from typing import Any
 
@@ -68,7 +69,9 @@ class CallLines:
         self.on = False
         self._human = False
         self._head = ""
-        self._now = SystemClock().now
+        self._nanoseconds = SystemClock().epoch_nanoseconds
+        self._second = 0
+        self._date = ""
         self._lines: list[str] = []
         atexit.register(self.flush)
 
@@ -98,10 +101,17 @@ class CallLines:
             asyncio.get_running_loop().call_later(self._GATHERED_SECONDS, self.flush)
         self._lines.append(
             f'{self._head}"{method}", "code": "{code}", "ms": {seconds * 1000:.2f}, "caller": {quoted(caller)}, '
-            f'"address": {quoted(address)}, "trace_id": "{trace_id}", "timestamp": "{self._now().isoformat()}"}}\n'
+            f'"address": {quoted(address)}, "trace_id": "{trace_id}", "timestamp": "{self._timestamp()}"}}\n'
         )
         if len(self._lines) >= self._MOST_LINES:
             self.flush()
+
+    def _timestamp(self) -> str:
+        """Return the present in ISO format; the date and the time of day are written anew once a second."""
+        second, nanoseconds = divmod(self._nanoseconds(), 1_000_000_000)
+        if second != self._second:
+            self._second, self._date = second, f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}"
+        return f"{self._date}.{nanoseconds // 1000:06}Z"
 
     def flush(self) -> None:
         """Write what was gathered."""

@@ -136,7 +136,8 @@ class Pipeline:
         return start
 
     def _admission(self, method: MethodDescriptor) -> Callable[[Call, Message, Any], None]:
-        identify, violations = self._identify, validation.violations
+        identify = self._identify
+        violations = validation.violations if validation.has_rules(method.input_type) else _none
         target = _target_field(method.input_type)
         has_request_id = "request_id" in method.input_type.fields_by_name
 
@@ -178,13 +179,12 @@ class Pipeline:
 
     def _finish(self, call: Call, series: "_Series", *, stream: bool = False) -> None:
         seconds = time.perf_counter() - call.started
-        series.count(call.code)
+        code = "OK" if call.code is grpc.StatusCode.OK else call.code.name
+        series.calls.count(code)
         if not stream:
-            series.seconds.observe(seconds)
+            series.calls.observe(seconds)
         who = call.caller.name if call.caller else ""
-        log.CALL_LINES.write(
-            call.method, call.code.name, seconds, caller=who, address=call.address, trace_id=call.trace_id
-        )
+        log.CALL_LINES.write(call.method, code, seconds, caller=who, address=call.address, trace_id=call.trace_id)
         self._audit.after(call)
         if self._tracer is not None:
             self._tracer.record(call, seconds)
@@ -194,16 +194,13 @@ class _Series:
     """The metric series of one method, looked up once."""
 
     def __init__(self, method: MethodDescriptor) -> None:
-        self._name = f"{method.containing_service.full_name}/{method.name}"
-        self.seconds = metrics.CALL_SECONDS.labels(self._name)
-        self.open_streams = metrics.OPEN_STREAMS.labels(self._name)
-        self._by_code = {grpc.StatusCode.OK: metrics.CALLS.labels(self._name, "OK")}
+        name = f"{method.containing_service.full_name}/{method.name}"
+        self.calls = metrics.CALLS.of(name)
+        self.open_streams = metrics.OPEN_STREAMS.labels(name)
 
-    def count(self, code: grpc.StatusCode) -> None:
-        series = self._by_code.get(code)
-        if series is None:
-            series = self._by_code[code] = metrics.CALLS.labels(self._name, code.name)
-        series.inc()
+
+def _none(_request: Message) -> tuple[errors.Violation, ...]:
+    return ()
 
 
 def _permit(call: Call, who: Caller) -> None:
@@ -225,19 +222,3 @@ def _target_field(request: Descriptor) -> str:
         if field is not None and field.type == FieldDescriptor.TYPE_STRING and not field.is_repeated:
             return name
     return ""
-<<<<<<< HEAD
-
-
-def _path(violation: protovalidate.Violation) -> str:
-    """Return the path of a violation: a list's element as `name[2]`, a map's entry as `name.key`."""
-    field: Any = violation.proto.field
-    return ".".join(_element(element) for element in field.elements) if field is not None else ""
-
-
-def _element(element: Any) -> str:
-    name, subscript = element.field_name, element.subscript
-    if subscript is None:
-        return str(name)
-    return f"{name}[{subscript.value}]" if subscript.field == "index" else f"{name}.{subscript.value}"
-=======
->>>>>>> main
