@@ -1,4 +1,4 @@
-"""Makes a new site for docker-compose.yml: certificates, first administrator, settings. Run again it renews and keeps."""  # noqa: INP001
+"""Makes a new site for docker-compose.yml: certificates, first administrator, settings. Again: it renews."""
 
 import sys
 import threading

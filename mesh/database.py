@@ -222,6 +222,7 @@ class _Transaction:
         except BaseException:
             lane.drop(held)
             raise
+        failpoint("database.committed")
 
     def _roll_back(self) -> None:
         try:

@@ -24,6 +24,12 @@ class _Armed:
 _armed = _Armed(os.environ["ESMESH_FAILPOINT"]) if os.environ.get("ESMESH_FAILPOINT") else None
 
 
+def arm(text: str) -> None:
+    """Arm as the environment would; for a process that was forked after this module was imported."""
+    global _armed  # noqa: PLW0603 - one per process, as the environment is
+    _armed = _Armed(text) if text else None
+
+
 def failpoint(name: str) -> None:
     """Do nothing, unless the environment armed `name`."""
     if _armed is not None and _armed.name == name:

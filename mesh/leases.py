@@ -1,5 +1,6 @@
 """Named leases: of all replicas, one does the work that must not be done twice at a time."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -85,6 +86,15 @@ class Leases:
     def release(self, unit: UnitOfWork, held: Lease) -> None:
         """Give the lease back at once instead of letting it run out. Raises as `renew`."""
         self._change(unit, held, None)
+
+    def give_back_of(self, unit: UnitOfWork, dead: Collection[str]) -> int:
+        """Give back what owners hold that are certainly dead (see `mesh.predecessors`); return how many leases.
+
+        The next holder's token is larger all the same: what a dead owner has sent out is fenced off as ever.
+        """
+        columns = self.table.c
+        held = and_(columns.owner.in_(sorted(dead)), columns.lease_until.is_not(None))
+        return unit.connection.execute(update(self.table).where(held).values(lease_until=None)).rowcount if dead else 0
 
     def _change(self, unit: UnitOfWork, held: Lease, until: object) -> None:
         columns = self.table.c

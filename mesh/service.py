@@ -24,6 +24,7 @@ from mesh.key_set import KeySet
 from mesh.keys import KeyKeeper
 from mesh.parent import Parent
 from mesh.pipeline import Pipeline
+from mesh.predecessors import Predecessors
 from mesh.renewing_channel import RenewingChannel
 from mesh.server import Server
 from mesh.setting_paths import own_part
@@ -179,6 +180,10 @@ class Service:
             [*app.workers, *self._own_workers(app, keys, reporter, certificate)],
             clock=self._clock, owner=reporter.instance, database=app.database, leases=self._definition.leases,
         )  # fmt: skip
+        if self._definition.leases is not None:
+            before = stack.enter_context(Predecessors(app.data, reporter.instance))
+            await app.database.run(self._definition.leases.give_back_of, before.dead)
+            before.forget()
         port = await server.start(self._bootstrap.listen, certificate.server_credentials())
         reporter.place = self._place(port)
         reporter.follower = follower

@@ -24,7 +24,7 @@ from mesh.threads import Threads
 from mesh.wakeups import Doorbell
 
 _LONGEST_BACKOFF = 300.0
-_FIRST_BACKOFF = 0.5
+_FIRST_BACKOFF = timedelta(seconds=0.5)
 
 
 @dataclass(slots=True)
@@ -87,6 +87,7 @@ class Workers:
         owner: who holds leases, for people to read; unique among the replicas.
         database: with `leases`, needed by workers that have a lease.
         leases: the service's table of leases.
+        first_backoff: how long a worker rests after its first failure; twice as long after each further one.
     """
 
     def __init__(
@@ -97,7 +98,9 @@ class Workers:
         owner: str = "",
         database: Database | None = None,
         leases: Leases | None = None,
+        first_backoff: timedelta = _FIRST_BACKOFF,
     ) -> None:
+        self._first_backoff = first_backoff.total_seconds()
         self._clock = clock
         self._owner = owner
         self._database = database
@@ -152,7 +155,7 @@ class Workers:
                 rung.clear()
                 more = await self._turn(worker, line, threads, held)
                 if not (more and line.failures == 0):
-                    await self._pause(rung, _delay(worker, line))
+                    await self._pause(rung, self._delay(worker, line))
         await self._give_back(held)
         if threads is not None:
             threads.close()
@@ -221,17 +224,16 @@ class Workers:
         turn.lease = got
         return got is not None
 
+    def _delay(self, worker: Worker, line: HealthLine) -> float:
+        if not line.failures:
+            return worker.every.total_seconds()
+        backoff = min(_LONGEST_BACKOFF, self._first_backoff * 2.0 ** min(line.failures - 1, 20))
+        return backoff * (0.75 + random.random() / 2)  # noqa: S311 - spreads replicas, guards nothing
+
     async def _give_back(self, held: list[Lease]) -> None:
         if held and self._database is not None and self._leases is not None:
             with contextlib.suppress(LeaseLost, DomainError):
                 await self._database.run(self._leases.release, held[0])
-
-
-def _delay(worker: Worker, line: HealthLine) -> float:
-    if not line.failures:
-        return worker.every.total_seconds()
-    backoff = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2.0 ** min(line.failures - 1, 20))
-    return backoff * (0.75 + random.random() / 2)  # noqa: S311 - spreads replicas, guards nothing
 
 
 @contextlib.asynccontextmanager

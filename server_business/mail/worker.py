@@ -35,6 +35,7 @@ class Reception:
         own: how our own mails are recognised.
         arrived: rings when mails wait to be decided.
         decided: rings when mails wait to be filed away.
+        retry: how soon is asked again while server_es is away.
     """
 
     def __init__(
@@ -47,7 +48,9 @@ class Reception:
         *,
         arrived: Doorbell,
         decided: Doorbell,
+        retry: timedelta = _RETRY,
     ) -> None:
+        self._retry = retry
         self._account = account
         self._arrived = arrived
         self._decided = decided
@@ -69,7 +72,12 @@ class Reception:
                 lease=_LEASE,
             ),
             Worker(
-                name=f"{name}.desk", work=self._decide, every=_RETRY, bell=self._arrived, limit=_LIMIT, lease=_LEASE
+                name=f"{name}.desk",
+                work=self._decide,
+                every=self._retry,
+                bell=self._arrived,
+                limit=_LIMIT,
+                lease=_LEASE,
             ),
         )
 

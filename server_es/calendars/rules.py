@@ -75,6 +75,8 @@ def elapsed(calendar: Calendar | None, a: datetime, b: datetime, pauses: Sequenc
     if b < a:
         return -elapsed(calendar, b, a, pauses)
     timeline = (calendar or ROUND_THE_CLOCK).timeline
+    if not pauses:
+        return timeline.worked(a, b)
     paused = (timeline.worked(max(a, one.start), min(b, one.end)) for one in _disjoint(pauses) if one.overlaps(a, b))
     return timeline.worked(a, b) - sum(paused, _NOTHING)
 
@@ -103,7 +105,7 @@ def received(calendar: Calendar | None, at: datetime) -> datetime:
     After the day's `accept_until` that is the next working day's opening, otherwise `at` itself, also out of hours.
     """
     at = utc(at)
-    if calendar is None:
+    if calendar is None or not calendar.plan.stops_accepting:
         return at
     local = at.astimezone(ZoneInfo(calendar.zone))
     until = hours_on(calendar, local.date()).accept_until

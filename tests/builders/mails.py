@@ -130,10 +130,10 @@ def reply_to_call(number: int, title: str = "Heizung kalt", message_id: str = "c
     )
 
 
-def out_of_office() -> bytes:
+def out_of_office(call: int = 4711) -> bytes:
     return mail(
         "Ich bin bis Montag nicht im Haus.",
-        subject="Automatische Antwort: Call 4711 Heizung kalt",
+        subject=f"Automatische Antwort: Call {call} Heizung kalt",
         headers=[("Auto-Submitted", "auto-replied (vacation)"), ("X-Auto-Response-Suppress", "All")],
     )
 

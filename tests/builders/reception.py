@@ -4,12 +4,11 @@ import mailbox
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import grpc
 from esoffice.config.v1 import business_settings_pb2 as settings
 from sqlalchemy import select
 
@@ -26,7 +25,8 @@ from server_business.mail.inbox import Inbox
 from server_business.mail.maildir import folder_path
 from server_business.mail.service import MailServicer
 from server_business.mail.tables import MAIL
-from tests.fakes import es_server as fake
+from tests.builders.es_house import EsHouse
+from tests.servers import es as es_server
 
 OWN = OwnMarks(site="firma.example", message_id_domain="mesh.firma.example")
 CONTACTS = settings.MailAccount.ACTION_CREATE_CONTACT
@@ -35,11 +35,11 @@ CALLS = settings.MailAccount.ACTION_CREATE_SERVICECALL
 
 @dataclass
 class Mailroom:
-    """Everything a story needs. `es` is the fake behind a real channel."""
+    """Everything a story needs. `es` is a real server_es in this process, behind its real door."""
 
     database: Database
     path: Path
-    es: fake.EsServer
+    es: EsHouse
     client: EsServer
     account: Account
     clock: Clock
@@ -93,10 +93,10 @@ class Mailroom:
 
     def calls(self) -> list[Any]:
         """The calls that mails made."""
-        return [call for call in self.es.rows(fake.CALL) if call.origin]
+        return self.es.calls()
 
     def contacts(self) -> list[Any]:
-        return self.es.rows(fake.CONTACT)
+        return self.es.contacts()
 
     def folder(self, name: str) -> list[bytes]:
         path = folder_path(self.path, name)
@@ -123,21 +123,20 @@ def mailroom(database: Database, clock: ManualClock, folder: Path, *, action: in
     said = settings.MailAccount(
         active=True, kind=settings.MailAccount.KIND_MAILDIR, path=str(path), action=action, max_mail_bytes=100_000
     )
-    known = fake.EsServer(fake.opened(str(folder / "es.db")))
-    server, port = fake.serve(known)
-    channel: grpc.Channel = connect_blocking(f"127.0.0.1:{port}", None)
-    room = Mailroom(
-        database=database,
-        path=path,
-        es=known,
-        client=EsServer(channel),
-        account=account("info", said, clock),
-        clock=clock,
-    )
-    try:
+    certs = es_server.make_certificates(folder)
+    with ExitStack() as stack:
+        theirs = stack.enter_context(es_server.opened(f"sqlite:///{folder / 'es.db'}", clock))
+        doors = stack.enter_context(es_server.serving_in_a_thread(certs, theirs))
+        known = EsHouse(theirs, stack.enter_context(connect_blocking(f"127.0.0.1:{doors.chief}", None)))
+        known.furnish()
+        channel = stack.enter_context(es_server.channel(certs, doors.services))
+        room = Mailroom(
+            database=database,
+            path=path,
+            es=known,
+            client=EsServer(channel),
+            account=account("info", said, clock),
+            clock=clock,
+        )
         yield room
-    finally:
         room.inbox.close()
-        channel.close()
-        server.stop(None).wait()
-        known.database.close()

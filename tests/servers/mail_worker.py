@@ -1,17 +1,20 @@
 """A process that receives mails of one IMAP account until it is killed: the workers of `server_business.app`, no door.
 
-`python -m tests.servers.mail_worker DATABASE_URL ES_PORT IMAP_PORT USER`
+`python -m tests.servers.mail_worker FOLDER CERTS ES_PORT IMAP_PORT USER`; its database lies in the folder. It rests as
+little as it can, so that a test has not to wait for it.
 """
 
 import asyncio
 import sys
+import uuid
 from datetime import timedelta
+from pathlib import Path
 
 from esoffice.config.v1 import business_settings_pb2 as settings
 
-from mesh.channel import connect_blocking
-from mesh.clock import SystemClock
+from mesh.clock import Clock, SystemClock
 from mesh.database import Database
+from mesh.predecessors import Predecessors
 from mesh.wakeups import Wakeups
 from mesh.workers import Workers
 from server_business.app import definition
@@ -20,7 +23,11 @@ from server_business.mail.automatic import OwnMarks
 from server_business.mail.es_server import EsServer
 from server_business.mail.worker import Reception
 from server_business.schema import LEASES
+from tests.servers import es
 from tests.servers.dovecot import PASSWORD
+
+TEAM = "teams/1"
+SOON = timedelta(seconds=0.1)
 
 
 def said(imap_port: int, user: str) -> settings.MailAccount:
@@ -39,16 +46,35 @@ def said(imap_port: int, user: str) -> settings.MailAccount:
     return made
 
 
-async def run(url: str, es_port: str, imap_port: str, user: str) -> None:
+def opened(folder: Path, clock: Clock) -> Database:
+    """Open the reception's database; whoever is first makes its tables."""
+    database = Database(f"sqlite:///{folder / 'business.db'}", metadata=definition.metadata, clock=clock)
+    definition.metadata.create_all(database.engine)
+    return database
+
+
+async def run(folder: str, certs: str, es_port: str, imap_port: str, user: str) -> None:
+    """Receive until killed, as the next life of one instance."""
     clock = SystemClock()
-    es = EsServer(connect_blocking(f"127.0.0.1:{es_port}", None))
+    server_es = EsServer(es.channel(Path(certs), int(es_port)))
     own = OwnMarks(site="firma.example", message_id_domain="mesh.firma.example")
-    with Database(url, metadata=definition.metadata, clock=clock) as database, Wakeups(database) as wakeups:
+    box = said(int(imap_port), user)
+    box.open_mail_team = TEAM
+    name = f"mail-{uuid.uuid4().hex[:12]}"
+    with (
+        opened(Path(folder), clock) as database,
+        Wakeups(database) as wakeups,
+        Predecessors(Path(folder) / "instance", name) as before,
+    ):
+        await database.run(LEASES.give_back_of, before.dead)
+        before.forget()
         arrived, decided = wakeups.bell("arrived"), wakeups.bell("decided")
-        box = account("info", said(int(imap_port), user), clock)
-        reception = Reception(database, LEASES, es, box, own, arrived=arrived, decided=decided)
-        # One owner for all lives: a test that waited for leases to run out would test little else.
-        workers = Workers(reception.workers(), clock=clock, owner="one", database=database, leases=LEASES)
+        reception = Reception(
+            database, LEASES, server_es, account("info", box, clock), own, arrived=arrived, decided=decided, retry=SOON
+        )
+        workers = Workers(
+            reception.workers(), clock=clock, owner=name, database=database, leases=LEASES, first_backoff=SOON
+        )
         workers.start()
         await asyncio.Event().wait()
 

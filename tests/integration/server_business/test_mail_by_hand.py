@@ -19,7 +19,7 @@ def test_an_adopted_mail_becomes_one_call_however_often_it_is_asked_for(room: Ma
         room.by_hand.act(1, CreateServicecall(address="addresses/7"), by="users/anna", request_id=REQUEST)
     (mail,) = room.mails()
     assert (mail.state, mail.servicecall, mail.decided_by) == (State.SERVICECALL, "servicecalls/1", "users/anna")
-    assert [call.address for call in room.calls()] == ["addresses/7"]
+    assert [call.address for call in room.calls()] == ["7"]
     with pytest.raises(MailNotOpen):
         room.by_hand.act(1, CreateServicecall(address="addresses/7"), by="users/anna", request_id="")
 
@@ -33,11 +33,11 @@ def test_what_server_es_refuses_is_open_again(room: Mailroom) -> None:
 
 
 def test_an_assigned_mail_becomes_a_contact_on_the_call(room: Mailroom) -> None:
-    room.es.has_call(4711, "addresses/1001")
+    number = room.es.has_call("addresses/1001")
     room.receive(STRANGE)
-    decision = ContactOnCall(call=4711, addendum=False, reopen=False, answerable=False)
+    decision = ContactOnCall(call=number, addendum=False, reopen=False, answerable=False)
     room.by_hand.act(1, decision, by="users/anna", request_id="")
-    assert [contact.servicecall for contact in room.contacts()] == ["servicecalls/4711"]
+    assert [contact.servicecall for contact in room.contacts()] == [number]
 
 
 def test_a_dismissed_mail_is_kept(room: Mailroom) -> None:
