@@ -58,14 +58,14 @@ class Callers:
         Raises:
             Unauthenticated: a token, certificate or forwarded certificate that is wrong; none at all is anonymous.
         """
-        direct = peer_id(auth_context, self._site)
+        direct = peer_id(auth_context, self._site) if auth_context else None
         behind_proxy = direct is not None and direct.service in PROXIES
         tokens, certificates, address = [], [], host(peer)
         for key, value in metadata:
-            if not isinstance(value, str):
-                continue
             if key == _TOKEN_HEADER:
-                tokens.append(value)
+                tokens.append(str(value))
+            elif not isinstance(value, str):
+                continue
             elif behind_proxy and key == forwarded_certificates.HEADER:
                 certificates.append(value)
             elif behind_proxy and key == _ADDRESS_HEADER:

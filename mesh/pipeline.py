@@ -22,7 +22,7 @@ from mesh import errors, log, metrics, status, validation
 from mesh.audit import AuditLog
 from mesh.call import CURRENT, Call
 from mesh.tokens import Caller, Kind
-from mesh.tracing import Tracer, new_trace_id
+from mesh.tracing import Tracer
 
 Unary = Callable[[Any, Any], Awaitable[Any]]
 Streaming = Callable[[Any, Any], AsyncIterator[Any]]
@@ -131,13 +131,13 @@ class Pipeline:
         effect = method.GetOptions().Extensions[options_pb2.effect] or calls.WRITE
 
         def start(_context: Any) -> Call:
-            return Call(name, permission, effect, time.perf_counter(), new_trace_id())
+            return Call(name, permission, effect, time.perf_counter())
 
         return start
 
     def _admission(self, method: MethodDescriptor) -> Callable[[Call, Message, Any], None]:
         identify = self._identify
-        violations = validation.violations if validation.has_rules(method.input_type) else _none
+        broken = validation.validator().collect_violations if validation.has_rules(method.input_type) else None
         target = _target_field(method.input_type)
         has_request_id = "request_id" in method.input_type.fields_by_name
 
@@ -149,9 +149,8 @@ class Pipeline:
             call.caller = who = identify(context)
             call.address = who.address
             _permit(call, who)
-            found = violations(request)
-            if found:
-                raise errors.InvalidArgument(found)
+            if broken is not None and broken(request):
+                raise errors.InvalidArgument(validation.violations(request))
 
         return admit
 
@@ -183,8 +182,7 @@ class Pipeline:
         series.calls.count(code)
         if not stream:
             series.calls.observe(seconds)
-        who = call.caller.name if call.caller else ""
-        log.CALL_LINES.write(call.method, code, seconds, caller=who, address=call.address, trace_id=call.trace_id)
+        log.CALL_LINES.write(call, code, seconds)
         self._audit.after(call)
         if self._tracer is not None:
             self._tracer.record(call, seconds)
@@ -197,10 +195,6 @@ class _Series:
         name = f"{method.containing_service.full_name}/{method.name}"
         self.calls = metrics.CALLS.of(name)
         self.open_streams = metrics.OPEN_STREAMS.labels(name)
-
-
-def _none(_request: Message) -> tuple[errors.Violation, ...]:
-    return ()
 
 
 def _permit(call: Call, who: Caller) -> None:

@@ -92,7 +92,7 @@ class Timeline:
             while closes <= start:
                 at += 1
                 closes, begins, anchor = compiled.spans[at]
-            if begins < start:  # a call of `max` would cost as much as the rest of the line
+            if begins < start:  # noqa: PLR1730 - a call of `max` would cost as much as the rest of the line
                 begins = start
             total = begins - anchor + working
             at, totals = compiled.by_total[total.days], compiled.totals
