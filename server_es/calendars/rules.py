@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from server_es.calendars.hours import FULL_DAY, ONE_DAY, Calendar, SpecialDay, first_opening, hours_on, special_day
-from server_es.calendars.timeline import Span, WorkingTimeOutOfRange, cut, merged
+from server_es.calendars.timeline import Span, Timeline, WorkingTimeOutOfRange, cut, merged
 from server_es.calendars.times import utc
 
 ROUND_THE_CLOCK = Calendar(zone="UTC", week=(FULL_DAY,) * 7)
@@ -50,19 +50,22 @@ def due(calendar: Calendar | None, start: datetime, working: timedelta, pauses: 
     """
     if start.tzinfo is not UTC:
         start = utc(start)
-    timeline = (calendar or ROUND_THE_CLOCK).timeline
     if working <= _NOTHING:
         if working < _NOTHING:
             raise ValueError(f"working time {working} is negative")
         return start
-    if pauses:
-        for pause in _disjoint(pauses):
-            if start < pause.start:
-                worked = timeline.worked(start, pause.start)
-                if worked >= working:
-                    break
-                working -= worked
-            start = max(start, pause.end)
+    timeline = (calendar or ROUND_THE_CLOCK).timeline
+    return _due_past(timeline, start, working, pauses) if pauses else timeline.due(start, working)
+
+
+def _due_past(timeline: Timeline, start: datetime, working: timedelta, pauses: Sequence[Span]) -> datetime:
+    for pause in _disjoint(pauses):
+        if start < pause.start:
+            worked = timeline.worked(start, pause.start)
+            if worked >= working:
+                break
+            working -= worked
+        start = max(start, pause.end)
     return timeline.due(start, working)
 
 
