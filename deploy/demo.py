@@ -1,7 +1,7 @@
 """The walk through a site: mails become servicecalls with deadlines in front of a dispatcher, a setting changes.
 
-`python -m deploy.demo --server localhost:12164 --ca var/demo/pki/ca.pem --maildir var/demo/maildir`; name and password of
-the administrator stand in ESCONFIG_USER and ESCONFIG_PASSWORD. Everything goes through the doors a customer has.
+`python -m deploy.demo --server localhost:12164 --ca var/demo/pki/ca.pem --maildir var/demo/maildir`; the user name and
+password of the administrator stand in ESCONFIG_USER and ESCONFIG_PASSWORD. Everything goes through the usual doors.
 """
 
 import argparse

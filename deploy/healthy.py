@@ -12,7 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from mesh import certificates
 from mesh.spiffe import SpiffeId
 
-LIMIT_SECONDS = 4
+LIMIT_SECONDS = 10
 
 
 async def is_healthy(service: str, address: str, certs: Path) -> bool:
