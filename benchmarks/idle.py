@@ -1,18 +1,19 @@
 """What the whole mesh burns while nothing happens: three services with their supervisors, the LAN Envoy, a mailbox.
 
 CPU seconds of every process from /proc, over a span in which nobody calls. Goal: less than 2 % of one core.
-Run `python -m benchmarks.idle [seconds]`.
+Run `python -m benchmarks idle`.
 """
 
 import os
 import socket
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from benchmarks.lines import line
 
 SECONDS = 30.0
 SETTLED_AFTER_SECONDS = 15.0
@@ -21,7 +22,7 @@ USER, PASSWORD = "admin", "Verwaltung-2026"
 
 
 def measure(seconds: float = SECONDS) -> list[dict[str, Any]]:
-    """Return one row per process, and one for all of them: percent of one core, memory in MB."""
+    """Return a line for the whole mesh and one per process."""
     os.environ["LAN_PORT"] = str(_free_ports(9))
     from deploy import site as sites
 
@@ -33,13 +34,14 @@ def measure(seconds: float = SECONDS) -> list[dict[str, Any]]:
         _pause(seconds)
         spent = {pid: _cpu(pid) - before[pid] for pid in processes}
         passed = time.perf_counter() - begun
-        rows = [_row(name, spent[pid] / passed * 100, _megabytes(pid)) for pid, name in processes.items()]
-    whole = _row("whole mesh", sum(spent.values()) / passed * 100, sum(row["memory_mb"] for row in rows))
-    return [whole, *sorted(rows, key=lambda row: -row["cpu_percent"])]
-
-
-def _row(process: str, percent: float, megabytes: float) -> dict[str, Any]:
-    return {"process": process, "cpu_percent": round(percent, 2), "memory_mb": round(megabytes)}
+        memory = sum(_megabytes(pid) for pid in processes)
+    used = sum(spent.values()) / passed * 100
+    each = sorted(((name, spent[pid] / passed * 100) for pid, name in processes.items()), key=lambda one: -one[1])
+    return [
+        line("whole mesh", used, "% of a core", goal="< 2 %", met=used < 2),
+        *(line(name, percent, "% of a core") for name, percent in each),
+        line("whole mesh, resident memory", memory, "MB"),
+    ]
 
 
 def _start(site: Any, maildir: Path, lan_port: int, config_port: int) -> None:
@@ -108,8 +110,3 @@ def _cpu(pid: int) -> float:
 
 def _megabytes(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-if __name__ == "__main__":
-    for found in measure(float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS):
-        print(f"{found['process']:30} {found['cpu_percent']:6.2f} % {found['memory_mb']:6} MB")
