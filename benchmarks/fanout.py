@@ -172,12 +172,11 @@ async def _clients(port: str, clients: int, server: int, folder: Path) -> None: 
         request = pb.SubscribeMessagesRequest(machine="PC", client_version="1")
         async with opening:
             call = stubs[number % CONNECTIONS].SubscribeMessages(request, metadata=(("x-employee", str(number)),))
-            read = call.read
+            read: Any = call.read
             await read()
         opened[0] += 1
         if opened[0] == clients:
             ready.set()
-        event: Any
         while (event := await read()) is not grpc.aio.EOF:
             if event.WhichOneof("event") == "messages":
                 arrived[0] += 1
