@@ -72,7 +72,12 @@ class Reception:
                 lease=_LEASE,
             ),
             Worker(
-                name=f"{name}.desk", work=self._decide, every=self._retry, bell=self._arrived, limit=_LIMIT, lease=_LEASE
+                name=f"{name}.desk",
+                work=self._decide,
+                every=self._retry,
+                bell=self._arrived,
+                limit=_LIMIT,
+                lease=_LEASE,
             ),
         )
 

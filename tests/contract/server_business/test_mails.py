@@ -254,7 +254,7 @@ async def test_an_adopted_mail_becomes_one_call_however_often_it_is_asked_for(po
     )  # fmt: skip
     assert [call.address for call in post.room.calls()] == ["7"]
     again = pb.AdoptMailRequest(name="mails/1", address="addresses/7")
-    assert why(await refused(post.mails.AdoptMail(again))) == (PRECONDITION, "ERROR_REASON_MAIL_NOT_OPEN")
+    assert why(await refused(post.mails.AdoptMail(again))) == (PRECONDITION, "MAIL_NOT_OPEN")
 
 
 async def test_an_adopted_mail_becomes_a_contact_alone_if_that_is_wanted(post: Post) -> None:
@@ -296,7 +296,7 @@ async def test_a_dismissed_mail_is_kept_and_decided(post: Post) -> None:
         ("AssignMail", pb.AssignMailRequest(name="mails/1", servicecall="servicecalls/1")),
     ):
         error = await refused(getattr(post.mails, verb)(asked))
-        assert why(error) == (PRECONDITION, "ERROR_REASON_MAIL_NOT_OPEN")
+        assert why(error) == (PRECONDITION, "MAIL_NOT_OPEN")
     assert (await refused(post.mails.DismissMail(pb.DismissMailRequest(name="mails/99")))).code() is MISSING
 
 
