@@ -7,7 +7,7 @@ help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 run: .venv/ready ## start the whole mesh with a demo site; Ctrl-C ends it
-	@$(PY) -m deploy.demo
+	@$(PY) -m deploy.run
 
 test: .venv/ready ## run the tests; installs real servers when run as root on Debian or Ubuntu
 	deploy/test-servers

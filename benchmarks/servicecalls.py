@@ -46,7 +46,9 @@ async def served(stack: AsyncExitStack, folder: Path) -> Office:
     """Serve an office on a fresh database."""
 
     async def serve(*rooms: Any) -> Any:
-        database = stack.enter_context(Database(f"sqlite:///{folder / 'es.db'}", metadata=METADATA, clock=SystemClock()))
+        database = stack.enter_context(
+            Database(f"sqlite:///{folder / 'es.db'}", metadata=METADATA, clock=SystemClock())
+        )
         made: Any = _Served()
         server = Server(Pipeline(identify=lambda _: WHO, audit=made))
         for contract, room in rooms:
@@ -108,7 +110,8 @@ async def main() -> None:
             took = await each(BATCHES, create)
             failed = [one for answer in answers for one in answer.results if one.HasField("status")]
             assert not failed, failed[0]
-            print(f"create in batches of {BATCH}:   {BATCH / min(took):7.0f} calls/s best, {BATCH / statistics.median(took):7.0f} median")
+            best, usual = BATCH / min(took), BATCH / statistics.median(took)
+            print(f"create in batches of {BATCH}:   {best:7.0f} calls/s best, {usual:7.0f} median")
             singles = batch(now).requests
 
             async def single(at: int) -> None:
@@ -121,7 +124,8 @@ async def main() -> None:
                 await office.calls.GetServicecall(pb.GetServicecallRequest(name=f"servicecalls/{at * 4 % 4000 + 1}"))
 
             took = sorted(await each(READS, get))
-            print(f"GetServicecall:            {took[READS // 2] * 1e3:7.2f} ms p50, {took[READS * 99 // 100] * 1e3:.2f} ms p99")
+            half, most = took[READS // 2] * 1e3, took[READS * 99 // 100] * 1e3
+            print(f"GetServicecall:            {half:7.2f} ms p50, {most:.2f} ms p99")
             request = pb.ListServicecallsRequest(by_due_time=True, page_size=50)
 
             async def urgent(_: int) -> None:
@@ -132,5 +136,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    log.quiet() if hasattr(log, "quiet") else None
+    log.configure(service="benchmark", level="ERROR")
     asyncio.run(main())

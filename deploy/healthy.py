@@ -1,8 +1,9 @@
-"""Asks one service of a container for its health: `python -m deploy.healthy server_es 127.0.0.1:12171`. Exit code 0: serving."""  # noqa: INP001
+"""Asks one service of a container for its health: `python -m deploy.healthy server_es 127.0.0.1:12171`; 0: serving."""
 
 import asyncio
 import sys
 from pathlib import Path
+from typing import Any
 
 import grpc
 from esoffice.config.v1 import identity_pb2, identity_pb2_grpc
@@ -11,11 +12,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from mesh import certificates
 from mesh.spiffe import SpiffeId
 
-LIMIT_SECONDS = 4
+LIMIT_SECONDS = 10
 
 
 async def is_healthy(service: str, address: str, certs: Path) -> bool:
-    """Ask a service with its own certificate; an Envoy, which has no health of its own, for a call to config_service."""
+    """Ask a service with its own certificate; an Envoy has no health of its own: a call to config_service is tried."""
     own = certificates.read(certs, service)
     name = SpiffeId(own.spiffe_id.site, service).dns_name
     credentials = grpc.ssl_channel_credentials(own.ca, own.key, own.chain)
@@ -25,9 +26,8 @@ async def is_healthy(service: str, address: str, certs: Path) -> bool:
                 identity_pb2.GetKeySetRequest(), timeout=LIMIT_SECONDS
             )
             return True
-        answer = await health_pb2_grpc.HealthStub(channel).Check(
-            health_pb2.HealthCheckRequest(), timeout=LIMIT_SECONDS
-        )
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=LIMIT_SECONDS)
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 

@@ -1,4 +1,4 @@
-"""Makes a new site for docker-compose.yml: certificates, first administrator, settings. Run again it renews and keeps."""  # noqa: INP001
+"""Makes a new site for docker-compose.yml: certificates, first administrator, settings. Again: it renews."""
 
 import sys
 import threading
@@ -14,7 +14,7 @@ from config_service.identity import bootstrap
 from config_service.secrets import FILE as SECRETS_FILE
 from config_service.secrets import SecretBox
 from config_service.settings.first import ensure_first_revision
-from config_service.settings.paths import merged
+from config_service.settings.paths import completed, merged
 from config_service.settings.rules import problems
 from mesh import migrations, private_files
 from mesh.clock import Clock, SystemClock
@@ -26,7 +26,7 @@ SITE_FOLDER = Path("/site")  # the CA's key is in no other container
 TRUST = Path("/trust/ca.pem")
 KEYS = Path("/data/keys")
 PASSWORD = Path("/administrator/password")
-MAILDIR = "/mail/demo"
+MAILDIR = Path("/mail/demo")
 HOSTS = {"envoy-lan": ["envoy", "localhost"], "postgres": ["postgres"]}
 POSTGRES_SECONDS = 60
 
@@ -89,9 +89,16 @@ def settings(database: Database) -> None:
     account.active = True
     account.action = business_settings_pb2.MailAccount.ACTION_CREATE_SERVICECALL
     account.kind = business_settings_pb2.MailAccount.KIND_MAILDIR
-    account.path = MAILDIR
-    account.poll_duration.FromSeconds(1)
-    paths = ["server_es.database.url", "server_business.database.url", "server_business.mail.accounts.demo"]
+    account.path = str(MAILDIR)
+    account.responsible_team = account.open_mail_team = "teams/disposition"
+    account.poll_duration.FromSeconds(2)
+    wanted.server_es.servicecalls.notify_team_on_creation = True
+    paths = [
+        "server_es.database.url",
+        "server_es.servicecalls.notify_team_on_creation",
+        "server_business.database.url",
+        "server_business.mail.accounts.demo",
+    ]
     with database.unit() as unit:
         ensure_first_revision(unit, schema.revisions, box)
         newest = schema.revisions.newest(unit)
@@ -100,6 +107,7 @@ def settings(database: Database) -> None:
             said("there are settings already")
             return
         content, wrong = merged(newest.settings, wanted, paths)
+        content = completed(content)
         if wrong := wrong or problems(content):
             raise InvalidArgument(wrong)
         schema.revisions.append(unit, content, box, after=1, author="setup", reason="docker-compose.yml")
@@ -114,7 +122,8 @@ def main() -> None:
     """Do what is not done yet."""
     clock = SystemClock()
     certificates(clock)
-    Path(MAILDIR).mkdir(parents=True, exist_ok=True)
+    for folder in ("tmp", "new", "cur"):
+        (MAILDIR / folder).mkdir(parents=True, exist_ok=True)
     with Database(address("config_service"), metadata=schema.metadata, clock=clock) as database:
         wait_for(database, clock)
         administrator(database, clock)

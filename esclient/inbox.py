@@ -102,13 +102,12 @@ class Inbox:
     async def newest(self, *, unread_only: bool = True, limit: int = 50) -> list[pb.Message]:
         """Return the newest messages, newest first."""
         request = pb.ListMessagesRequest(unread_only=unread_only, page_size=limit)
-        answer = await self._stub.ListMessages(request, metadata=await self._session.metadata())
-        return list(answer.messages)
+        return list((await self._session.ask(self._stub.ListMessages, request)).messages)
 
     async def mark_read(self, *names: str, through_sequence: int = 0) -> pb.MarkMessagesReadResponse:
         """Mark messages, or all through a number, as read on every machine."""
         request = pb.MarkMessagesReadRequest(names=names, through_sequence=through_sequence)
-        return await self._stub.MarkMessagesRead(request, metadata=await self._session.metadata())
+        return await self._session.ask(self._stub.MarkMessagesRead, request)
 
     def _consider(self, error: grpc.aio.AioRpcError) -> None:
         """Make the next attempt a better one, or give up."""
@@ -169,7 +168,7 @@ class Inbox:
         )
         rest: list[pb.Message] = []
         while True:
-            answer = await self._stub.ListMessages(request, metadata=await self._session.metadata())
+            answer = await self._session.ask(self._stub.ListMessages, request)
             rest += answer.messages
             request.page_token = answer.next_page_token
             if not request.page_token:

@@ -1,25 +1,20 @@
 """Signing in with a password at config_service (Anmeldung)."""
 
-from datetime import UTC
-from importlib import import_module
-from typing import Any
-
 import grpc
+from esoffice.config.v1 import identity_pb2 as pb
+from esoffice.config.v1 import identity_pb2_grpc
 
 from esclient.session import Token, TokenProvider
+from mesh.instants import instant
 
 
 def password_sign_in(channel: grpc.aio.Channel, user: str, password: str) -> TokenProvider:
     """Return what signs this user in whenever a token runs out; keeps the password in memory for that."""
-    contract: Any = import_module("esoffice.config.v1.identity_pb2")
-    sign_in: Any = channel.unary_unary(
-        "/esoffice.config.v1.IdentityService/SignIn",
-        request_serializer=contract.SignInRequest.SerializeToString,
-        response_deserializer=contract.SignInResponse.FromString,
-    )
+    stub: identity_pb2_grpc.IdentityServiceAsyncStub = identity_pb2_grpc.IdentityServiceStub(channel)
+    request = pb.SignInRequest(user=user, password=password)
 
     async def provide() -> Token:
-        answer = await sign_in(contract.SignInRequest(user=user, password=password), timeout=20)
-        return Token(text=answer.token, expire_time=answer.expire_time.ToDatetime(UTC))
+        answer = await stub.SignIn(request)
+        return Token(text=answer.token, expire_time=instant(answer.expire_time))
 
     return provide

@@ -133,12 +133,13 @@ class App:
             self._channels[service] = RenewingChannel(target, self._certificate, peer, options())
         return self._channels[service]
 
-    def wait(self, call: Coroutine[Any, Any, T], *, limit: float = CALL_LIMIT_SECONDS) -> T:
-        """Wait in a worker's thread for a call over a channel: `app.wait(stub.Method(request))`. At most `limit`
-        seconds.
+    def wait(self, call: Callable[[], Awaitable[T]], *, limit: float = CALL_LIMIT_SECONDS) -> T:
+        """Wait in a worker's thread for a call over a channel: `app.wait(lambda: stub.Method(request))`.
+
+        The call is begun in the event loop, where its channel lives.
 
         Raises:
-            TimeoutError: it took longer; the call is cancelled.
+            TimeoutError: it took longer than `limit` seconds; the call is cancelled.
         """
         future = asyncio.run_coroutine_threadsafe(_awaited(call), self.loop)
         try:
@@ -161,8 +162,8 @@ class App:
             await channel.close()
 
 
-async def _awaited(call: Awaitable[T]) -> T:
-    return await call
+async def _awaited(call: Callable[[], Awaitable[T]]) -> T:
+    return await call()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

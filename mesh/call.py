@@ -1,5 +1,6 @@
 """The call being served: who, what, since when. Known to everything the call does, in its worker thread too."""
 
+import random
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -18,7 +19,6 @@ class Call:
     permission: str
     effect: int
     started: float
-    trace_id: str
     address: str = ""
     caller: Caller | None = None
     code: grpc.StatusCode = grpc.StatusCode.OK
@@ -26,6 +26,14 @@ class Call:
     target: str = ""
     request_id: str = ""
     audited: bool = field(default=False)
+    _trace_id: str = ""
+
+    @property
+    def trace_id(self) -> str:
+        """32 hex digits: the id under which a call stands in log, audit log and trace. Made when first asked for."""
+        if not self._trace_id:
+            self._trace_id = f"{random.getrandbits(128):032x}"
+        return self._trace_id
 
 
 CURRENT: ContextVar[Call | None] = ContextVar("call", default=None)

@@ -1,6 +1,7 @@
 """Who calls, and what they may do: from the connection's certificate and the call's token to a `Caller`."""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -10,11 +11,12 @@ from mesh import forwarded_certificates
 from mesh.errors import Unauthenticated
 from mesh.permissions import NOTHING, Permissions
 from mesh.spiffe import SpiffeId
-from mesh.tokens import Caller, Kind, Verifier
+from mesh.tokens import Caller, Kind, Token, Verifier
 
 PROXIES = ("envoy-lan", "envoy-dmz")
 _TOKEN_HEADER = "authorization"  # noqa: S105 - the header's name
 _ADDRESS_HEADER = "x-forwarded-for"
+_REMEMBERED = 4096
 
 
 class Callers:
@@ -34,6 +36,7 @@ class Callers:
         self._site = site
         self._verifier = verifier
         self._services = {name: Permissions(patterns) for name, patterns in services.items()}
+        self._people: dict[tuple[str, SpiffeId | None, str], tuple[str, Token, Caller]] = {}
 
     def __call__(self, context: grpc.aio.ServicerContext[Any, Any]) -> Caller:
         """Say who makes the call of `context`; see `identify`."""
@@ -55,14 +58,14 @@ class Callers:
         Raises:
             Unauthenticated: a token, certificate or forwarded certificate that is wrong; none at all is anonymous.
         """
-        direct = peer_id(auth_context, self._site)
+        direct = peer_id(auth_context, self._site) if auth_context else None
         behind_proxy = direct is not None and direct.service in PROXIES
         tokens, certificates, address = [], [], host(peer)
         for key, value in metadata:
-            if not isinstance(value, str):
-                continue
             if key == _TOKEN_HEADER:
-                tokens.append(value)
+                tokens.append(str(value))
+            elif not isinstance(value, str):
+                continue
             elif behind_proxy and key == forwarded_certificates.HEADER:
                 certificates.append(value)
             elif behind_proxy and key == _ADDRESS_HEADER:
@@ -78,18 +81,32 @@ class Callers:
         return Caller(kind=Kind.SERVICE, name=service.service, permissions=allowed, spiffe_id=service, address=address)
 
     def _person(self, headers: list[str], service: SpiffeId | None, address: str) -> Caller:
+        key = (headers[0], service, address)
+        known = self._people.get(key)
+        # Only what is taken apart and put together anew is spared: each call asks whether the token still holds.
+        if known is not None and len(headers) == 1 and self._verifier.verify(known[0]) is known[1]:
+            return known[2]
         scheme, _, text = headers[0].partition(" ")
         if len(headers) > 1 or scheme.lower() != "bearer":
             raise Unauthenticated("Send one authorization header of the form 'Bearer <token>'.")
-        token = self._verifier.verify(text.strip())
-        return Caller(
-            kind=Kind.PERSON,
-            name=token.user,
-            employee=token.employee,
-            permissions=token.permissions,
-            spiffe_id=service,
-            address=address,
-        )
+        text = text.strip()
+        token = self._verifier.verify(text)
+        caller = _bearer(token, service, address)
+        if len(self._people) >= _REMEMBERED:
+            self._people.clear()
+        self._people[key] = (text, token, caller)
+        return caller
+
+
+def _bearer(token: Token, service: SpiffeId | None, address: str) -> Caller:
+    return Caller(
+        kind=Kind.PERSON,
+        name=token.user,
+        employee=token.employee,
+        permissions=token.permissions,
+        spiffe_id=service,
+        address=address,
+    )
 
 
 def peer_id(auth_context: Mapping[str, Iterable[bytes]], site: str) -> SpiffeId | None:
@@ -101,13 +118,13 @@ def peer_id(auth_context: Mapping[str, Iterable[bytes]], site: str) -> SpiffeId 
     Raises:
         Unauthenticated: a certificate that names no service of this site.
     """
-    names = [bytes(name).decode("utf-8", "replace") for name in auth_context.get("peer_spiffe_id", ())]
+    names = tuple(auth_context.get("peer_spiffe_id", ()))
     if not names and not list(auth_context.get("x509_pem_cert", ())):
         return None
     if len(names) != 1:
         raise Unauthenticated("The client certificate carries no service identity (one URI spiffe://<site>/service/…).")
     try:
-        identity = SpiffeId.parse(names[0])
+        identity = _parsed(bytes(names[0]))
     except ValueError as wrong:
         raise Unauthenticated(f"The client certificate carries no service identity: {wrong}.") from wrong
     if identity.site != site:
@@ -115,6 +132,12 @@ def peer_id(auth_context: Mapping[str, Iterable[bytes]], site: str) -> SpiffeId 
     return identity
 
 
+@lru_cache(maxsize=256)
+def _parsed(name: bytes) -> SpiffeId:
+    return SpiffeId.parse(name.decode("utf-8", "replace"))
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def host(peer: str) -> str:
     """Return the IP address in gRPC's peer text, such as `ipv4:192.0.2.7:5000` or `ipv6:%5B2001:db8::7%5D:5000`.
 

@@ -7,11 +7,14 @@ import asyncio
 import atexit
 import logging
 import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from json.encoder import encode_basestring as quoted
 from typing import Any
 
 import structlog
 
+from mesh.call import Call
 from mesh.clock import SystemClock
 
 _LEVELS = {1: logging.DEBUG, 2: logging.INFO, 3: logging.WARNING, 4: logging.ERROR}  # esoffice.config.v1.LogLevel
@@ -58,7 +61,8 @@ def get(name: str) -> Any:
 class CallLines:
     """The line of every call, written by hand: through structlog it costs more than the call itself (100 against 4 µs).
 
-    Lines are gathered for a tenth of a second, so that a burst of calls is one write; a kill loses that tenth.
+    Calls are gathered for a tenth of a second and written together, which costs half as much again: the code that
+    writes is run in a row, and a burst is one write. A kill loses that tenth.
     """
 
     _GATHERED_SECONDS = 0.1
@@ -68,8 +72,8 @@ class CallLines:
         self.on = False
         self._human = False
         self._head = ""
-        self._now = SystemClock().now
-        self._lines: list[str] = []
+        self._nanoseconds = SystemClock().epoch_nanoseconds
+        self._calls: list[tuple[Call, str, float, int]] = []
         atexit.register(self.flush)
 
     def begin(self, *, service: str, on: bool, human: bool) -> None:
@@ -78,37 +82,47 @@ class CallLines:
         self._human = human
         self._head = f'{{"event": "call", "part": "calls", "level": "info", "service": {quoted(service)}, "method": '
 
-    def write(self, method: str, code: str, seconds: float, *, caller: str, address: str, trace_id: str) -> None:
+    def write(self, call: Call, code: str, seconds: float) -> None:
         """Write down a finished call."""
         if not self.on:
             return
-        if self._human:
-            ms = round(seconds * 1000, 2)
-            line = {
-                "method": method,
-                "code": code,
-                "ms": ms,
-                "caller": caller,
-                "address": address,
-                "trace_id": trace_id,
-            }
-            get("calls").info("call", **line)
-            return
-        if not self._lines:
+        calls = self._calls
+        if not calls:
             asyncio.get_running_loop().call_later(self._GATHERED_SECONDS, self.flush)
-        self._lines.append(
-            f'{self._head}"{method}", "code": "{code}", "ms": {seconds * 1000:.2f}, "caller": {quoted(caller)}, '
-            f'"address": {quoted(address)}, "trace_id": "{trace_id}", "timestamp": "{self._now().isoformat()}"}}\n'
-        )
-        if len(self._lines) >= self._MOST_LINES:
+        calls.append((call, code, seconds, self._nanoseconds()))
+        if len(calls) >= self._MOST_LINES:
             self.flush()
 
     def flush(self) -> None:
         """Write what was gathered."""
-        lines, self._lines = self._lines, []
-        if lines:
-            sys.stderr.write("".join(lines))
+        calls, self._calls = self._calls, []
+        if self._human:
+            for call, code, seconds, _ in calls:
+                _write_for_people(call, code, seconds)
+        elif calls:
+            sys.stderr.write("".join(self._lines(calls)))
             sys.stderr.flush()
+
+    def _lines(self, calls: list[tuple[Call, str, float, int]]) -> Iterator[str]:
+        head, known, date = self._head, -1, ""
+        for call, code, seconds, at in calls:
+            second, nanoseconds = divmod(at, 1_000_000_000)
+            if second != known:  # the date and the time of day are made once for all lines of a second
+                known, date = second, f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}"
+            caller = call.caller.name if call.caller else ""
+            yield (
+                f'{head}"{call.method}", "code": "{code}", "ms": {seconds * 1000:.2f}, "caller": {quoted(caller)}, '
+                f'"address": {quoted(call.address)}, "trace_id": "{call.trace_id}", '
+                f'"timestamp": "{date}.{nanoseconds // 1000:06}Z"}}\n'
+            )
+
+
+def _write_for_people(call: Call, code: str, seconds: float) -> None:
+    caller = call.caller.name if call.caller else ""
+    get("calls").info(
+        "call", method=call.method, code=code, ms=round(seconds * 1000, 2), caller=caller, address=call.address,
+        trace_id=call.trace_id,
+    )  # fmt: skip
 
 
 CALL_LINES = CallLines()

@@ -22,7 +22,7 @@ from mesh import errors, log, metrics, status, validation
 from mesh.audit import AuditLog
 from mesh.call import CURRENT, Call
 from mesh.tokens import Caller, Kind
-from mesh.tracing import Tracer, new_trace_id
+from mesh.tracing import Tracer
 
 Unary = Callable[[Any, Any], Awaitable[Any]]
 Streaming = Callable[[Any, Any], AsyncIterator[Any]]
@@ -131,12 +131,13 @@ class Pipeline:
         effect = method.GetOptions().Extensions[options_pb2.effect] or calls.WRITE
 
         def start(_context: Any) -> Call:
-            return Call(name, permission, effect, time.perf_counter(), new_trace_id())
+            return Call(name, permission, effect, time.perf_counter())
 
         return start
 
     def _admission(self, method: MethodDescriptor) -> Callable[[Call, Message, Any], None]:
-        identify, violations = self._identify, validation.violations
+        identify = self._identify
+        broken = validation.validator().collect_violations if validation.has_rules(method.input_type) else None
         target = _target_field(method.input_type)
         has_request_id = "request_id" in method.input_type.fields_by_name
 
@@ -148,9 +149,8 @@ class Pipeline:
             call.caller = who = identify(context)
             call.address = who.address
             _permit(call, who)
-            found = violations(request)
-            if found:
-                raise errors.InvalidArgument(found)
+            if broken is not None and broken(request):
+                raise errors.InvalidArgument(validation.violations(request))
 
         return admit
 
@@ -178,13 +178,11 @@ class Pipeline:
 
     def _finish(self, call: Call, series: "_Series", *, stream: bool = False) -> None:
         seconds = time.perf_counter() - call.started
-        series.count(call.code)
+        code = "OK" if call.code is grpc.StatusCode.OK else call.code.name
+        series.calls.count(code)
         if not stream:
-            series.seconds.observe(seconds)
-        who = call.caller.name if call.caller else ""
-        log.CALL_LINES.write(
-            call.method, call.code.name, seconds, caller=who, address=call.address, trace_id=call.trace_id
-        )
+            series.calls.observe(seconds)
+        log.CALL_LINES.write(call, code, seconds)
         self._audit.after(call)
         if self._tracer is not None:
             self._tracer.record(call, seconds)
@@ -194,16 +192,9 @@ class _Series:
     """The metric series of one method, looked up once."""
 
     def __init__(self, method: MethodDescriptor) -> None:
-        self._name = f"{method.containing_service.full_name}/{method.name}"
-        self.seconds = metrics.CALL_SECONDS.labels(self._name)
-        self.open_streams = metrics.OPEN_STREAMS.labels(self._name)
-        self._by_code = {grpc.StatusCode.OK: metrics.CALLS.labels(self._name, "OK")}
-
-    def count(self, code: grpc.StatusCode) -> None:
-        series = self._by_code.get(code)
-        if series is None:
-            series = self._by_code[code] = metrics.CALLS.labels(self._name, code.name)
-        series.inc()
+        name = f"{method.containing_service.full_name}/{method.name}"
+        self.calls = metrics.CALLS.of(name)
+        self.open_streams = metrics.OPEN_STREAMS.labels(name)
 
 
 def _permit(call: Call, who: Caller) -> None:

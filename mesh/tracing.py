@@ -1,16 +1,10 @@
 """OpenTelemetry by setting: one span a call, exported over OTLP. Without an endpoint nothing of it is imported."""
 
-import random
 from collections.abc import Callable
 from typing import Any
 
 from mesh.call import Call
 from mesh.clock import SystemClock
-
-
-def new_trace_id() -> str:
-    """Return 32 hex digits: the id under which a call stands in log, audit log and trace."""
-    return f"{random.getrandbits(128):032x}"
 
 
 class Tracer:

@@ -1,9 +1,12 @@
 """The field rules of the contracts (protovalidate), as violations with a path and a sentence each."""
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 import protovalidate
+from buf.validate import validate_pb2
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from mesh.errors import Violation
@@ -23,6 +26,27 @@ def violations(message: Message) -> tuple[Violation, ...]:
     """
     found = validator().collect_violations(message)
     return tuple(Violation(_path(one), one.proto.message) for one in found) if found else ()
+
+
+def has_rules(message: Descriptor) -> bool:
+    """Tell whether a type of message, or what may stand in it, has any field rule; without, validating says nothing."""
+    seen = {message.full_name: message}
+    waiting = [message]
+    while waiting:
+        one = waiting.pop()
+        if any(_marked(one)):
+            return True
+        inner = [field.message_type for field in one.fields if field.message_type is not None]
+        fresh = [each for each in inner if each.full_name not in seen]
+        seen.update((each.full_name, each) for each in fresh)
+        waiting.extend(fresh)
+    return False
+
+
+def _marked(message: Descriptor) -> Iterator[bool]:
+    yield message.GetOptions().HasExtension(validate_pb2.message)
+    yield from (one.GetOptions().HasExtension(validate_pb2.field) for one in message.fields)
+    yield from (one.GetOptions().HasExtension(validate_pb2.oneof) for one in message.oneofs)
 
 
 def _path(violation: protovalidate.Violation) -> str:

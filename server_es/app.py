@@ -72,9 +72,7 @@ async def build(app: App) -> None:
         settings=ServicecallSettings(notify_responsible=settings.servicecalls.notify_team_on_creation, site_zone=zone),
     )
     app.serve(directory_pb2.DESCRIPTOR, Directory(app.database, existing_levels))
-    app.serve(
-        calendars_pb2.DESCRIPTOR, Calendars(app.database, due_times, compiled=compiled, site_zone=zone)
-    )
+    app.serve(calendars_pb2.DESCRIPTOR, Calendars(app.database, due_times, compiled=compiled, site_zone=zone))
     app.serve(service_levels_pb2.DESCRIPTOR, ServiceLevels(app.database, sites, due_times))
     app.serve(servicecalls_pb2.DESCRIPTOR, calls)
     app.serve(contacts_pb2.DESCRIPTOR, Contacts(app.database, calls.contacts))

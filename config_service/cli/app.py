@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from config_service.cli import audit, health, mails, pki, settings, sign_in, status, users, watch
+from config_service.cli import audit, directory, health, mails, pki, settings, sign_in, status, users, watch
 from config_service.cli.exits import Exit, ended_by, say
-from config_service.cli.options import session_of
+from config_service.cli.options import prepared, session_of
 from config_service.cli.output import Output
 from config_service.cli.session import DEFAULT_PKI, DEFAULT_SERVER, Session
 
@@ -24,7 +24,9 @@ app = typer.Typer(
 )
 app.add_typer(settings.app, name="settings")
 app.add_typer(users.app, name="users")
+app.add_typer(directory.app, name="directory")
 app.add_typer(mails.app, name="mails")
+app.add_typer(directory.app, name="directory", callback=prepared)
 app.add_typer(audit.app, name="audit")
 app.add_typer(pki.app, name="pki")
 app.command("status")(status.status)

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from config_service.cli import directory_import
 from config_service.cli.directory_files import Line, Rejected, UnreadableFile, read
+from config_service.cli.session import Session
 
 Connect = Callable[[str], grpc.aio.Channel]
 """Opens a channel to a service by its name; the frame of `esconfig` leaves one in the context's `obj`."""
@@ -51,7 +52,7 @@ def import_(
     Exit code: 0 all taken, 1 some refused, 2 nothing could be read or the server did not answer.
     """
     rejected, lines = _read_all(files, encoding)
-    run = asyncio.run(_import(context.obj, lines, dry_run=dry_run))
+    run = asyncio.run(_import(_connect(context), lines, dry_run=dry_run))
     rejected += run.rejected
     for one in sorted(rejected, key=lambda each: (each.file, each.number)):
         where = f"{one.field}: " if one.field else ""
@@ -73,11 +74,18 @@ def export(
 ) -> None:
     """Write every record as JSON Lines, in the form and order that `directory import` takes."""
     if output is None:
-        asyncio.run(_export(context.obj, sys.stdout))
+        asyncio.run(_export(_connect(context), sys.stdout))
         return
     with output.open("w", encoding="utf-8") as text:
-        count = asyncio.run(_export(context.obj, text))
+        count = asyncio.run(_export(_connect(context), text))
     typer.echo(f"{count} records written to {output}.", err=True)
+
+
+def _connect(context: typer.Context) -> Connect:
+    connect: Connect = context.obj
+    if isinstance(connect, Session):
+        connect.prepare()  # outside the event loop that will open the channel
+    return connect
 
 
 def _read_all(files: list[Path], encoding: str) -> tuple[list[Rejected], list[Line]]:

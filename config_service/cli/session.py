@@ -56,8 +56,8 @@ class Session:
     token_file: Path = field(default_factory=default_file)
     clock: Clock = field(default_factory=SystemClock)
     _runner: asyncio.Runner | None = None
-    _channels: dict[str, grpc.aio.Channel] = field(default_factory=dict)
-    _token: str | None = None
+    _channels: dict[str, grpc.aio.Channel] = field(default_factory=dict, repr=False)  # by token
+    _token: str | None = field(default=None, repr=False)
 
     def ask(self, call: Callable[[grpc.aio.Channel], Awaitable[T]], *, signed_in: bool = True) -> T:
         """Make one call and wait for its answer: `session.ask(lambda channel: Stub(channel).GetUser(request))`.
@@ -146,11 +146,15 @@ class Session:
 
     def _opened(self, token: str) -> grpc.aio.Channel:
         if token not in self._channels:
-            credentials, name = self._transport()
-            if token:
-                credentials = grpc.composite_channel_credentials(credentials, grpc.access_token_call_credentials(token))
-            self._channels[token] = channels.connect(self.server, credentials, name=name)
+            self._channels[token] = self._connected(token)
         return self._channels[token]
+
+    def _connected(self, token: str) -> grpc.aio.Channel:
+        credentials, name = self._transport()
+        if token:
+            call_credentials = grpc.access_token_call_credentials(token)
+            credentials = grpc.composite_channel_credentials(credentials, call_credentials)
+        return channels.connect(self.server, credentials, name=name)
 
     def _transport(self) -> tuple[grpc.ChannelCredentials, str]:
         """Return TLS credentials, and the name the server's certificate must carry where it is not the host's."""

@@ -89,7 +89,7 @@ class EsServer:
     """
 
     def __init__(
-        self, channel: grpc.Channel | grpc.aio.Channel, wait: Callable[[Any], Any] = lambda answer: answer
+        self, channel: grpc.Channel | grpc.aio.Channel, wait: Callable[[Callable[[], Any]], Any] = lambda call: call()
     ) -> None:
         self._wait = wait
         wire: Any = channel  # the typed stubs are those of asynchronous channels
@@ -163,7 +163,7 @@ class EsServer:
 
     def _read(self, method: Any, request: Any) -> Any:
         try:
-            return self._wait(method(request, timeout=_READ_LIMIT.total_seconds()))
+            return self._wait(lambda: method(request, timeout=_READ_LIMIT.total_seconds()))
         except grpc.RpcError as error:
             raise _away(_code(error).name) from error
         except TimeoutError as error:
@@ -171,7 +171,7 @@ class EsServer:
 
     def _write(self, method: Any, request: Any) -> Any:
         try:
-            return self._wait(method(request, timeout=_WRITE_LIMIT.total_seconds()))
+            return self._wait(lambda: method(request, timeout=_WRITE_LIMIT.total_seconds()))
         except TimeoutError as error:
             raise _away("no answer in time") from error
         except grpc.RpcError as error:

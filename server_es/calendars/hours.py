@@ -178,6 +178,8 @@ class Plan:
         self._zone = ZoneInfo(calendar.zone)
         self._exceptions = {one.date: one.hours for one in calendar.exceptions}
         self._half_days = {(one.year, one.month, one.day): one.closes for one in calendar.half_days}
+        days = [*calendar.week, *self._exceptions.values()]
+        self.stops_accepting = any(day.accept_until is not None for day in days)
 
     def hours(self, day: date) -> Day:
         exception = self._exceptions.get(day)

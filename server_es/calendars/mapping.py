@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from typing import Any
 
 from esoffice.es.v1 import calendars_pb2 as pb
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mesh.errors import InvalidArgument, Violation
@@ -17,6 +17,8 @@ from server_es.calendars.times import TimeOfDay, Window
 ZONE = "Europe/Berlin"
 
 _LEAP_YEAR = 2000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY = 24 * 60 * 60
 _STRETCHES_AT_MOST = 500
 _FIELDS = {"zone": "time_zone", "week": "windows", "closures": "breaks", "state": "holidays.subdivision"}
 _PARISH = {"parish": "holidays.locality"}
@@ -155,9 +157,22 @@ def instant(message: Timestamp) -> datetime:
     return message.ToDatetime(tzinfo=UTC)
 
 
-def said(value: datetime | timedelta | None) -> Any:
-    """Return a time or duration for a message's field: protobuf takes it as it is, its type stubs do not know that."""
-    return value
+def timestamp(at: datetime | None) -> Timestamp | None:
+    """Return an instant for a message's field; several times as fast as protobuf's own way."""
+    if at is None:
+        return None
+    since = at - _EPOCH
+    return Timestamp(seconds=since.days * _DAY + since.seconds, nanos=since.microseconds * 1000)
+
+
+def duration(span: timedelta | None) -> Duration | None:
+    """Return a duration for a message's field."""
+    if span is None:
+        return None
+    seconds, nanos = span.days * _DAY + span.seconds, span.microseconds * 1000
+    if seconds < 0 and nanos:  # both parts of a protobuf duration have the same sign
+        seconds, nanos = seconds + 1, nanos - 1_000_000_000
+    return Duration(seconds=seconds, nanos=nanos)
 
 
 def holiday(special: SpecialDay) -> pb.Holiday:
@@ -170,10 +185,12 @@ def stretches(windows: Iterable[Span]) -> tuple[list[pb.CountedStretch], int]:
     for span in spans[:_STRETCHES_AT_MOST]:
         total += span.duration
         made.append(
-            pb.CountedStretch(start_time=said(span.start), end_time=said(span.end), total_working_duration=said(total))
+            pb.CountedStretch(
+                start_time=timestamp(span.start), end_time=timestamp(span.end), total_working_duration=duration(total)
+            )
         )
     return made, len(spans) - len(made)
 
 
 def stopped(span: Span, reason: str) -> pb.StoppedSpan:
-    return pb.StoppedSpan(start_time=said(span.start), end_time=said(span.end), reason=reason)
+    return pb.StoppedSpan(start_time=timestamp(span.start), end_time=timestamp(span.end), reason=reason)

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from server_es.calendars.hours import FULL_DAY, ONE_DAY, Calendar, SpecialDay, first_opening, hours_on, special_day
-from server_es.calendars.timeline import Span, WorkingTimeOutOfRange, cut, merged
+from server_es.calendars.timeline import Span, Timeline, WorkingTimeOutOfRange, cut, merged
 from server_es.calendars.times import utc
 
 ROUND_THE_CLOCK = Calendar(zone="UTC", week=(FULL_DAY,) * 7)
@@ -50,19 +50,22 @@ def due(calendar: Calendar | None, start: datetime, working: timedelta, pauses: 
     """
     if start.tzinfo is not UTC:
         start = utc(start)
-    timeline = (calendar or ROUND_THE_CLOCK).timeline
     if working <= _NOTHING:
         if working < _NOTHING:
             raise ValueError(f"working time {working} is negative")
         return start
-    if pauses:
-        for pause in _disjoint(pauses):
-            if start < pause.start:
-                worked = timeline.worked(start, pause.start)
-                if worked >= working:
-                    break
-                working -= worked
-            start = max(start, pause.end)
+    timeline = (calendar or ROUND_THE_CLOCK).timeline
+    return _due_past(timeline, start, working, pauses) if pauses else timeline.due(start, working)
+
+
+def _due_past(timeline: Timeline, start: datetime, working: timedelta, pauses: Sequence[Span]) -> datetime:
+    for pause in _disjoint(pauses):
+        if start < pause.start:
+            worked = timeline.worked(start, pause.start)
+            if worked >= working:
+                break
+            working -= worked
+        start = max(start, pause.end)
     return timeline.due(start, working)
 
 
@@ -72,6 +75,8 @@ def elapsed(calendar: Calendar | None, a: datetime, b: datetime, pauses: Sequenc
     if b < a:
         return -elapsed(calendar, b, a, pauses)
     timeline = (calendar or ROUND_THE_CLOCK).timeline
+    if not pauses:
+        return timeline.worked(a, b)
     paused = (timeline.worked(max(a, one.start), min(b, one.end)) for one in _disjoint(pauses) if one.overlaps(a, b))
     return timeline.worked(a, b) - sum(paused, _NOTHING)
 
@@ -100,7 +105,7 @@ def received(calendar: Calendar | None, at: datetime) -> datetime:
     After the day's `accept_until` that is the next working day's opening, otherwise `at` itself, also out of hours.
     """
     at = utc(at)
-    if calendar is None:
+    if calendar is None or not calendar.plan.stops_accepting:
         return at
     local = at.astimezone(ZoneInfo(calendar.zone))
     until = hours_on(calendar, local.date()).accept_until

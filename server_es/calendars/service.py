@@ -105,7 +105,7 @@ class Calendars(grpc_.CalendarServiceServicer):
         stretches, omitted = mapping.stretches(sum_.windows)
         german, english = (wording.text(sum_, calendar, one, site_zone=self._site_zone) for one in ("de", "en"))
         explanation = pb.Explanation(
-            clock_start_time=mapping.said(rules.next_open(calendar, start)),
+            clock_start_time=mapping.timestamp(rules.next_open(calendar, start)),
             working_duration=request.working_duration,
             stretches=stretches,
             omitted_stretch_count=omitted,
@@ -114,7 +114,7 @@ class Calendars(grpc_.CalendarServiceServicer):
             german_text=german,
             english_text=english,
         )
-        return pb.ComputeDueTimeResponse(due_time=mapping.said(sum_.due), explanation=explanation)
+        return pb.ComputeDueTimeResponse(due_time=mapping.timestamp(sum_.due), explanation=explanation)
 
 
 def _instant(request: pb.ComputeDueTimeRequest) -> Any:

@@ -51,7 +51,9 @@ class _Compiled:
 
     `totals[i]` is the working time from the beginning to `closes[i]`. `anchors[i] = closes[i] - totals[i]`: inside
     span i an instant and the total at it differ by exactly the anchor, one addition takes one to the other.
-    `by_day[n]`: the first span that closes after day n began; `by_total[n]`: the first with a total of n days or more.
+    `spans[i]` has the three instants of span i together. `by_day[n]`: the first span that closes after day n began,
+    as in `spans` and with its number; nothing once there is none. `by_total[n]`: the first with a total of n days or
+    more.
     """
 
     years: range
@@ -60,7 +62,8 @@ class _Compiled:
     closes: list[datetime]
     totals: list[timedelta]
     anchors: list[datetime]
-    by_day: list[int]
+    spans: list[tuple[datetime, datetime, datetime]]
+    by_day: list[tuple[datetime, datetime, datetime, int]]
     by_total: list[int]
 
 
@@ -72,7 +75,7 @@ class Timeline:
     def __init__(self, openings: Openings) -> None:
         self._openings = openings
         self._compiled = _Compiled(
-            years=range(0), begin=_END, opens=[], closes=[], totals=[], anchors=[], by_day=[], by_total=[]
+            years=range(0), begin=_END, opens=[], closes=[], totals=[], anchors=[], spans=[], by_day=[], by_total=[]
         )
 
     def due(self, start: datetime, working: timedelta) -> datetime:
@@ -84,17 +87,18 @@ class Timeline:
         day = (start - compiled.begin).days
         if day < 0:
             return self._due_beyond(start, working)
-        closes, totals, anchors = compiled.closes, compiled.totals, compiled.anchors
         try:
-            at = compiled.by_day[day]
-            while closes[at] <= start:
+            closes, begins, anchor, at = compiled.by_day[day]
+            while closes <= start:
                 at += 1
-            opened = compiled.opens[at]
-            total = (max(opened, start)) - anchors[at] + working
-            at = compiled.by_total[total.days]
+                closes, begins, anchor = compiled.spans[at]
+            if begins < start:  # noqa: PLR1730 - a call of `max` would cost as much as the rest of the line
+                begins = start
+            total = begins - anchor + working
+            at, totals = compiled.by_total[total.days], compiled.totals
             while totals[at] < total:
                 at += 1
-            return anchors[at] + total
+            return compiled.anchors[at] + total
         except IndexError:
             return self._due_beyond(start, working)
 
@@ -176,14 +180,18 @@ def _compile(openings: Openings, years: range) -> _Compiled:
             closes.append(min(end, stop))
             total += closes[-1] - opens[-1]
             totals.append(total)
+    anchors = [stop - worked for stop, worked in zip(closes, totals, strict=True)]
+    spans = list(zip(closes, opens, anchors, strict=True))
+    firsts = [bisect_right(closes, begin + timedelta(days=day)) for day in range((end - begin).days)]
     return _Compiled(
         years=years,
         begin=begin,
         opens=opens,
         closes=closes,
         totals=totals,
-        anchors=[stop - worked for stop, worked in zip(closes, totals, strict=True)],
-        by_day=[bisect_right(closes, begin + timedelta(days=day)) for day in range((end - begin).days)],
+        anchors=anchors,
+        spans=spans,
+        by_day=[(*spans[at], at) for at in firsts if at < len(spans)],
         by_total=[bisect_left(totals, timedelta(days=day)) for day in range(total.days + 1)],
     )
 

@@ -28,6 +28,8 @@ def utc(at: datetime) -> datetime:
     Raises:
         NaiveTimeError: it has no time zone.
     """
+    if at.tzinfo is UTC:
+        return at
     if at.tzinfo is None or at.utcoffset() is None:
         raise NaiveTimeError(at)
     return at.astimezone(UTC)

@@ -16,10 +16,7 @@ def normalised(mail_address: str) -> str:
     labels = domain.rstrip(".").lower().split(".")
     if not (local and at and all(labels)) or any(character.isspace() for character in domain):
         return ""
-    try:
-        ascii_labels = [label if label.isascii() else "xn--" + label.encode("punycode").decode() for label in labels]
-    except UnicodeError:  # a lone surrogate
-        return ""
+    ascii_labels = [label if label.isascii() else "xn--" + label.encode("punycode").decode() for label in labels]
     return f"{local.casefold()}@{'.'.join(ascii_labels)}"
 
 

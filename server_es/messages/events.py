@@ -37,12 +37,12 @@ def new_messages(told: Sequence[Told], shared: dict[int, bytes]) -> bytes:
 
 
 def _own_fields(told: Told) -> pb.Message:
-    return pb.Message(
-        name=message_name(told.recipient, told.sequence),
-        recipient=_EMPLOYEES + told.recipient,
-        sequence=told.sequence,
-        read_time=None if told.read_time is None else timestamp(told.read_time),
+    made = pb.Message(
+        name=message_name(told.recipient, told.sequence), recipient=_EMPLOYEES + told.recipient, sequence=told.sequence
     )
+    if told.read_time is not None:
+        made.read_time.CopyFrom(timestamp(told.read_time))
+    return made
 
 
 def _field(number: int, payload: bytes) -> bytes:
@@ -70,7 +70,12 @@ def shared_fields(content: Content, created_time: datetime) -> pb.Message:
 
 def event(identity: int, after: Position, through: Position) -> pb.SubscribeMessagesResponse:
     """Return an event that still says nothing but where it begins and ends."""
-    return pb.SubscribeMessagesResponse(after=_cursor(identity, after), through=_cursor(identity, through))
+    made = pb.SubscribeMessagesResponse()
+    for cursor, position in ((made.after, after), (made.through, through)):
+        cursor.sequence, cursor.reads = position
+        cursor.inbox = identity
+        cursor.SetInParent()
+    return made
 
 
 def current(unread: int, heartbeat: timedelta) -> pb.CurrentInbox:
@@ -130,7 +135,3 @@ def timestamp(instant: datetime) -> Timestamp:
     made = Timestamp()
     made.FromDatetime(instant)
     return made
-
-
-def _cursor(identity: int, position: Position) -> pb.MessageCursor:
-    return pb.MessageCursor(sequence=position.sequence, reads=position.reads, inbox=identity)

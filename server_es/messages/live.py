@@ -59,14 +59,21 @@ class LiveInbox:
             reader.stream.wake()
 
     def step_from(self, position: Position) -> Step | None:
-        for step in self.steps or ():
-            if step.after == position:
-                return step
+        steps = self.steps
+        if steps:
+            if steps[-1].after == position:  # nearly always
+                return steps[-1]
+            for step in steps:
+                if step.after == position:
+                    return step
         return None
 
     def forget_taken_steps(self) -> None:
         """Drop the steps when every reader is through: an inbox at rest keeps none."""
-        if self.steps and all(reader.position == self.position for reader in self.readers):
+        if self.steps is not None:
+            for reader in self.readers:
+                if reader.position != self.position:
+                    return
             self.steps = None
 
 

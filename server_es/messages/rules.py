@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+from typing import Final, NamedTuple
 
 from mesh.errors import InvalidArgument, OutOfRange, Violation
 
@@ -23,8 +24,7 @@ class Priority(IntEnum):
     HIGH = 3
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
+class Position(NamedTuple):
     """How far an inbox is known: messages through `sequence`, markings as read through `reads`."""
 
     sequence: int = 0
@@ -39,6 +39,9 @@ class Position:
         return Position(max(self.sequence, other.sequence), max(self.reads, other.reads))
 
 
+START: Final = Position()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inbox:
     """The counters of one inbox.
@@ -50,7 +53,7 @@ class Inbox:
     """
 
     identity: int = 0
-    newest: Position = Position()
+    newest: Position = START
     oldest: int = 1
 
 
@@ -74,7 +77,7 @@ def begin(inbox: Inbox, cursor: Cursor | None) -> Position:
         return Position(inbox.oldest - 1, inbox.newest.reads)
     at = cursor.position
     bounds = {"oldest": str(inbox.oldest), "newest": str(inbox.newest.sequence)}
-    if at != Position() and cursor.identity != inbox.identity:
+    if at != START and cursor.identity != inbox.identity:
         raise OutOfRange("The cursor belongs to another inbox; subscribe without a cursor.", **bounds)
     if inbox.newest.lacks(at):
         raise OutOfRange(

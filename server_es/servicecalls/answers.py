@@ -68,7 +68,7 @@ def servicecall(row: Any, log: Log, site: Site, now: datetime) -> pb.Servicecall
         responsible_team=f"teams/{row.responsible_team}" if row.responsible_team else "",
         published=row.published,
         description=row.description,
-        receive_time=row.receive_time,
+        receive_time=mapping.timestamp(row.receive_time),
         significance=f"significances/{row.significance}" if row.significance else "",
         state=f"servicecallStates/{row.state}",
         meaning=int(state.meaning),  # type: ignore[arg-type]
@@ -79,9 +79,9 @@ def servicecall(row: Any, log: Log, site: Site, now: datetime) -> pb.Servicecall
         priority=levels.PRIORITY.build(terms.level.priority),
         milestones=[milestone(one) for one in milestones],
         clock_stopped=state.clock_stands,
-        next_due_time=mapping.said(due),
-        create_time=row.create_time,
-        update_time=row.update_time,
+        next_due_time=mapping.timestamp(due),
+        create_time=mapping.timestamp(row.create_time),
+        update_time=mapping.timestamp(row.update_time),
         origin=row.origin,
         etag=etag_of(row),
     )
@@ -90,9 +90,9 @@ def servicecall(row: Any, log: Log, site: Site, now: datetime) -> pb.Servicecall
 def milestone(one: Milestone) -> pb.Milestone:
     return pb.Milestone(
         kind=_KINDS[one.kind],
-        due_time=mapping.said(one.due_time),
-        met_time=mapping.said(one.met_time),
-        remaining_working_duration=mapping.said(one.promised - one.worked),
+        due_time=mapping.timestamp(one.due_time),
+        met_time=mapping.timestamp(one.met_time),
+        remaining_working_duration=mapping.duration(one.promised - one.worked),
         paused=one.paused,
         missed=one.late,
     )
@@ -102,7 +102,7 @@ def event(row: Any) -> pb.ServicecallEvent:
     return pb.ServicecallEvent(
         sequence=row.sequence,
         kind=row.kind,
-        event_time=row.event_time,
+        event_time=mapping.timestamp(row.event_time),
         actor=row.actor,
         state=f"servicecallStates/{row.state}" if row.state else "",
         service_level=f"serviceLevels/{row.service_level}" if row.service_level else "",
@@ -127,8 +127,8 @@ def _explanation(told: explain.Explanation, terms: Terms, source: str) -> calend
     stops = [(pause.span, pause.state.name) for pause in told.pauses] + list(told.closures)
     begins = working_time.next_open(terms.level.calendar, told.start_time)
     return calendars_pb.Explanation(
-        clock_start_time=mapping.said(begins),
-        working_duration=mapping.said(told.promised),
+        clock_start_time=mapping.timestamp(begins),
+        working_duration=mapping.duration(told.promised),
         stretches=stretches,
         omitted_stretch_count=omitted,
         stops=[mapping.stopped(span, why) for span, why in sorted(stops)],

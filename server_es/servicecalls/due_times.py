@@ -98,7 +98,7 @@ def _shift(move: Move) -> calendars_pb.DueTimeShift:
     return calendars_pb.DueTimeShift(
         servicecall=SERVICECALL.build(move.servicecall),
         milestone=move.kind.value,
-        old_due_time=mapping.said(move.old_due_time),
-        new_due_time=mapping.said(move.new_due_time),
-        shift_duration=mapping.said(move.shift),
+        old_due_time=mapping.timestamp(move.old_due_time),
+        new_due_time=mapping.timestamp(move.new_due_time),
+        shift_duration=mapping.duration(move.shift),
     )

@@ -1,6 +1,6 @@
 """What happened to a servicecall: the log its times are computed from, always anew."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from mesh import errors
@@ -94,9 +94,13 @@ class Log:
 
     number: int
     events: tuple[Event, ...]
+    state_changes: tuple[StateChanged, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "events", tuple(sorted(self.events, key=lambda event: event.time)))
+        events = tuple(sorted(self.events, key=lambda event: event.time))
+        object.__setattr__(self, "events", events)
+        changes = tuple(event for event in events if isinstance(event, StateChanged))
+        object.__setattr__(self, "state_changes", changes)
 
     def first(self, *kinds: type[Event]) -> datetime | None:
         """Return when an event of one of these kinds happened first."""
@@ -113,7 +117,3 @@ class Log:
         if time is None:
             raise NotReceived(f"servicecall {self.number} has not been received", servicecall=str(self.number))
         return time
-
-    @property
-    def state_changes(self) -> tuple[StateChanged, ...]:
-        return tuple(event for event in self.events if isinstance(event, StateChanged))

@@ -37,8 +37,8 @@ class Terms:
 
     def promised(self, kind: Kind) -> timedelta | None:
         """Return the working time of a milestone, None if the level promises none."""
-        level = self.level
-        return {Kind.REACTION: level.reaction, Kind.ARRIVAL: level.arrival, Kind.SOLUTION: level.solution}[kind]
+        promised: timedelta | None = getattr(self.level, kind.value)
+        return promised
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +158,8 @@ def clock_stands(log: Log, states: States) -> bool:
 def pauses(log: Log, states: States, until: datetime) -> tuple[Pause, ...]:
     """Return the pauses up to `until`, in order; one that is still going on ends there."""
     changes = log.state_changes
+    if not any(_counts_not(states.standing(change.state)) for change in changes):
+        return ()
     ends = [change.time for change in changes[1:]] + [until]
     found = (
         Pause(span=Span(change.time, min(end, until)), state=states.standing(change.state))

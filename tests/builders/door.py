@@ -34,7 +34,7 @@ def server(contract: FileDescriptor, servicer: Any) -> grpc.aio.Server:
         behaviour = getattr(servicer, method.name)
 
         async def serve(request: Any, context: Any) -> Any:
-            call = Call(method.full_name, "", 1, 0.0, "")
+            call = Call(method.full_name, "", 1, 0.0)
             call.caller = caller_of(context.invocation_metadata())
             CURRENT.set(call)
             try:

@@ -205,5 +205,3 @@ async def furnish(office: Office) -> None:
         service_level="serviceLevels/4",
     )
     await office.levels.SetLevelAssignment(pb.SetLevelAssignmentRequest(level_assignment=row))
-
-

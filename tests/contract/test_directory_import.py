@@ -3,6 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -17,6 +18,7 @@ from server_es.directory.service import Directory
 from tests.contract.conftest import Serve, Served
 
 DEMO = Path(__file__).parents[2] / "deploy" / "demo" / "directory"
+KNOWN = "significance, employee, team, address, contact_person, system, component, contract"
 DEMO_FILES = sorted(str(path) for path in DEMO.iterdir())
 
 
@@ -26,7 +28,7 @@ async def served(serve: Serve) -> Served:
 
 
 @pytest.fixture
-def esconfig(served):
+def esconfig(served: Served) -> Any:
     async def run(*arguments: object, address: str = served.address) -> Result:
         def invoke() -> Result:
             return CliRunner().invoke(cli.app, [str(one) for one in arguments], obj=lambda _: connect(address, None))
@@ -37,7 +39,7 @@ def esconfig(served):
 
 
 @pytest.fixture
-def write(tmp_path):
+def write(tmp_path: Path) -> Any:
     def file(name: str, *lines: str, encoding: str = "utf-8") -> Path:
         path = tmp_path / name
         path.write_text("\n".join(lines) + "\n", encoding=encoding)
@@ -46,7 +48,7 @@ def write(tmp_path):
     return file
 
 
-async def test_the_demo_site_is_taken_over_and_a_second_time_unchanged(esconfig, served):
+async def test_the_demo_site_is_taken_over_and_a_second_time_unchanged(esconfig: Any, served: Served) -> None:
     checked = await esconfig("import", "--dry-run", *DEMO_FILES)
     assert checked.stdout == "Checked only: 46 created, 0 updated, 0 unchanged, 0 refused.\n", checked.output
     first = await esconfig("import", *DEMO_FILES)
@@ -56,7 +58,11 @@ async def test_the_demo_site_is_taken_over_and_a_second_time_unchanged(esconfig,
     stub = DirectoryServiceStub(served.channel)
     found = await stub.BatchIdentifySenders(
         pb.BatchIdentifySendersRequest(
-            mail_addresses=["Service@HV-Alster.example", "BÜRO@xn--mller-klte-w5a5z.example", "haustechnik@klinikum-elbmarsch.example"]
+            mail_addresses=[
+                "Service@HV-Alster.example",
+                "BÜRO@xn--mller-klte-w5a5z.example",
+                "haustechnik@klinikum-elbmarsch.example",
+            ]
         )
     )
     assert list(found.senders[0].candidates) == ["addresses/10003", "addresses/10004"]
@@ -66,7 +72,7 @@ async def test_the_demo_site_is_taken_over_and_a_second_time_unchanged(esconfig,
     assert [one.family_name for one in team.employees] == ["Yıldız", "Lührs", "Kowalski", "Hansen"]
 
 
-async def test_an_export_is_an_import(esconfig, tmp_path):
+async def test_an_export_is_an_import(esconfig: Any, tmp_path: Any) -> None:
     await esconfig("import", *DEMO_FILES)
     output = tmp_path / "all.jsonl"
     assert "46 records written" in (await esconfig("export", "--output", output)).stderr
@@ -78,7 +84,9 @@ async def test_an_export_is_an_import(esconfig, tmp_path):
     ]
 
 
-async def test_refused_rows_are_named_with_line_field_and_reason_and_the_others_are_taken(esconfig, write):
+async def test_refused_rows_are_named_with_line_field_and_reason_and_the_others_are_taken(
+    esconfig: Any, write: Any
+) -> None:
     customers = write(
         "kunden.csv",
         "address;kind;matchcode;names;mail_addresses;postal_address.city;significance;notes",
@@ -91,7 +99,11 @@ async def test_refused_rows_are_named_with_line_field_and_reason_and_the_others_
         "5;customer;Fünf;Fünf",
     )
     staff = write(
-        "personal.csv", "employee,matchcode,family_name,absent,mobile", "1,M,M,ja,0170", "2,N,N,vielleicht,", "3,O,O,nein,"
+        "personal.csv",
+        "employee,matchcode,family_name,absent,mobile",
+        "1,M,M,ja,0170",
+        "2,N,N,vielleicht,",
+        "3,O,O,nein,",
     )
     ranks = write("rang.csv", "significance\tmatchcode\trank", "a\tA\thoch", "b\tB\t2")
     mixed = write(
@@ -116,8 +128,7 @@ async def test_refused_rows_are_named_with_line_field_and_reason_and_the_others_
         "rest.jsonl:1: system.address: addresses/2 does not exist",
         "rest.jsonl:2: is no JSON: Expecting value: line 1 column 1 (char 0)",
         "rest.jsonl:3: is no JSON object",
-        "rest.jsonl:4: type: 'anlage' is no kind of record; known are significance, employee, team, address, "
-        "contact_person, system, component, contract",
+        f"rest.jsonl:4: type: 'anlage' is no kind of record; known are {KNOWN}",
         "rest.jsonl:5: type: says no 'type'",
         'rest.jsonl:6: system: Message type "esoffice.es.v1.System" has no field named "farbe" at "System".',
         "rest.jsonl:7: team.matchcode: must be at least 1 characters",
@@ -125,19 +136,20 @@ async def test_refused_rows_are_named_with_line_field_and_reason_and_the_others_
     ]
 
 
-async def test_children_and_references_hold_bare_numbers_in_csv(esconfig, write, served):
+async def test_children_and_references_hold_bare_numbers_in_csv(esconfig: Any, write: Any, served: Served) -> None:
     files = [
         write("a.csv", "address;kind;matchcode;names", "7;customer;S;S"),
         write("p.csv", "contact_person;address;matchcode;family_name", "1;7;P;P"),
         write("s.csv", "system;address;matchcode;service_level", "A1;7;S;2"),
         write("c.csv", "component;system;matchcode", "k;A1;K"),
         write("v.csv", "contract;address;system;matchcode", "V1;addresses/7;A1;V"),
-        write("x.csv", "type,name,matchcode,family_name,absence_start_time", "employee,employees/9,E,E,2026-05-01T00:00:00Z", ",,a", "boot,b"),
+        write("x.csv", "type,name,matchcode,family_name,absence_start_time",
+              "employee,employees/9,E,E,2026-05-01T00:00:00Z", ",,a", "boot,b"),
     ]  # fmt: skip
     done = await esconfig("import", *files)
     assert done.stdout.splitlines() == [
         "x.csv:3: type: says no 'type'",
-        "x.csv:4: type: 'boot' is no kind of record; known are significance, employee, team, address, contact_person, system, component, contract",
+        f"x.csv:4: type: 'boot' is no kind of record; known are {KNOWN}",
         "6 created, 0 updated, 0 unchanged, 2 refused.",
     ]  # fmt: skip
     contract = await DirectoryServiceStub(served.channel).GetContract(pb.GetContractRequest(name="contracts/V1"))
@@ -147,15 +159,21 @@ async def test_children_and_references_hold_bare_numbers_in_csv(esconfig, write,
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("a.csv", "nummer;name".encode(), "the first column must be called after the kind of record"),
+        ("a.csv", b"nummer;name", "the first column must be called after the kind of record"),
         ("a.csv", b"address;farbe;matchcode", "unknown columns farbe; known are matchcode, kind"),
-        ("a.csv", b"address;postal_address;postal_address.farbe", "unknown columns postal_address, postal_address.farbe;"),
+        (
+            "a.csv",
+            b"address;postal_address;postal_address.farbe",
+            "unknown columns postal_address, postal_address.farbe;",
+        ),
         ("a.csv", "address;matchcode\n1;Bäcker".encode("cp1252"), "is not written in utf-8-sig; save it as UTF-8"),
         ("a.csv", b'address;matchcode\n1;"a\0b\n', "field"),
         ("fehlt.jsonl", None, "No such file or directory"),
     ],
 )
-async def test_a_file_that_cannot_be_read_is_told_in_one_sentence(esconfig, tmp_path, name, content, sentence):
+async def test_a_file_that_cannot_be_read_is_told_in_one_sentence(
+    esconfig: Any, tmp_path: Any, name: Any, content: Any, sentence: Any
+) -> None:
     if content is not None:
         (tmp_path / name).write_bytes(content)
     done = await esconfig("import", tmp_path / name)
@@ -167,13 +185,13 @@ async def test_a_file_that_cannot_be_read_is_told_in_one_sentence(esconfig, tmp_
     assert done.stderr.startswith("Error: ")
 
 
-async def test_another_encoding_can_be_named(esconfig, write):
+async def test_another_encoding_can_be_named(esconfig: Any, write: Any) -> None:
     path = write("a.csv", "address;kind;matchcode;names", "1;customer;Bäcker;Bäcker", encoding="cp1252")
     assert (await esconfig("import", path, "--encoding", "cp1252")).stdout.startswith("1 created")
     assert (await esconfig("import", path, "--encoding", "klingon")).exit_code == 2
 
 
-async def test_a_server_that_does_not_answer_is_told_in_one_sentence(esconfig, write):
+async def test_a_server_that_does_not_answer_is_told_in_one_sentence(esconfig: Any, write: Any) -> None:
     path = write("a.csv", "address;kind;matchcode;names", "1;customer;a;a")
     with_nobody = await esconfig("import", path, address="127.0.0.1:1")
     assert with_nobody.exit_code == 2
@@ -182,7 +200,9 @@ async def test_a_server_that_does_not_answer_is_told_in_one_sentence(esconfig, w
     assert (await esconfig("export", address="127.0.0.1:1")).exit_code == 2
 
 
-async def test_large_files_go_in_batches_and_a_dry_run_looks_across_them(esconfig, write, served):
+async def test_large_files_go_in_batches_and_a_dry_run_looks_across_them(
+    esconfig: Any, write: Any, served: Served
+) -> None:
     lines = [f"{n};customer;Kunde {n};Kunde {n};{'x' * 19000}" for n in range(1, 701)]
     customers = write("k.csv", "address;kind;matchcode;names;notes", *lines)
     systems = write("s.csv", "system;address;matchcode", *(f"{n};{n};S" for n in range(1, 701)), "701;999;S")

@@ -14,6 +14,7 @@ from esoffice.es.v1 import messages_pb2 as pb
 from esclient.bookmark import Bookmark
 from esclient.inbox import Inbox, New, Read, Shown, Waiting
 from esclient.session import Session, Token
+from mesh.channel import connect
 from mesh.clock import ManualClock, SystemClock
 from server_es.messages.settings import MessageSettings
 from tests.builders import door
@@ -32,7 +33,7 @@ def url(tmp_path: Path) -> str:
 
 
 def inbox_at(port: int, folder: Path) -> tuple[Session, Inbox]:
-    session = Session(f"127.0.0.1:{port}", None, signed_in, SystemClock())
+    session = Session(connect(f"127.0.0.1:{port}", None), signed_in, SystemClock())
     return session, Inbox(session, Bookmark(folder / "sub" / "cursor.json"), machine="PC1", version="1")
 
 
@@ -174,7 +175,7 @@ async def test_a_refusal_for_good_ends_the_following(url: str, tmp_path: Path) -
         return Token(text="", expire_time=FAR)
 
     async with site(url, SystemClock(), MessageSettings()) as server:
-        session = Session(f"127.0.0.1:{server.port}", None, nobody, SystemClock())
+        session = Session(connect(f"127.0.0.1:{server.port}", None), nobody, SystemClock())
         inbox = Inbox(session, Bookmark(tmp_path / "c.json"), machine="PC1", version="1")
         with pytest.raises(grpc.aio.AioRpcError, match="no employee"):
             await some(inbox, 1)
@@ -190,7 +191,7 @@ async def test_a_token_is_renewed_a_minute_before_it_ends_and_once_for_all() -> 
         given.append(Token(text=f"t{len(given)}", expire_time=clock.now() + timedelta(minutes=15)))
         return given[-1]
 
-    session = Session("127.0.0.1:1", None, sign_in, clock)
+    session = Session(connect("127.0.0.1:1", None), sign_in, clock)
     both = await asyncio.gather(session.metadata(), session.metadata())
     assert both[0] == both[1] == (("authorization", "Bearer t0"),)
     clock.advance(timedelta(minutes=13, seconds=59))

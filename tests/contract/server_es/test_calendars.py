@@ -25,7 +25,9 @@ async def stored(office: Office, name: str = "calendars/office") -> pb.Calendar:
     return found
 
 
-async def due(office: Office, start: str, hours: float, calendar: str = "calendars/office") -> pb.ComputeDueTimeResponse:
+async def due(
+    office: Office, start: str, hours: float, calendar: str = "calendars/office"
+) -> pb.ComputeDueTimeResponse:
     answer: pb.ComputeDueTimeResponse = await office.calendars.ComputeDueTime(
         pb.ComputeDueTimeRequest(calendar=calendar, start_time=berlin(start), working_duration=timedelta(hours=hours))
     )
@@ -204,7 +206,9 @@ async def test_a_late_report_counts_from_the_next_opening(office: Office) -> Non
 
 
 async def test_without_a_calendar_it_is_counted_around_the_clock(office: Office) -> None:
-    assert on_the_clock(await due(office, "2026-03-28 23:00", 4, "")) == "29.03. 04:00"  # the hour from 2 to 3 is missing
+    assert (
+        on_the_clock(await due(office, "2026-03-28 23:00", 4, "")) == "29.03. 04:00"
+    )  # the hour from 2 to 3 is missing
     many = await due(office, "2026-01-01 00:00", 24 * 365, "calendars/office")
     assert (len(many.explanation.stretches), many.explanation.omitted_stretch_count > 0) == (500, True)
     error = await refused(due(office, "2026-01-01 00:00", 1, "calendars/none"))
@@ -218,7 +222,9 @@ async def test_a_preview_says_which_calls_would_move_and_changes_nothing(office:
     await office.do("RecordReaction", reacted.name)
     await office.call("Entwurf", draft=True)
     calendar = await stored(office)
-    calendar.exceptions.append(pb.CalendarException(date="2026-03-02", closes_at_minute=9 * 60 + 30, reason="Betriebsfeier"))
+    calendar.exceptions.append(
+        pb.CalendarException(date="2026-03-02", closes_at_minute=9 * 60 + 30, reason="Betriebsfeier")
+    )
     request = pb.PreviewCalendarUpdateRequest(calendar=calendar, page_size=2)
     first = await office.calendars.PreviewCalendarUpdate(request)
     request.page_token = first.next_page_token

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import grpc
 import pytest
@@ -63,18 +64,18 @@ def stub(served: Served) -> ContactServiceStub:
     return ContactServiceStub(served.channel)
 
 
-def contact(**fields) -> pb.Contact:
+def contact(**fields: Any) -> pb.Contact:
     said = {"activity_type": "mail", "direction": pb.CONTACT_DIRECTION_INBOUND, "subject": "Heizung", **fields}
     if not {"address", "servicecall"} & said.keys():
         said["address"] = "addresses/1001"
     return pb.Contact(**said)
 
 
-def create(*, request_id: str = "", reopen: bool = False, **fields) -> pb.CreateContactRequest:
+def create(*, request_id: str = "", reopen: bool = False, **fields: Any) -> pb.CreateContactRequest:
     return pb.CreateContactRequest(contact=contact(**fields), request_id=request_id, reopen=reopen)
 
 
-async def test_what_was_written_is_read_field_by_field(stub):
+async def test_what_was_written_is_read_field_by_field(stub: Any) -> None:
     said = contact(
         contact_person="addresses/1001/contactPersons/1",
         text="kalt",
@@ -83,7 +84,11 @@ async def test_what_was_written_is_read_field_by_field(stub):
         employee="employees/100",
         attachments=[
             pb.Attachment(
-                file_name="Gerät.pdf", size_bytes=2**40, content_type="application/pdf", sha256="0" * 64, uri="mails/12/attachments/1"
+                file_name="Gerät.pdf",
+                size_bytes=2**40,
+                content_type="application/pdf",
+                sha256="0" * 64,
+                uri="mails/12/attachments/1",
             )
         ],
         mail_message_id="<1@x>",
@@ -99,19 +104,19 @@ async def test_what_was_written_is_read_field_by_field(stub):
     assert read == said
 
 
-async def test_a_contact_on_a_call_belongs_to_the_calls_address_and_is_noted_there(stub, calls):
+async def test_a_contact_on_a_call_belongs_to_the_calls_address_and_is_noted_there(stub: Any, calls: Calls) -> None:
     made = await stub.CreateContact(create(servicecall="servicecalls/7", text="hallo"))
     assert (made.address, made.servicecall, made.addendum) == ("addresses/1001", "servicecalls/7", False)
     number, noted, reopen = calls.noted[0]
     assert (number, noted.subject, noted.text, noted.inbound, reopen) == (7, "Heizung", "hallo", True, False)
 
 
-async def test_on_a_solved_call_it_is_an_addendum_unless_the_call_is_reopened(stub):
+async def test_on_a_solved_call_it_is_an_addendum_unless_the_call_is_reopened(stub: Any) -> None:
     assert (await stub.CreateContact(create(servicecall="servicecalls/8"))).addendum
     assert not (await stub.CreateContact(create(servicecall="servicecalls/8", reopen=True))).addendum
 
 
-async def test_everything_that_is_wrong_comes_in_one_answer_and_nothing_is_noted(stub, calls):
+async def test_everything_that_is_wrong_comes_in_one_answer_and_nothing_is_noted(stub: Any, calls: Calls) -> None:
     error = await refused(
         stub.CreateContact(
             create(
@@ -129,7 +134,9 @@ async def test_everything_that_is_wrong_comes_in_one_answer_and_nothing_is_noted
     )
     error = await refused(
         stub.CreateContact(
-            create(address="addresses/2002", servicecall="servicecalls/7", contact_person="addresses/1001/contactPersons/1")
+            create(
+                address="addresses/2002", servicecall="servicecalls/7", contact_person="addresses/1001/contactPersons/1"
+            )
         )
     )
     assert error.details() == (
@@ -144,7 +151,7 @@ async def test_everything_that_is_wrong_comes_in_one_answer_and_nothing_is_noted
     assert calls.noted == []
 
 
-async def test_a_repeated_request_writes_one_contact(stub):
+async def test_a_repeated_request_writes_one_contact(stub: Any) -> None:
     request = create(request_id=str(uuid.uuid4()), html="<b>lang</b>")
     first = await stub.CreateContact(request)
     assert await stub.CreateContact(request) == first
@@ -160,7 +167,9 @@ def reason_of_error(error: grpc.aio.AioRpcError) -> str:
     return reason_of(rpc_status.from_call(error))
 
 
-async def test_a_batch_answers_one_by_one_and_a_repeat_does_only_what_is_missing(stub, served, calls):
+async def test_a_batch_answers_one_by_one_and_a_repeat_does_only_what_is_missing(
+    stub: Any, served: Served, calls: Calls
+) -> None:
     served.caller = service("server_business", "contacts.*", "directory.*")
     ids = [str(uuid.uuid4()) for _ in range(6)]
     requests = [
@@ -192,7 +201,7 @@ async def test_a_batch_answers_one_by_one_and_a_repeat_does_only_what_is_missing
     assert [one.contact.name or reason_of(one.status) for one in last.results] == ["REQUEST_ID_REUSED", "contacts/6"]
 
 
-async def test_the_history_is_listed_last_first_page_by_page(stub):
+async def test_the_history_is_listed_last_first_page_by_page(stub: Any) -> None:
     requests = [create(happened_time=NOW + timedelta(minutes=n // 2)) for n in range(7)]
     requests += [create(servicecall="servicecalls/7", html="x"), create(address="addresses/2002")]
     await stub.BatchCreateContacts(pb.BatchCreateContactsRequest(requests=requests))
@@ -207,10 +216,12 @@ async def test_the_history_is_listed_last_first_page_by_page(stub):
     on_call = await stub.ListContacts(pb.ListContactsRequest(servicecall="servicecalls/7"))
     assert [one.html for one in on_call.contacts] == [""]
     assert (await refused(stub.ListContacts(pb.ListContactsRequest()))).code() == grpc.StatusCode.INVALID_ARGUMENT
-    assert (await refused(stub.GetContact(pb.GetContactRequest(name="contacts/99")))).code() == grpc.StatusCode.NOT_FOUND
+    assert (
+        await refused(stub.GetContact(pb.GetContactRequest(name="contacts/99")))
+    ).code() == grpc.StatusCode.NOT_FOUND
 
 
-async def test_whoever_has_contacts_cannot_be_deleted(stub, served):
+async def test_whoever_has_contacts_cannot_be_deleted(stub: Any, served: Served) -> None:
     await stub.CreateContact(create(address="addresses/2002", employee="employees/100"))
     directory = DirectoryServiceStub(served.channel)
     for name in ("addresses/2002", "employees/100"):

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import UTC, datetime
+from typing import Any
 
 import grpc
 import pytest
@@ -30,7 +31,9 @@ def stub(served: Served) -> DirectoryServiceStub:
 
 def outcomes(answer: pb.BatchUpsertRecordsResponse) -> list[str]:
     return [
-        pb.UpsertOutcome.Name(one.upsert_outcome).removeprefix("UPSERT_OUTCOME_") if one.HasField("record") else one.status.message
+        pb.UpsertOutcome.Name(one.upsert_outcome).removeprefix("UPSERT_OUTCOME_")
+        if one.HasField("record")
+        else one.status.message
         for one in answer.results
     ]
 
@@ -47,7 +50,7 @@ def metadata(status: status_pb2.Status) -> dict[str, str]:
     return dict(reason.metadata)
 
 
-async def test_a_batch_makes_records_whatever_their_order(stub):
+async def test_a_batch_makes_records_whatever_their_order(stub: Any) -> None:
     answer = await stub.BatchUpsertRecords(
         build.upsert(
             build.contract(system="systems/A-1", service_level="serviceLevels/3"),
@@ -70,7 +73,7 @@ async def test_a_batch_makes_records_whatever_their_order(stub):
     assert (await stub.GetContract(pb.GetContractRequest(name="contracts/V-1"))).system == "systems/A-1"
 
 
-async def test_what_was_written_is_read_field_by_field(stub):
+async def test_what_was_written_is_read_field_by_field(stub: Any) -> None:
     record = build.address(
         names=["Müller & Söhne", "Abt. Ärger"],
         mail_addresses=["ä@müller.example"],
@@ -82,7 +85,10 @@ async def test_what_was_written_is_read_field_by_field(stub):
     read = await stub.GetAddress(pb.GetAddressRequest(name="addresses/1001"))
     read.ClearField("etag")
     assert read == record.address
-    absence = {"absence_start_time": datetime(2026, 3, 1, tzinfo=UTC), "absence_end_time": datetime(2026, 3, 9, tzinfo=UTC)}
+    absence = {
+        "absence_start_time": datetime(2026, 3, 1, tzinfo=UTC),
+        "absence_end_time": datetime(2026, 3, 9, tzinfo=UTC),
+    }
     record = build.employee(given_name="Eva", mobile="+491701234567", absent=True, service_user=True, **absence)
     await stub.BatchUpsertRecords(build.upsert(record))
     read = await stub.GetEmployee(pb.GetEmployeeRequest(name="employees/100"))
@@ -90,7 +96,7 @@ async def test_what_was_written_is_read_field_by_field(stub):
     assert read == record.employee
 
 
-async def test_a_repeat_changes_nothing_and_keeps_the_etag(stub):
+async def test_a_repeat_changes_nothing_and_keeps_the_etag(stub: Any) -> None:
     first = await stub.BatchUpsertRecords(build.upsert(build.address()))
     again = await stub.BatchUpsertRecords(build.upsert(build.address()))
     assert outcomes(again) == ["UNCHANGED"]
@@ -100,7 +106,7 @@ async def test_a_repeat_changes_nothing_and_keeps_the_etag(stub):
     assert other.results[0].record.address.etag != first.results[0].record.address.etag
 
 
-async def test_one_bad_record_spoils_no_other_and_says_everything_that_is_wrong(stub):
+async def test_one_bad_record_spoils_no_other_and_says_everything_that_is_wrong(stub: Any) -> None:
     answer = await stub.BatchUpsertRecords(
         build.upsert(
             build.address("1"),
@@ -112,7 +118,11 @@ async def test_one_bad_record_spoils_no_other_and_says_everything_that_is_wrong(
         )
     )
     assert [one.HasField("record") for one in answer.results] == [True, False, False, False, False, True]
-    assert set(violations(answer.results[1].status)) == {"address.matchcode", "address.kind", "address.mail_addresses[0]"}
+    assert set(violations(answer.results[1].status)) == {
+        "address.matchcode",
+        "address.kind",
+        "address.mail_addresses[0]",
+    }
     assert violations(answer.results[4].status) == {
         "system.address": "addresses/3 does not exist",
         "system.service_level": "serviceLevels/9 does not exist",
@@ -124,7 +134,7 @@ async def test_one_bad_record_spoils_no_other_and_says_everything_that_is_wrong(
     assert [one.name for one in (await stub.ListAddresses(pb.ListAddressesRequest())).addresses] == ["addresses/1"]
 
 
-async def test_employees_who_stand_in_for_a_refused_one_are_refused_with_it(stub):
+async def test_employees_who_stand_in_for_a_refused_one_are_refused_with_it(stub: Any) -> None:
     answer = await stub.BatchUpsertRecords(
         build.upsert(
             build.employee("1", substitute="employees/2"),
@@ -147,15 +157,18 @@ async def test_employees_who_stand_in_for_a_refused_one_are_refused_with_it(stub
     ]
 
 
-async def test_a_name_stands_once_in_a_batch(stub):
+async def test_a_name_stands_once_in_a_batch(stub: Any) -> None:
     answer = await stub.BatchUpsertRecords(build.upsert(build.address(), build.address(notes="zwei")))
     assert outcomes(answer) == ["CREATED", "address.name: addresses/1001 stands in this batch already, as records[0]"]
 
 
-async def test_a_contract_belongs_to_its_systems_customer(stub):
+async def test_a_contract_belongs_to_its_systems_customer(stub: Any) -> None:
     answer = await stub.BatchUpsertRecords(
         build.upsert(
-            build.address("1"), build.address("2"), build.system("A-1", "1"), build.contract("V-1", "2", system="systems/A-1")
+            build.address("1"),
+            build.address("2"),
+            build.system("A-1", "1"),
+            build.contract("V-1", "2", system="systems/A-1"),
         )
     )
     assert outcomes(answer)[3] == "contract.system: systems/A-1 belongs to addresses/1, not to addresses/2"
@@ -163,13 +176,15 @@ async def test_a_contract_belongs_to_its_systems_customer(stub):
     assert outcomes(later) == ["contract.system: systems/A-1 belongs to addresses/1, not to addresses/2"]
 
 
-async def test_checking_only_changes_nothing(stub):
+async def test_checking_only_changes_nothing(stub: Any) -> None:
     answer = await stub.BatchUpsertRecords(build.upsert(build.address(), build.system(), validate_only=True))
     assert outcomes(answer) == ["CREATED", "CREATED"]
-    assert (await refused(stub.GetAddress(pb.GetAddressRequest(name="addresses/1001")))).code() == grpc.StatusCode.NOT_FOUND
+    assert (
+        await refused(stub.GetAddress(pb.GetAddressRequest(name="addresses/1001")))
+    ).code() == grpc.StatusCode.NOT_FOUND
 
 
-async def test_a_stale_etag_is_refused_and_the_right_one_passes(stub):
+async def test_a_stale_etag_is_refused_and_the_right_one_passes(stub: Any) -> None:
     made = (await stub.BatchUpsertRecords(build.upsert(build.address()))).results[0].record.address
     newer = (await stub.BatchUpsertRecords(build.upsert(build.address(notes="neu")))).results[0].record.address
     stale = await stub.BatchUpsertRecords(build.upsert(build.address(notes="meins", etag=made.etag)))
@@ -181,7 +196,7 @@ async def test_a_stale_etag_is_refused_and_the_right_one_passes(stub):
     assert error.code() == grpc.StatusCode.ABORTED
 
 
-async def test_a_repeated_request_does_not_undo_what_came_after(stub):
+async def test_a_repeated_request_does_not_undo_what_came_after(stub: Any) -> None:
     request = build.upsert(build.address(notes="alt"), request_id=str(uuid.uuid4()))
     first = await stub.BatchUpsertRecords(request)
     await stub.BatchUpsertRecords(build.upsert(build.address(notes="neu")))
@@ -189,10 +204,13 @@ async def test_a_repeated_request_does_not_undo_what_came_after(stub):
     assert (await stub.GetAddress(pb.GetAddressRequest(name="addresses/1001"))).notes == "neu"
 
 
-async def test_what_is_in_use_cannot_be_deleted_and_the_sentence_says_by_whom(stub):
+async def test_what_is_in_use_cannot_be_deleted_and_the_sentence_says_by_whom(stub: Any) -> None:
     await stub.BatchUpsertRecords(
         build.upsert(
-            build.address(mail_addresses=["a@b.example"]), build.contact_person(), build.employee("1"), build.employee("2", substitute="employees/1"),
+            build.address(mail_addresses=["a@b.example"]),
+            build.contact_person(),
+            build.employee("1"),
+            build.employee("2", substitute="employees/1"),
             build.team("t", "2"),
         )
     )  # fmt: skip
@@ -206,15 +224,21 @@ async def test_what_is_in_use_cannot_be_deleted_and_the_sentence_says_by_whom(st
         assert reason_of(rpc_status.from_call(error)) == "STILL_IN_USE"
     for name in ("addresses/1001/contactPersons/1", "addresses/1001", "teams/t", "employees/2", "employees/1"):
         await stub.DeleteRecord(pb.DeleteRecordRequest(name=name))
-    assert (await refused(stub.DeleteRecord(pb.DeleteRecordRequest(name="teams/t")))).code() == grpc.StatusCode.NOT_FOUND
-    assert (await refused(stub.DeleteRecord(pb.DeleteRecordRequest(name="calls/7")))).code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert (
+        await refused(stub.DeleteRecord(pb.DeleteRecordRequest(name="teams/t")))
+    ).code() == grpc.StatusCode.NOT_FOUND
+    assert (
+        await refused(stub.DeleteRecord(pb.DeleteRecordRequest(name="calls/7")))
+    ).code() == grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def test_senders_are_nobody_one_or_several(stub):
+async def test_senders_are_nobody_one_or_several(stub: Any) -> None:
     await stub.BatchUpsertRecords(
         build.upsert(
             build.address("1", mail_addresses=["info@eins.example", "Zentrale@Eins.example"]),
-            build.contact_person("1", "1", mail_address="eva@eins.example", other_mail_addresses=["privat@eva.example"]),
+            build.contact_person(
+                "1", "1", mail_address="eva@eins.example", other_mail_addresses=["privat@eva.example"]
+            ),
             build.contact_person("1", "2", mail_address="INFO@eins.example"),
             build.address("2", mail_addresses=["geteilt@bau.example", "chef@müller-bau.example"]),
             build.contact_person("2", "1", mail_address="geteilt@bau.example"),
@@ -227,7 +251,9 @@ async def test_senders_are_nobody_one_or_several(stub):
         "Chef@xn--mller-bau-q9a.example", "chef@MÜLLER-BAU.example", "", "MAILER-DAEMON", "eva@eins.example",
     ]  # fmt: skip
     all_kinds = await stub.BatchIdentifySenders(pb.BatchIdentifySendersRequest(mail_addresses=asked))
-    customers = await stub.BatchIdentifySenders(pb.BatchIdentifySendersRequest(mail_addresses=asked, kinds=["customer"]))
+    customers = await stub.BatchIdentifySenders(
+        pb.BatchIdentifySendersRequest(mail_addresses=asked, kinds=["customer"])
+    )
     assert [one.mail_address for one in all_kinds.senders] == asked
     assert [(one.address, one.contact_person) for one in customers.senders] == [
         ("addresses/1", "addresses/1/contactPersons/1"),
@@ -247,8 +273,10 @@ async def test_senders_are_nobody_one_or_several(stub):
     assert all_kinds.senders[3].match == pb.SENDER_MATCH_NONE
 
 
-async def test_a_changed_mail_address_is_found_and_the_old_one_is_not(stub):
-    await stub.BatchUpsertRecords(build.upsert(build.address(mail_addresses=["alt@x.example"]), build.contact_person(mail_address="p@x.example")))
+async def test_a_changed_mail_address_is_found_and_the_old_one_is_not(stub: Any) -> None:
+    await stub.BatchUpsertRecords(
+        build.upsert(build.address(mail_addresses=["alt@x.example"]), build.contact_person(mail_address="p@x.example"))
+    )
     await stub.BatchUpsertRecords(build.upsert(build.address(mail_addresses=["neu@x.example"])))
     found = await stub.BatchIdentifySenders(
         pb.BatchIdentifySendersRequest(mail_addresses=["alt@x.example", "neu@x.example", "p@x.example"])
@@ -260,18 +288,28 @@ async def test_a_changed_mail_address_is_found_and_the_old_one_is_not(stub):
     assert found.senders[0].match == none
 
 
-async def test_lists_narrow_by_customer_system_team_kind_mail_and_text(stub):
+async def test_lists_narrow_by_customer_system_team_kind_mail_and_text(stub: Any) -> None:
     await stub.BatchUpsertRecords(
         build.upsert(
-            build.significance("a"), build.address("1", matchcode="Bäckerei 50%", significance="significances/a", mail_addresses=["b@b.example"]), build.address("2", kind="private"),
+            build.significance("a"),
+            build.address(
+                "1", matchcode="Bäckerei 50%", significance="significances/a", mail_addresses=["b@b.example"]
+            ),
+            build.address("2", kind="private"),
             build.contact_person("1", "7", mail_address="Eva@b.example"), build.contact_person("2", "7"),
-            build.system("A-1", "1"), build.system("A-2", "2"), build.component("A-1", "k"), build.component("A-2", "k"),
+            build.system("A-1", "1"),
+            build.system("A-2", "2"),
+            build.component("A-1", "k"),
+            build.component("A-2", "k"),
             build.contract("V-1", "1", system="systems/A-1"), build.contract("V-2", "1"), build.contract("V-3", "2"),
-            build.employee("1", mail_address="Eins@x.example"), build.employee("2"), build.team("t", "1"), build.team("u", "2"),
+            build.employee("1", mail_address="Eins@x.example"),
+            build.employee("2"),
+            build.team("t", "1"),
+            build.team("u", "2"),
         )
     )  # fmt: skip
 
-    def names(page):
+    def names(page: Any) -> list[str]:
         return [one.name for one in next(iter(page.ListFields()))[1]] if page.ListFields() else []
 
     assert names(await stub.ListAddresses(pb.ListAddressesRequest(kinds=["private", "x"]))) == ["addresses/2"]
@@ -284,10 +322,17 @@ async def test_lists_narrow_by_customer_system_team_kind_mail_and_text(stub):
     persons = pb.ListContactPersonsRequest
     assert names(await stub.ListContactPersons(persons(parent="addresses/2"))) == ["addresses/2/contactPersons/7"]
     assert len(names(await stub.ListContactPersons(persons(parent="addresses/-")))) == 2
-    assert names(await stub.ListContactPersons(persons(parent="addresses/-", mail_address="EVA@b.example"))) == ["addresses/1/contactPersons/7"]
+    assert names(await stub.ListContactPersons(persons(parent="addresses/-", mail_address="EVA@b.example"))) == [
+        "addresses/1/contactPersons/7"
+    ]
     assert names(await stub.ListSystems(pb.ListSystemsRequest(address="addresses/2"))) == ["systems/A-2"]
-    assert names(await stub.ListComponents(pb.ListComponentsRequest(parent="systems/A-1"))) == ["systems/A-1/components/k"]
-    assert names(await stub.ListContracts(pb.ListContractsRequest(address="addresses/1"))) == ["contracts/V-1", "contracts/V-2"]
+    assert names(await stub.ListComponents(pb.ListComponentsRequest(parent="systems/A-1"))) == [
+        "systems/A-1/components/k"
+    ]
+    assert names(await stub.ListContracts(pb.ListContractsRequest(address="addresses/1"))) == [
+        "contracts/V-1",
+        "contracts/V-2",
+    ]
     assert names(await stub.ListContracts(pb.ListContractsRequest(system="systems/A-1"))) == ["contracts/V-1"]
     assert names(await stub.ListEmployees(pb.ListEmployeesRequest(team="teams/t"))) == ["employees/1"]
     assert names(await stub.ListEmployees(pb.ListEmployeesRequest(mail_address="eins@x.example"))) == ["employees/1"]
@@ -297,8 +342,10 @@ async def test_lists_narrow_by_customer_system_team_kind_mail_and_text(stub):
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
-async def test_pages_show_every_record_once_even_while_others_come_and_go(stub, size):
-    await stub.BatchUpsertRecords(build.upsert(build.address("5"), *(build.contact_person("5", f"{n:02}") for n in range(0, 20, 2))))
+async def test_pages_show_every_record_once_even_while_others_come_and_go(stub: Any, size: Any) -> None:
+    await stub.BatchUpsertRecords(
+        build.upsert(build.address("5"), *(build.contact_person("5", f"{n:02}") for n in range(0, 20, 2)))
+    )
     seen, token, rounds = [], "", 0
     while True:
         page = await stub.ListContactPersons(
@@ -309,13 +356,15 @@ async def test_pages_show_every_record_once_even_while_others_come_and_go(stub, 
         if not token:
             break
         if rounds == 1:  # one before the cursor, one after it
-            await stub.BatchUpsertRecords(build.upsert(build.contact_person("5", "00a"), build.contact_person("5", "99")))
+            await stub.BatchUpsertRecords(
+                build.upsert(build.contact_person("5", "00a"), build.contact_person("5", "99"))
+            )
     assert len(seen) == len(set(seen))
     assert {f"{n:02}" for n in range(0, 20, 2)} <= set(seen)
     assert ("99" in seen) == (rounds > 1)
 
 
-async def test_a_page_token_belongs_to_its_conditions(stub):
+async def test_a_page_token_belongs_to_its_conditions(stub: Any) -> None:
     await stub.BatchUpsertRecords(build.upsert(build.address("1"), build.address("2")))
     token = (await stub.ListAddresses(pb.ListAddressesRequest(page_size=1))).next_page_token
     for request in (
@@ -326,10 +375,12 @@ async def test_a_page_token_belongs_to_its_conditions(stub):
         error = await refused(stub.ListAddresses(request))
         assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
         assert "page_token" in error.details()
-    assert (await stub.ListAddresses(pb.ListAddressesRequest(page_token=token, page_size=9))).addresses[0].name == "addresses/2"
+    assert (await stub.ListAddresses(pb.ListAddressesRequest(page_token=token, page_size=9))).addresses[
+        0
+    ].name == "addresses/2"
 
 
-async def test_each_kind_is_got_by_name_and_missing_ones_are_not_found(stub):
+async def test_each_kind_is_got_by_name_and_missing_ones_are_not_found(stub: Any) -> None:
     records = [
         build.significance(), build.employee(), build.team("t", "100"), build.address(), build.contact_person(),
         build.system(), build.component(), build.contract(),
@@ -349,20 +400,30 @@ async def test_each_kind_is_got_by_name_and_missing_ones_are_not_found(stub):
         assert error.details() == f"{written.name}x does not exist"
 
 
-async def test_a_time_or_text_no_database_keeps_is_refused(stub):
+async def test_a_time_or_text_no_database_keeps_is_refused(stub: Any) -> None:
     broken = build.employee("1")
     broken.employee.absence_start_time.seconds = 2**60
     answer = await stub.BatchUpsertRecords(
-        build.upsert(broken, build.address(notes="a\0b", names=["a\0"]), build.employee("2", absence_start_time=datetime(2026, 1, 2, tzinfo=UTC), absence_end_time=datetime(2026, 1, 2, tzinfo=UTC)))
+        build.upsert(
+            broken,
+            build.address(notes="a\0b", names=["a\0"]),
+            build.employee(
+                "2",
+                absence_start_time=datetime(2026, 1, 2, tzinfo=UTC),
+                absence_end_time=datetime(2026, 1, 2, tzinfo=UTC),
+            ),
+        )
     )
     assert [set(violations(one.status)) for one in answer.results] == [
         {"employee.absence_start_time"}, {"address.notes", "address.names"}, {"employee.absence_end_time"},
     ]  # fmt: skip
 
 
-async def test_reading_and_writing_need_their_permissions(served, stub):
+async def test_reading_and_writing_need_their_permissions(served: Served, stub: Any) -> None:
     served.caller = person("directory.read")
-    assert (await refused(stub.BatchUpsertRecords(build.upsert(build.address())))).code() == grpc.StatusCode.PERMISSION_DENIED
+    assert (
+        await refused(stub.BatchUpsertRecords(build.upsert(build.address())))
+    ).code() == grpc.StatusCode.PERMISSION_DENIED
     await stub.ListAddresses(pb.ListAddressesRequest())
     served.caller = NOBODY
     assert (await refused(stub.ListAddresses(pb.ListAddressesRequest()))).code() == grpc.StatusCode.UNAUTHENTICATED

@@ -54,7 +54,9 @@ async def test_an_entry_lives_from_creation_to_deletion(
     assert await ask(f"Get{kind}", name=name) == made
     error = await refused(ask(f"Create{kind}", **{field: entry}))
     assert error.code() is grpc.StatusCode.ALREADY_EXISTS
-    listed = getattr(await ask(f"List{plural}", page_size=1000), field + "s" if plural[-3] != "i" else field[:-1] + "ies")
+    listed = getattr(
+        await ask(f"List{plural}", page_size=1000), field + "s" if plural[-3] != "i" else field[:-1] + "ies"
+    )
     assert made in listed
     one = type(entry)(name=name, etag=made.etag, title="Anders")
     mask = FieldMask(paths=["title"])
@@ -97,7 +99,9 @@ async def test_a_page_of_entries_ends_and_goes_on(office: Office) -> None:
 
 async def test_meanings_rise_with_the_numbers_and_none_is_missing(office: Office) -> None:
     wrong = pb.ServicecallState(name=state(65), title="Neu", meaning=pb.STATE_MEANING_CREATED)
-    error = await refused(office.levels.CreateServicecallState(pb.CreateServicecallStateRequest(servicecall_state=wrong)))
+    error = await refused(
+        office.levels.CreateServicecallState(pb.CreateServicecallStateRequest(servicecall_state=wrong))
+    )
     assert (error.details() or "").startswith("servicecall_state.meaning: ")
     error = await refused(office.levels.DeleteServicecallState(pb.DeleteServicecallStateRequest(name=state(STARTED))))
     assert error.details() == "servicecallStates/30 cannot be deleted: no state means STARTED without it."

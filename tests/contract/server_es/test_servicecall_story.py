@@ -66,7 +66,9 @@ async def test_a_call_through_night_holiday_weekend_pause_and_complaint(office: 
     call = await office.do("ChangeState", call.name, state=state(INTERRUPTED), text="Teil bestellt")
     assert (call.clock_stopped, call.HasField("next_due_time"), on(call).paused) == (True, False, True)
     office.go_to(berlin("2026-04-02 14:00"))
-    assert due(await office.get(call.name)) == "07.04. 11:00"  # if work went on now: Good Friday, weekend, Easter Monday
+    assert (
+        due(await office.get(call.name)) == "07.04. 11:00"
+    )  # if work went on now: Good Friday, weekend, Easter Monday
 
     short = level(9, solution_working_duration=3 * HOUR)
     await office.levels.CreateServiceLevel(levels.CreateServiceLevelRequest(service_level=short))
@@ -105,7 +107,9 @@ async def test_a_call_through_night_holiday_weekend_pause_and_complaint(office: 
         ("2026-10-24 23:00", "25.10. 06:00"),  # the hour from 2 to 3 comes twice
     ],
 )
-async def test_the_nights_of_the_clock_change_count_what_they_last(office: Office, received: str, expected: str) -> None:
+async def test_the_nights_of_the_clock_change_count_what_they_last(
+    office: Office, received: str, expected: str
+) -> None:
     around = level(9, calendar="", reaction_working_duration=None, arrival_working_duration=None)
     await office.levels.CreateServiceLevel(levels.CreateServiceLevelRequest(service_level=around))
     defaults = await office.levels.GetDefaults(levels.GetDefaultsRequest())
@@ -120,9 +124,7 @@ async def test_a_new_holiday_moves_what_is_open_at_once(office: Office) -> None:
     call = await office.call()
     assert due(call) == "04.06. 15:00"
     calendar = office_hours(holidays=calendars_pb2.HolidayRegion(subdivision="BY"))
-    calendar.etag = (
-        await office.calendars.GetCalendar(calendars_pb2.GetCalendarRequest(name=calendar.name))
-    ).etag
+    calendar.etag = (await office.calendars.GetCalendar(calendars_pb2.GetCalendarRequest(name=calendar.name))).etag
     await office.calendars.UpdateCalendar(calendars_pb2.UpdateCalendarRequest(calendar=calendar))
     assert due(await office.get(call.name)) == "05.06. 15:00"  # Fronleichnam
 

@@ -145,7 +145,9 @@ async def test_a_batch_answers_one_by_one_and_one_refusal_spoils_no_other(office
         "servicecalls/2",
     ]
     assert "addresses/7 does not exist" in answer.results[2].status.message
-    repeated = await office.calls.BatchCreateServicecalls(pb.BatchCreateServicecallsRequest(requests=batch.requests[:1]))
+    repeated = await office.calls.BatchCreateServicecalls(
+        pb.BatchCreateServicecallsRequest(requests=batch.requests[:1])
+    )
     assert repeated.results[0] == answer.results[0]
     mended = item("drei", ids[2], address="addresses/1002")
     again = await office.calls.BatchCreateServicecalls(pb.BatchCreateServicecallsRequest(requests=[mended]))
@@ -310,7 +312,11 @@ async def test_the_log_is_read_page_by_page(office: Office) -> None:
     kinds = [pb.ServicecallEventKind.Name(one.kind).removeprefix("SERVICECALL_EVENT_KIND_") for one in log]
     assert kinds == ["RECEIVED", "ACCEPTED", "STATE_CHANGED", "LEVEL_CHANGED"]
     assert [one.sequence for one in log] == [1, 2, 3, 4]
-    assert (log[0].actor, log[1].text, log[3].service_level) == ("services/server_business", "bin dran", "serviceLevels/1")
+    assert (log[0].actor, log[1].text, log[3].service_level) == (
+        "services/server_business",
+        "bin dran",
+        "serviceLevels/1",
+    )
     assert (await office.get(call.name)).level_rule == levels.LEVEL_RULE_MANUAL
 
 
@@ -379,7 +385,9 @@ async def test_a_due_time_is_explained_as_data_and_in_words(office: Office) -> N
     answer = await office.calls.ExplainDueTimes(pb.ExplainDueTimesRequest(servicecall=call.name))
     solution = answer.explanations[-1]
     explanation = solution.explanation
-    counted = sum((one.end_time.ToDatetime() - one.start_time.ToDatetime() for one in explanation.stretches), timedelta())
+    counted = sum(
+        (one.end_time.ToDatetime() - one.start_time.ToDatetime() for one in explanation.stretches), timedelta()
+    )
     assert counted == explanation.working_duration.ToTimedelta() == timedelta(hours=8)
     assert [one.reason for one in explanation.stops] == ["Unterbrochen"]
     assert explanation.level_rule == "of the system systems/A-1"

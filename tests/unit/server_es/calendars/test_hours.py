@@ -1,13 +1,13 @@
 """What an on-call time may look like, and how it says what is wrong with it."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from mesh.errors import InvalidArgument
 from server_es.calendars.holidays import STATES, Region, holidays_of
-from server_es.calendars.hours import Break, Calendar, DatedException, Day, HalfDay, hours_on, week
+from server_es.calendars.hours import Break, Calendar, Closure, DatedException, Day, HalfDay, hours_on, week
 from server_es.calendars.timeline import Span, cut, merged
 from server_es.calendars.times import TimeOfDay, Window, first_instant, last_instant, windows
 
@@ -161,3 +161,18 @@ def test_spans_that_touch_or_overlap_become_one() -> None:
 def test_holes_are_cut_out_wherever_they_lie() -> None:
     holes = [span(0, 1), span(2, 4), span(5, 6), span(8, 10), span(20, 21)]
     assert cut([span(3, 9), span(11, 12)], holes) == [span(4, 5), span(6, 8), span(11, 12)]
+
+
+def test_nothing_is_worked_in_a_closure_whatever_the_day_says() -> None:
+    closed = Span(datetime(2026, 3, 24, 9, tzinfo=UTC), datetime(2026, 3, 24, 11, tzinfo=UTC))
+    calendar = Calendar(
+        zone="UTC",
+        week=week(Day(windows=windows("08:00-17:00"))),
+        exceptions=(DatedException(date=date(2026, 3, 24), hours=Day(windows=windows("08:00-12:00"))),),
+        closures=(Closure(span=closed, name="Inventur"),),
+    )
+    day = datetime(2026, 3, 24, tzinfo=UTC)
+    assert [span.duration for span in calendar.timeline.spans(day, day + timedelta(days=1))] == [timedelta(hours=1)] * 2
+    with pytest.raises(InvalidArgument) as refused:
+        Calendar(week=calendar.week, closures=(Closure(span=Span(closed.end, closed.start)),))
+    assert refused.value.violations[0].field == "closures[0]"

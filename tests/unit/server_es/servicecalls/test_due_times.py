@@ -204,7 +204,7 @@ def test_percent_of_the_solution_time_is_working_time_and_may_exceed_a_hundred()
 def test_a_draft_has_no_times() -> None:
     with pytest.raises(NotReceived) as refused:
         milestones(Log(number=7, events=()), FOUR_HOURS, at("09:00"))
-    assert (refused.value.reason, refused.value.metadata) == ("FAILED_PRECONDITION", {"servicecall": "7"})
+    assert (refused.value.reason, refused.value.metadata) == ("SERVICECALL_NOT_RECEIVED", {"servicecall": "7"})
 
 
 def test_events_are_kept_in_order_of_time_and_in_utc() -> None:

@@ -1,0 +1,91 @@
+"""`make run`: a demo site on this machine, the walk through it, and then yours to play with until Ctrl-C."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from deploy.site import LAN_PORT, PORTS, Site
+
+FOLDER = Path("var/demo")
+ADMIN, PASSWORD = "admin", "Verwaltung-2026"
+ACCOUNT = "server_business.mail.accounts.demo"
+
+NEXT = """
+The mesh is running; Ctrl-C ends it. In another terminal, in this folder:
+
+   export ESCONFIG_SERVER=localhost:{port} ESCLIENT_SERVER=localhost:{port}
+   export ESCONFIG_CA=var/demo/pki/ca.pem ESCONFIG_USER={admin} ESCONFIG_PASSWORD={password}
+   export ESCLIENT_CA=var/demo/pki/ca.pem ESCLIENT_USER=petersen ESCLIENT_PASSWORD=Disposition-2026
+   .venv/bin/esconfig status                                        # who runs what, on which revision
+   .venv/bin/esconfig mails list                                    # what came in and what became of it
+   .venv/bin/esclient calls list --by-due                           # open calls, the most urgent first
+   .venv/bin/esclient popups                                        # the dispatcher's popups, live
+   cp deploy/demo/mails/4-unknown-sender.eml var/demo/maildir/new/  # another mail arrives
+
+Logs: var/demo/log/. Where next: README.md, docs/architecture.md, `make help`.
+"""
+
+
+def main() -> int:
+    """Start, walk, wait."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with Site(FOLDER, "demo") as site:
+        try:
+            print(f"Starting the demo site in {FOLDER} …", flush=True)
+            site.make_certificates()
+            site.first_administrator(ADMIN, PASSWORD)
+            site.check_ports()
+            site.start("config_service")
+            configure(site)
+            site.start_envoy()
+            site.start("server_es")
+            site.start("server_business")
+            site.wait_until_reachable()
+            walk(site)
+            print(NEXT.format(port=LAN_PORT, admin=ADMIN, password=PASSWORD), flush=True)
+            site.wait()
+        except KeyboardInterrupt:
+            print("\nEnding the demo site …", flush=True)
+            return 0
+        except (RuntimeError, subprocess.CalledProcessError) as error:
+            print(f"run: {error}\nrun: the logs are in {FOLDER / 'log'}", file=sys.stderr)
+            return 1
+    return 0
+
+
+def configure(site: Site) -> None:
+    """Save the demo's settings, past the Envoy, which waits for them; a run that finds them saved changes nothing."""
+    direct = ("--direct", "--server", f"127.0.0.1:{PORTS['config_service']}")
+    site.wait_until_reachable(*direct)
+    maildir = site.folder / "maildir"
+    for folder in ("tmp", "new", "cur"):
+        (maildir / folder).mkdir(parents=True, exist_ok=True)
+    site.esconfig(
+        *direct, "settings", "set",
+        f"config_service.lan.port={LAN_PORT}",
+        "config_service.lan.address=127.0.0.1",
+        "server_es.servicecalls.notify_team_on_creation=true",
+        f"{ACCOUNT}.active=true",
+        f"{ACCOUNT}.kind=maildir",
+        f"{ACCOUNT}.path={maildir}",
+        f"{ACCOUNT}.action=create_servicecall",
+        f"{ACCOUNT}.responsible_team=teams/disposition",
+        f"{ACCOUNT}.open_mail_team=teams/disposition",
+        f"{ACCOUNT}.poll_duration=2s",
+        "--reason", "demo site", "--yes",
+        user=ADMIN, password=PASSWORD,
+    )  # fmt: skip
+
+
+def walk(site: Site) -> None:
+    """Walk through the running site."""
+    command = [sys.executable, "-m", "deploy.demo", "--server", f"localhost:{LAN_PORT}", "--ca", str(site.ca)]
+    command += ["--maildir", str(site.folder / "maildir")]
+    environment = {**os.environ, "ESCONFIG_USER": ADMIN, "ESCONFIG_PASSWORD": PASSWORD}
+    subprocess.run(command, env=environment, check=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
