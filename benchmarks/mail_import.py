@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -135,8 +136,9 @@ def _process(module: str, *arguments: str) -> Iterator[None]:
 
 
 def _when(is_done: Callable[[], bool]) -> float:
+    pause = threading.Event()
     while not is_done():
-        time.sleep(_LOOK_SECONDS)
+        pause.wait(_LOOK_SECONDS)
     return time.perf_counter()
 
 

@@ -100,4 +100,5 @@ def bodies(client: IMAPClient, uids: Sequence[int], asked: bytes) -> dict[int, t
 @lru_cache(maxsize=1024)
 def _instant(written: bytes) -> datetime:
     """Return an INTERNALDATE; mails that came in one second share it."""
-    return parse_to_datetime(written, normalise=False)
+    instant: datetime = parse_to_datetime(written, normalise=False)
+    return instant

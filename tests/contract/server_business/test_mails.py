@@ -1,6 +1,6 @@
 """MailService over its real door: what people see of mails, and what they decide on open ones."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -58,7 +58,7 @@ def stack() -> Iterator[ExitStack]:
 
 
 @pytest.fixture
-async def post(serve: Serve, stack: ExitStack, clock: ManualClock, tmp_path: Path) -> AsyncIterator[Post]:
+async def post(serve: Serve, stack: ExitStack, clock: ManualClock, tmp_path: Path) -> Post:
     """Hans is known at addresses/1001."""
     rooms: list[Mailroom] = []
     accounts: dict[str, Any] = {}
@@ -72,7 +72,7 @@ async def post(serve: Serve, stack: ExitStack, clock: ManualClock, tmp_path: Pat
         return MailServicer(database, lambda: accounts, room.by_hand, lambda _: room.account)
 
     served = await serve((pb.DESCRIPTOR, make), metadata=definition.metadata)
-    yield Post(served, rooms[0], MailServiceStub(served.channel), accounts)
+    return Post(served, rooms[0], MailServiceStub(served.channel), accounts)
 
 
 async def names(post: Post, **conditions: Any) -> list[str]:
@@ -95,7 +95,7 @@ def why(error: grpc.aio.AioRpcError) -> tuple[grpc.StatusCode, str]:
     return error.code(), reason_of(status) if status is not None else ""
 
 
-# -- reading ------------------------------------------------------------------------------------------------------------
+# -- reading -----------------------------------------------------------------------------------------------------------
 
 
 async def test_mails_are_listed_newest_first_by_what_is_asked_for(post: Post) -> None:
@@ -214,7 +214,7 @@ async def statuses(post: Post) -> dict[str, pb.MailAccount]:
     }
 
 
-# -- trying the rules -----------------------------------------------------------------------------------------------------
+# -- trying the rules --------------------------------------------------------------------------------------------------
 
 
 async def test_the_rules_are_tried_on_a_stored_and_on_a_given_mail(post: Post) -> None:
@@ -241,7 +241,7 @@ async def test_the_rules_of_no_account_and_on_no_mail_are_not_tried(post: Post) 
     assert (await refused(post.mails.CheckMail(pb.CheckMailRequest(account="mailAccounts/info")))).code() is INVALID
 
 
-# -- deciding -------------------------------------------------------------------------------------------------------------
+# -- deciding ----------------------------------------------------------------------------------------------------------
 
 
 async def test_an_adopted_mail_becomes_one_call_however_often_it_is_asked_for(post: Post) -> None:
