@@ -59,12 +59,8 @@ class ImapSource:
         with self._lent() as client:
             self._count(client.noop()[1])  # a server tells of new mails only when it is spoken to
             uids = quirks.uids_behind(client.search(criteria), behind)[:limit]
-            sizes = client.fetch(uids, [b"RFC822.SIZE"]) if uids else {}
-        return tuple(
-            Waiting(identity=self._identity(uid), size=one[b"RFC822.SIZE"])
-            for uid in uids
-            if (one := quirks.answered(sizes, uid, b"RFC822.SIZE"))
-        )
+            sizes = quirks.sizes(client, uids)
+        return tuple(Waiting(identity=self._identity(uid), size=sizes[uid]) for uid in uids if uid in sizes)
 
     def fetch(self, mails: Sequence[Waiting], size_limit: int, bytes_at_once: int) -> Iterator[RawMail]:
         for mail in mails:

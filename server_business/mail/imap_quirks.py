@@ -18,6 +18,7 @@ _LATER = ("[UNAVAILABLE]", "[INUSE]", "[LIMIT]", "[SERVERBUG]")
 
 _ANSWER = re.compile(rb"\d+ \(.*\bBODY\[\](?:<0>)? \{\d+\}", re.DOTALL | re.IGNORECASE)
 _UID = re.compile(rb"\bUID (\d+)", re.IGNORECASE)
+_SIZE = re.compile(rb"\bRFC822\.SIZE (\d+)", re.IGNORECASE)
 _RECEIVED = re.compile(rb'\bINTERNALDATE "([^"]*)"', re.IGNORECASE)
 
 Reply = Mapping[int, Mapping[bytes, Any]]
@@ -78,11 +79,7 @@ def bodies(client: IMAPClient, uids: Sequence[int], asked: bytes) -> dict[int, t
     imapclient looks at every token of an answer, which costs more than all the rest of a large FETCH. The answers to
     ours look all alike: one literal, with UID and INTERNALDATE before or behind it.
     """
-    wire: imaplib.IMAP4 = client._imap  # noqa: SLF001 - imapclient has no door for answers it is not to take apart
-    numbers = ",".join(map(str, uids))
-    status, answers = wire.uid("FETCH", numbers, f"({asked.decode()} INTERNALDATE)")
-    if status != "OK":
-        raise imaplib.IMAP4.error(f"FETCH: {answers!r}"[:200])
+    answers = _fetched(client, uids, f"({asked.decode()} INTERNALDATE)")
     found: dict[int, tuple[datetime, bytes]] = {}
     for at, answer in enumerate(answers):
         if not isinstance(answer, tuple) or not _ANSWER.fullmatch(answer[0]):
@@ -95,6 +92,23 @@ def bodies(client: IMAPClient, uids: Sequence[int], asked: bytes) -> dict[int, t
         if uid and received:
             found[int(uid[1])] = (_instant(received[1]), answer[1])
     return found
+
+
+def sizes(client: IMAPClient, uids: Sequence[int]) -> dict[int, int]:
+    """Return the sizes of those mails that are still there, by UID; as `bodies`, past imapclient's parser."""
+    found: dict[int, int] = {}
+    for answer in _fetched(client, uids, "(RFC822.SIZE)") if uids else ():
+        if isinstance(answer, bytes) and (uid := _UID.search(answer)) and (size := _SIZE.search(answer)):
+            found[int(uid[1])] = int(size[1])
+    return found
+
+
+def _fetched(client: IMAPClient, uids: Sequence[int], items: str) -> list[Any]:
+    wire: imaplib.IMAP4 = client._imap  # noqa: SLF001 - imapclient has no door for answers it is not to take apart
+    status, answers = wire.uid("FETCH", ",".join(map(str, uids)), items)
+    if status != "OK":
+        raise imaplib.IMAP4.error(f"FETCH: {answers!r}"[:200])
+    return answers
 
 
 @lru_cache(maxsize=1024)
