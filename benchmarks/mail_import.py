@@ -1,14 +1,16 @@
 """10,000 mails of 5 kB from a real Dovecot to committed calls, beside a raw drain and beside `mbsync` with fsync."""
 
+import contextlib
 import imaplib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +19,19 @@ from sqlalchemy import func, select
 from mesh.channel import connect_blocking
 from mesh.clock import SystemClock
 from mesh.database import Database
-from server_business.app import definition
-from server_business.mail.accounts import account
-from server_business.mail.automatic import OwnMarks
-from server_business.mail.desk import Desk
-from server_business.mail.es_server import EsServer
-from server_business.mail.inbox import Inbox
 from server_business.mail.tables import MAIL, State
+from server_es.servicecalls.tables import servicecall
 from tests.builders import mails
-from tests.fakes import es_server as fake
-from tests.servers import dovecot
-from tests.servers.mail_worker import said
+from tests.builders.es_house import EsHouse
+from tests.servers import dovecot, es, mail_worker
 
 COUNT = 10_000
 USER = "bench"
+_LOOK_SECONDS = 0.1
 
 
 def measure(count: int = COUNT) -> list[dict[str, Any]]:
-    """Return one row per way, with mails per second."""
+    """Return one row per way, with mails per second, and our ratio to mbsync in the same run."""
     with dovecot.running() as server, tempfile.TemporaryDirectory() as folder:
         _deliver(server, count)
         drained = _timed(lambda: _drain(server))
@@ -45,6 +42,7 @@ def measure(count: int = COUNT) -> list[dict[str, Any]]:
         {"what": "mail import to calls, and filed in the mailbox", "per_second": round(count / filed)},
         {"what": "peer: raw drain by imaplib, 500 a command", "per_second": round(count / drained)},
         {"what": "peer: mbsync with fsync", "per_second": round(count / synced) if synced else None},
+        {"what": "committed calls per mail of mbsync", "ratio": round(synced / committed, 2) if synced else None},
     ]
 
 
@@ -96,62 +94,57 @@ def _mbsync(server: dovecot.Dovecot, folder: Path) -> None:
 
 
 def _import(server: dovecot.Dovecot, folder: Path, count: int) -> tuple[float, float]:
-    """Return after how many seconds the last call was committed, and the last mail filed."""
-    known = fake.EsServer(fake.opened(str(folder / "es.db")))
-    known.knows("hans@kunde.example", "addresses/1001")
-    port = str(server.tls_port + 1)
-    command = [sys.executable, "-m", "tests.fakes.es_server", str(folder / "es.db"), port]
-    es = subprocess.Popen(command, stdout=subprocess.PIPE)
-    assert es.stdout is not None
-    es.stdout.readline()
-    clock = SystemClock()
-    channel = connect_blocking(f"127.0.0.1:{port}", None)
-    box = account("info", said(server.plain_port, USER), clock)
-    own = OwnMarks(site="firma.example", message_id_domain="mesh.firma.example")
-    stop, arrived, finished = threading.Event(), threading.Event(), threading.Event()
+    """Return after how many seconds the last call was committed, and the last mail filed.
+
+    The reception and server_es are processes of their own, on databases of their own, with mutual TLS between them, as
+    in production.
+    """
+    clock, url = SystemClock(), f"sqlite:///{folder / 'es.db'}"
+    certs = es.make_certificates(folder)
+    with es.opened(url, clock) as theirs, mail_worker.opened(folder, clock) as database:
+        with es.serving_in_a_thread(certs, theirs) as doors, connect_blocking(f"127.0.0.1:{doors.chief}", None) as wire:
+            house = EsHouse(theirs, wire)
+            house.furnish()
+            house.knows("hans@kunde.example", "addresses/1001")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = str(probe.getsockname()[1])
+        with _process("tests.servers.es", str(certs), url, port):
+            imap = str(server.plain_port)
+            with _process("tests.servers.mail_worker", str(folder), str(certs), port, imap, USER):
+                started = time.perf_counter()
+                committed = _when(lambda: _count(database, MAIL.c.state == State.SERVICECALL) == count) - started
+                filed = _when(lambda: _count(database, MAIL.c.filed) == count) - started
+        with theirs.reading() as unit:
+            assert unit.connection.execute(select(func.count()).select_from(servicecall)).scalar_one() == count
+    return committed, filed
+
+
+@contextlib.contextmanager
+def _process(module: str, *arguments: str) -> Iterator[None]:
+    """Run a process from when it says that it is ready."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen([sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, env=environment)
+    assert process.stdout is not None
     try:
-        with Database(f"sqlite:///{folder / 'mail.db'}", metadata=definition.metadata, clock=clock) as database:
-            definition.metadata.create_all(database.engine)
-            desk = Desk(database, EsServer(channel), box)
-            inbox = Inbox(database, box, own, stored=arrived.set)
-            committed: list[float] = []
-
-            def decide() -> None:
-                while not committed:
-                    arrived.wait(1)
-                    arrived.clear()
-                    while desk.turn():
-                        pass
-                    if _made(database) == count:
-                        committed.append(time.perf_counter())
-                finished.set()
-
-            started = time.perf_counter()
-            thread = threading.Thread(target=decide)
-            thread.start()
-            while not (finished.is_set() and _filed(database) == count):
-                inbox.turn(stop)
-            filed = time.perf_counter()
-            thread.join()
-            inbox.close()
-            return committed[0] - started, filed - started
+        assert process.stdout.readline()
+        yield
     finally:
-        channel.close()
-        es.kill()
-        es.wait()
-        es.stdout.close()
-        known.database.close()
+        process.kill()
+        process.wait()
+        process.stdout.close()
 
 
-def _made(database: Database) -> int:
-    query = select(func.count()).where(MAIL.c.state == State.SERVICECALL)
+def _when(is_done: Callable[[], bool]) -> float:
+    pause = threading.Event()
+    while not is_done():
+        pause.wait(_LOOK_SECONDS)
+    return time.perf_counter()
+
+
+def _count(database: Database, condition: Any) -> int:
     with database.reading() as unit:
-        return int(unit.connection.execute(query).scalar_one())
-
-
-def _filed(database: Database) -> int:
-    with database.reading() as unit:
-        return int(unit.connection.execute(select(func.count()).where(MAIL.c.filed)).scalar_one())
+        return int(unit.connection.execute(select(func.count()).select_from(MAIL).where(condition)).scalar_one())
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import imaplib
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 from imapclient import IMAPClient
@@ -59,12 +59,8 @@ class ImapSource:
         with self._lent() as client:
             self._count(client.noop()[1])  # a server tells of new mails only when it is spoken to
             uids = quirks.uids_behind(client.search(criteria), behind)[:limit]
-            sizes = client.fetch(uids, [b"RFC822.SIZE"]) if uids else {}
-        return tuple(
-            Waiting(identity=self._identity(uid), size=one[b"RFC822.SIZE"])
-            for uid in uids
-            if (one := quirks.answered(sizes, uid, b"RFC822.SIZE"))
-        )
+            sizes = quirks.sizes(client, uids)
+        return tuple(Waiting(identity=self._identity(uid), size=sizes[uid]) for uid in uids if uid in sizes)
 
     def fetch(self, mails: Sequence[Waiting], size_limit: int, bytes_at_once: int) -> Iterator[RawMail]:
         for mail in mails:
@@ -164,13 +160,19 @@ class ImapSource:
             client.expunge()
 
     def _fetched(self, batch: list[Waiting], asked: bytes, key: bytes, *, complete: bool) -> Iterator[RawMail]:
+        uids = [int(mail.identity.uid) for mail in batch]
         with self._lent() as client:
-            reply = client.fetch([int(mail.identity.uid) for mail in batch], [asked, b"INTERNALDATE"])
-        for mail in batch:
-            if one := quirks.answered(reply, int(mail.identity.uid), key, b"INTERNALDATE"):
-                received: datetime = one[b"INTERNALDATE"]
+            found = quirks.bodies(client, uids, asked)
+            unusual = [uid for uid in uids if uid not in found]  # or taken away meanwhile
+            reply = client.fetch(unusual, [asked, b"INTERNALDATE"]) if unusual else {}
+        for uid in unusual:
+            if one := quirks.answered(reply, uid, key, b"INTERNALDATE"):
+                found[uid] = (one[b"INTERNALDATE"], one[key])
+        for mail, uid in zip(batch, uids, strict=True):
+            if uid in found:
+                received, content = found[uid]
                 yield RawMail(
-                    identity=mail.identity, received=received.astimezone(UTC), content=one[key], complete=complete
+                    identity=mail.identity, received=received.astimezone(UTC), content=content, complete=complete
                 )
 
     def _idle(self, client: IMAPClient, limit: timedelta) -> bool:

@@ -102,14 +102,14 @@ def read_content(mail: Mail, budget: Budget) -> Content:
         _take(part, section, collected)
         for defect in part.defects:
             collected.note(_sentence(defect))
-    shown = "".join(one.html or _escaped(one.plain) for one in collected.sections)
     has_html = any(one.html for one in collected.sections)
+    shown = "".join(one.html or _escaped(one.plain) for one in collected.sections) if has_html else ""
     text = "\n\n".join(one.plain or html.as_text(one.html) for one in collected.sections)
     used = html.content_ids(shown) if has_html else frozenset()
     taken: set[str] = set()
     return Content(
         text=text.strip(),
-        html=shown if has_html else "",
+        html=shown,
         attachments=tuple(_attachment(file, at, used, taken) for at, file in enumerate(collected.files, start=1)),
         problems=tuple(collected.problems),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ from server_es.servicecalls.settings import ServicecallSettings
 _FIELD: Final = "servicecall"
 EARLIEST: Final = datetime(1970, 1, 2, tzinfo=UTC)
 """Working time is not known before."""
+_CLOCKS_APART: Final = timedelta(minutes=1)  # a mail server's "just now" must not be our future
 
 
 @dataclass(slots=True)
@@ -138,8 +139,8 @@ def _receive_time(draft: _Draft, now: datetime) -> datetime:
     except (ValueError, OverflowError):
         text = "is no instant between the years 1 and 9999"
     else:
-        if EARLIEST <= received <= now:
-            return received
+        if EARLIEST <= received <= now + _CLOCKS_APART:
+            return min(received, now)
         text = f"{received.isoformat()} is in the future" if received > now else f"lies before {EARLIEST.year}"
     draft.wrong.append(Violation(f"{_FIELD}.receive_time", text))
     return now

@@ -75,6 +75,7 @@ async def run(folder: str, certs: str, es_port: str, imap_port: str, user: str) 
         workers = Workers(
             reception.workers(), clock=clock, owner=name, database=database, leases=LEASES, first_backoff=SOON
         )
+        print("receiving", flush=True)
         workers.start()
         await asyncio.Event().wait()
 
