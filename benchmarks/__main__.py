@@ -25,7 +25,7 @@ ABOUT = {
     "CPU a call, ratios per round, their median. The bare server checks nothing and touches no database, so the read "
     "from the database stands there to be seen, not to be compared.",
     "fanout": "Popups to all open streams, from the commit to the last client, beside a bare grpc.aio fan-out of the "
-    "same bytes. Server and clients are processes of their own that share the machine. Bare hands one and the same bytes "
+    "same bytes. Server and clients are processes of their own that share the machine. Bare hands the same bytes "
     "to all; ours makes an event of its own for each inbox (cursor before and after, name, recipient), which is what "
     "the ratio shows. Most of a stream's memory is gRPC's own.",
     "mail_import": "Mails from a real Dovecot to committed calls, beside a raw drain and `mbsync` with fsync.",
