@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -242,13 +242,13 @@ def test_a_folder_that_counts_anew_between_two_lives_makes_nothing_twice(site: S
 
 @contextmanager
 def _cutting(target: int, cuts: int = 4) -> Iterator[int]:
-    """A proxy that hangs up after a while, in the middle of whatever the server is saying; in the end it lets through."""
+    """A proxy that hangs up after a while, in the middle of what the server is saying; in the end it lets through."""
     listener = socket.create_server(("127.0.0.1", 0))
     left = [4_000 * (number + 1) for number in range(cuts)]
 
     def pump(source: socket.socket, sink: socket.socket, limit: int | None) -> None:
         with closing(source), closing(sink):
-            try:
+            with suppress(OSError):
                 while data := source.recv(1_000):
                     if limit is not None:
                         limit -= len(data)
@@ -256,13 +256,9 @@ def _cutting(target: int, cuts: int = 4) -> Iterator[int]:
                             sink.sendall(data[:200])
                             break
                     sink.sendall(data)
-            except OSError:
-                pass
             for one in (source, sink):
-                try:
+                with suppress(OSError):
                     one.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
 
     def accept() -> None:
         while True:
