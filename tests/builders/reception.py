@@ -1,4 +1,4 @@
-"""A mail reception put together as `server_business.app` does, with a Maildir, a database and a server_es to talk to."""
+"""A mail reception put together as `server_business.app` does, with a Maildir, a database and a real server_es."""
 
 import mailbox
 import shutil

@@ -41,7 +41,7 @@ OURS = [
     "mail.recorded:1", "mail.marked:1", *(f"mail.{what}:{hit}" for what in ("filing", "filed") for hit in (1, 2, 3)),
     *(f"database.commit:{hit}" for hit in range(1, 7)), *(f"database.committed:{hit}" for hit in range(1, 7)),
 ]  # fmt: skip
-# Of server_es: its start writes once and its pruning twice; then come the calls, the contacts, and what the team is told.
+# Of server_es: its start writes once, its pruning twice; then come calls, contacts, and what the team is told.
 THEIRS = [f"database.{what}:{hit}" for hit in (4, 5, 6) for what in ("commit", "committed")]
 
 
