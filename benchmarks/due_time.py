@@ -1,24 +1,20 @@
 """How fast a due time is, beside the two PyPI libraries for the same job: `workclock` (Rust) and `businesstimedelta`.
 
 Monday to Friday, Bavarian holidays, Europe/Berlin; +8 h and +400 h of working time, from the middle of a working day.
-All three must give the same answer. Rounds of the three alternate, so that a busy machine slows all of them alike.
-Run `python -m benchmarks.due_time [--json]`.
+All three must give the same answer. Rounds of the three alternate and count CPU time, so that a busy machine slows
+all of them alike.
+Run `python -m benchmarks due_time`.
 """
 
-import argparse
-import json
-import sys
 import timeit
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
-from pathlib import Path
 from statistics import median
+from time import thread_time
 from typing import Any
 
-if __package__ in {None, ""}:
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
+from benchmarks.lines import line
 from server_es.calendars.holidays import Region, holidays_of
 from server_es.calendars.hours import Calendar, Day, week
 from server_es.calendars.rules import due
@@ -27,7 +23,8 @@ from server_es.calendars.times import Window, windows
 ZONE = "Europe/Berlin"
 REGION = Region(state="BY")
 START = datetime(2026, 3, 24, 9, 17, tzinfo=UTC)
-HOURS = (8, 400)
+HOURS = {8: 10, 400: 40}
+"""Spans of working time, and how many times as fast as workclock ours should be."""
 PATTERNS = {
     "08-17": windows("08:00-17:00"),
     "08-12 13-17": windows("08:00-12:00", "13:00-17:00"),
@@ -40,31 +37,50 @@ Ask = Callable[[], datetime]
 
 
 def measure() -> list[dict[str, Any]]:
-    """Return a row per pattern, span and library: `median_us` of one call, and `ours_is_faster` by that factor."""
-    rows: list[dict[str, Any]] = []
+    """Return a line per pattern, span and peer, and one per pattern for what a longer span costs."""
+    lines: list[dict[str, Any]] = []
     for pattern, hours in PATTERNS.items():
         peers = {"ours": _ours(hours), "workclock": _workclock(hours), "businesstimedelta": _businesstimedelta(hours)}
-        for span in HOURS:
+        cost: dict[int, float] = {}
+        for span, goal in HOURS.items():
             asks = {name: ask(span) for name, ask in peers.items()}
             answers = {name: ask() for name, ask in asks.items()}
             if len(set(answers.values())) != 1:
                 raise AssertionError(f"{pattern} +{span} h: the answers differ: {answers}")
             medians = _medians(asks)
-            rows.extend(
-                {
-                    "benchmark": "due_time",
-                    "case": f"{pattern} +{span} h",
-                    "library": name,
-                    "median_us": round(found * 1e6, 3),
-                    "ours_is_faster": round(found / medians["ours"], 1),
-                }
-                for name, found in medians.items()
+            cost[span] = ours = medians.pop("ours")
+            for name, found in medians.items():
+                ratio = found / ours
+                asked: dict[str, Any] = {"goal": f"≥ {goal} ×", "met": ratio >= goal} if name == "workclock" else {}
+                lines.append(
+                    line(
+                        f"{pattern} +{span} h",
+                        ours * 1e6,
+                        "µs",
+                        peer=name,
+                        peer_measured=found * 1e6,
+                        ratio=ratio,
+                        **asked,
+                    )
+                )
+        short, long = cost[min(HOURS)], cost[max(HOURS)]
+        lines.append(
+            line(
+                f"{pattern} +{max(HOURS)} h",
+                long * 1e6,
+                "µs",
+                peer=f"ours, +{min(HOURS)} h",
+                peer_measured=short * 1e6,
+                ratio=short / long,
+                goal="the span costs nothing: ≥ 0.75",
+                met=short / long >= 0.75,
             )
-    return rows
+        )
+    return lines
 
 
 def _medians(asks: dict[str, Ask]) -> dict[str, float]:
-    timers = {name: timeit.Timer(ask) for name, ask in asks.items()}
+    timers = {name: timeit.Timer(ask, timer=thread_time) for name, ask in asks.items()}
     counts = {name: max(1, int(ROUND_SECONDS / timer.timeit(1))) for name, timer in timers.items()}
     rounds: dict[str, list[float]] = {name: [] for name in asks}
     for _ in range(ROUNDS):
@@ -119,18 +135,3 @@ def _businesstimedelta(hours: tuple[Window, ...]) -> Callable[[int], Ask]:
 
 def _time(minutes: int) -> time:
     return time(*divmod(minutes, 60))
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Due times beside workclock and businesstimedelta.")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line instead of a table")
-    as_json = parser.parse_args().json
-    for row in measure():
-        if as_json:
-            print(json.dumps(row))
-        else:
-            print(f"{row['case']:<20}{row['library']:<20}{row['median_us']:>12.3f} us{row['ours_is_faster']:>10.1f} x")
-
-
-if __name__ == "__main__":
-    main()

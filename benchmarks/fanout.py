@@ -1,6 +1,6 @@
 """Popups to many clients, beside a bare grpc.aio fan-out of the same bytes in the same run.
 
-Run: `.venv/bin/python -m benchmarks.fanout [clients …]`. Server and clients are processes of their own.
+Run: `python -m benchmarks fanout`. Server and clients are processes of their own.
 """
 
 import asyncio
@@ -22,13 +22,15 @@ import grpc
 from esoffice.es.v1 import messages_pb2 as pb
 from esoffice.es.v1 import messages_pb2_grpc
 
+from benchmarks.lines import line
+
 ROUNDS = 7
 CONNECTIONS = 8
 
 
 def measure(sizes: tuple[int, ...] = (1_000, 5_000)) -> list[dict[str, Any]]:
-    """Return one line per number of clients: ours, bare, their ratio, memory, idle CPU."""
-    lines = []
+    """Return lines per number of clients: ours, bare, their ratio, memory, idle CPU."""
+    lines: list[dict[str, Any]] = []
     for clients in sizes:
         found: dict[str, dict[str, float]] = {"bare": {}, "ours": {}}
         runs: dict[str, list[dict[str, float]]] = {"bare": [], "ours": []}
@@ -37,24 +39,26 @@ def measure(sizes: tuple[int, ...] = (1_000, 5_000)) -> list[dict[str, Any]]:
         for kind, several in runs.items():
             found[kind] = {key: statistics.median(one[key] for one in several) for key in several[0]}
         bare, ours = found["bare"], found["ours"]
-        lines.append(
-            {
-                "name": f"fan-out to {clients} clients",
-                "clients": clients,
-                "pushed_per_second": round(clients / ours["last_ms"] * 1000),
-                "bare_pushed_per_second": round(clients / bare["last_ms"] * 1000),
-                "ratio": round(bare["last_ms"] / ours["last_ms"], 2),
-                "commit_to_last_ms": round(ours["last_ms"], 1),
-                "bare_write_to_last_ms": round(bare["last_ms"], 1),
-                "commit_to_last_cold_ms": round(ours["worst_ms"], 1),
-                # The whole round on the server; ours with the call, its validation, and the transaction.
-                "cpu_ms": round(ours["cpu_ms"]),
-                "bare_cpu_ms": round(bare["cpu_ms"]),
-                "kb_per_stream": round(ours["kb_per_stream"], 1),
-                "bare_kb_per_stream": round(bare["kb_per_stream"], 1),
-                "idle_cpu_percent": round(ours["idle_cpu_percent"], 2),
-            }
-        )
+        ratio = bare["last_ms"] / ours["last_ms"]
+        quick: dict[str, Any] = {"goal": "≤ 250 ms", "met": ours["last_ms"] <= 250} if clients == 1_000 else {}
+        lines += [
+            line(
+                f"fan-out to {clients} clients", clients / ours["last_ms"] * 1000, "pushed/s", peer="bare fan-out",
+                peer_measured=clients / bare["last_ms"] * 1000, ratio=ratio, goal="≥ 0.8 of bare", met=ratio >= 0.8,
+            ),
+            line(
+                f"the server's CPU for {clients}, the sending call included", ours["cpu_ms"], "ms", peer="bare fan-out",
+                peer_measured=bare["cpu_ms"], ratio=bare["cpu_ms"] / ours["cpu_ms"],
+            ),
+            line(f"commit to the last of {clients}", ours["last_ms"], "ms", **quick),
+            line(f"commit to the last of {clients}, the slowest round", ours["worst_ms"], "ms"),
+            line(
+                f"memory of an open stream, {clients} open", ours["kb_per_stream"], "kB", peer="bare",
+                peer_measured=bare["kb_per_stream"], ratio=bare["kb_per_stream"] / ours["kb_per_stream"],
+                goal="≤ 25 kB", met=ours["kb_per_stream"] <= 25,
+            ),
+            line(f"idle CPU with {clients} open", ours["idle_cpu_percent"], "%"),
+        ]  # fmt: skip
     return lines
 
 
@@ -168,7 +172,7 @@ async def _clients(port: str, clients: int, server: int, folder: Path) -> None: 
         request = pb.SubscribeMessagesRequest(machine="PC", client_version="1")
         async with opening:
             call = stubs[number % CONNECTIONS].SubscribeMessages(request, metadata=(("x-employee", str(number)),))
-            read = call.read
+            read: Any = call.read
             await read()
         opened[0] += 1
         if opened[0] == clients:
@@ -246,6 +250,3 @@ if __name__ == "__main__":
             asyncio.run(_serve(kind, folder))
         case ["clients", port, clients, server, folder]:
             asyncio.run(_clients(port, int(clients), int(server), Path(folder)))
-        case sizes:
-            for size in sizes or ("1000", "5000"):
-                print(json.dumps(measure((int(size),))[0]), flush=True)

@@ -6,17 +6,13 @@ HTML, names and hashes attachments, rescues charsets, and keeps a budget.
 
 import email
 import email.policy
-import json
-import sys
 from collections.abc import Callable
 from email.header import decode_header
 from itertools import cycle, islice
-from pathlib import Path
 from time import process_time
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
+from benchmarks.lines import line
 from server_business.mail.parsing import parse
 from server_business.mail.problems import UnreadableMail
 from tests.builders import mails
@@ -53,7 +49,7 @@ def _rate(read: Callable[[bytes], object], raws: list[bytes], seconds: float) ->
 
 
 def measure(seconds: float = 1.5) -> list[dict[str, Any]]:
-    """Measure every kind of mail with every reader; a row per pair, rates per second of CPU on one core."""
+    """Measure every kind of mail with every reader; a line per pair, rates per second of CPU on one core."""
     kinds = {
         "plain 5 kB": [mails.plain()],
         "text, HTML and picture": [mails.html()],
@@ -66,14 +62,15 @@ def measure(seconds: float = 1.5) -> list[dict[str, Any]]:
         "stdlib compat32": _compat32,
         "stdlib compat32, tree only": _bare,
     }
-    rows: list[dict[str, Any]] = []
+    lines: list[dict[str, Any]] = []
     for kind, raws in kinds.items():
-        for reader, read in readers.items():
-            rate, megabytes = _rate(read, raws, seconds)
-            rows.append(
-                {"mail": kind, "reader": reader, "per_second": round(rate), "MB_per_second": round(megabytes, 1)}
-            )
-    return [*rows, *_bombs()]
+        rates = {reader: _rate(read, raws, seconds) for reader, read in readers.items()}
+        ours, _ = rates.pop("ours")
+        lines.extend(
+            line(kind, ours, "mails/s", peer=peer, peer_measured=rate, ratio=ours / rate)
+            for peer, (rate, _) in rates.items()
+        )
+    return [*lines, *_bombs()]
 
 
 def _bombs() -> list[dict[str, Any]]:
@@ -83,11 +80,4 @@ def _bombs() -> list[dict[str, Any]]:
         parse(raw)
     except UnreadableMail as refused:
         problem = refused.problem.value
-    return [
-        {"mail": "a million parts", "reader": "ours", "refused": problem, "seconds": round(process_time() - started, 4)}
-    ]
-
-
-if __name__ == "__main__":
-    for row in measure():
-        print(json.dumps(row))
+    return [line(f"a mail of a million parts is refused ({problem})", (process_time() - started) * 1e3, "ms")]

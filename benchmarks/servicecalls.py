@@ -1,6 +1,6 @@
 """How many servicecalls a process makes in batches, and how long a read of one takes, over a real channel on SQLite.
 
-    python -m benchmarks.servicecalls
+    python -m benchmarks servicecalls
 
 A batch is 500 calls of mails that came in one after the other: level by category and significance, office hours with
 Bavarian holidays, three milestones, an answer each, everything in one transaction. Peer: the same requests one by one.
@@ -20,12 +20,12 @@ from typing import Any
 from esoffice.es.v1 import calendars_pb2
 from esoffice.es.v1 import servicecalls_pb2 as pb
 
-from mesh import log
+from benchmarks.lines import line
 from mesh.channel import connect
 from mesh.clock import SystemClock
 from mesh.database import Database
 from mesh.permissions import Permissions
-from mesh.pipeline import Pipeline
+from mesh.pipeline import Identify, Pipeline
 from mesh.server import Server
 from mesh.tokens import Caller, Kind
 from server_es.schema import METADATA
@@ -42,22 +42,30 @@ class _Served:
         """Nothing is audited here."""
 
 
-async def served(stack: AsyncExitStack, folder: Path) -> Office:
+class Served:
+    """An office, and the port it is served on."""
+
+    def __init__(self, office: Office, port: int) -> None:
+        self.calls = office.calls
+        self.port = port
+
+
+async def served(stack: AsyncExitStack, folder: Path, identify: Identify = lambda _: WHO, audit: Any = None) -> Served:
     """Serve an office on a fresh database."""
+    ports: list[int] = []
 
     async def serve(*rooms: Any) -> Any:
         database = stack.enter_context(
             Database(f"sqlite:///{folder / 'es.db'}", metadata=METADATA, clock=SystemClock())
         )
         made: Any = _Served()
-        server = Server(Pipeline(identify=lambda _: WHO, audit=made))
+        server = Server(Pipeline(identify=identify, audit=audit or made))
         for contract, room in rooms:
             server.add(contract, room(database))
         METADATA.create_all(database.engine)
         made.database = database
-        made.channel = await stack.enter_async_context(
-            connect(f"127.0.0.1:{await server.start('127.0.0.1:0', None)}", None)
-        )
+        ports.append(await server.start("127.0.0.1:0", None))
+        made.channel = await stack.enter_async_context(connect(f"127.0.0.1:{ports[0]}", None))
         stack.push_async_callback(server.drain, timedelta(0))
         return made
 
@@ -67,12 +75,12 @@ async def served(stack: AsyncExitStack, folder: Path) -> Office:
     calendar.holidays.CopyFrom(calendars_pb2.HolidayRegion(subdivision="BY"))
     calendar.accept_until.add(weekday=calendars_pb2.WEEKDAY_FRIDAY, minute=900)
     await office.calendars.UpdateCalendar(calendars_pb2.UpdateCalendarRequest(calendar=calendar))
-    return office
+    return Served(office, ports[0])
 
 
-def batch(now: datetime) -> pb.BatchCreateServicecallsRequest:
+def batch(now: datetime, size: int = BATCH) -> pb.BatchCreateServicecallsRequest:
     made = pb.BatchCreateServicecallsRequest()
-    for at in range(BATCH):
+    for at in range(size):
         call = pb.Servicecall(
             title=f"Störung {at}: Pumpe steht",
             address="addresses/1001",
@@ -80,8 +88,8 @@ def batch(now: datetime) -> pb.BatchCreateServicecallsRequest:
             responsible_team="teams/technik" if at % 5 == 0 else "",
             description="Seit heute früh steht die Pumpe. " * 20,
             origin=f"mails/{at}",
-            receive_time=now - timedelta(minutes=at),
         )
+        call.receive_time.FromDatetime(now - timedelta(minutes=at))
         made.requests.add(servicecall=call, request_id=str(uuid.uuid4()))
     return made
 
@@ -95,7 +103,12 @@ async def each(count: int, call: Callable[[int], Awaitable[Any]]) -> list[float]
     return took
 
 
-async def main() -> None:
+def measure() -> list[dict[str, Any]]:
+    """Return calls made a second, and how long reads take."""
+    return asyncio.run(_measure())
+
+
+async def _measure() -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         async with AsyncExitStack() as stack:
             office = await served(stack, Path(folder))
@@ -107,34 +120,32 @@ async def main() -> None:
             async def create(at: int) -> None:
                 answers.append(await office.calls.BatchCreateServicecalls(batches[at]))
 
-            took = await each(BATCHES, create)
+            together = BATCH / statistics.median(await each(BATCHES, create))
             failed = [one for answer in answers for one in answer.results if one.HasField("status")]
             assert not failed, failed[0]
-            best, usual = BATCH / min(took), BATCH / statistics.median(took)
-            print(f"create in batches of {BATCH}:   {best:7.0f} calls/s best, {usual:7.0f} median")
             singles = batch(now).requests
 
             async def single(at: int) -> None:
                 await office.calls.CreateServicecall(singles[at])
 
-            took = await each(200, single)
-            print(f"create one by one:         {1 / statistics.median(took):7.0f} calls/s")
+            alone = 1 / statistics.median(await each(200, single))
 
             async def get(at: int) -> None:
                 await office.calls.GetServicecall(pb.GetServicecallRequest(name=f"servicecalls/{at * 4 % 4000 + 1}"))
 
-            took = sorted(await each(READS, get))
-            half, most = took[READS // 2] * 1e3, took[READS * 99 // 100] * 1e3
-            print(f"GetServicecall:            {half:7.2f} ms p50, {most:.2f} ms p99")
+            got = sorted(await each(READS, get))
             request = pb.ListServicecallsRequest(by_due_time=True, page_size=50)
 
             async def urgent(_: int) -> None:
                 await office.calls.ListServicecalls(request)
 
-            took = sorted(await each(100, urgent))
-            print(f"ListServicecalls, most urgent 50 of {BATCH * (BATCHES + 1)}: {took[50] * 1e3:.2f} ms p50")
-
-
-if __name__ == "__main__":
-    log.configure(service="benchmark", level="ERROR")
-    asyncio.run(main())
+            listed = statistics.median(await each(100, urgent))
+    return [
+        line(
+            f"create in batches of {BATCH}", together, "calls/s",
+            peer="one by one", peer_measured=alone, ratio=together / alone,
+        ),
+        line("GetServicecall, median", got[READS // 2] * 1e3, "ms"),
+        line("GetServicecall, slowest of a hundred", got[READS * 99 // 100] * 1e3, "ms"),
+        line(f"the 50 most urgent of {BATCH * (BATCHES + 1) + 200} calls", listed * 1e3, "ms"),
+    ]  # fmt: skip

@@ -32,6 +32,7 @@ from mesh.wakeups import Wakeups
 from mesh.workers import Turn, Worker
 
 NAME = "config_service"
+FLEET = "fleet"
 
 
 class Rooms:
@@ -56,7 +57,11 @@ class Rooms:
         self.watcher = WatchServicer(database, store=schema.revisions, box=self.box, changed=changed, draining=draining)
         self.endpoints = Endpoints(database, schema.instances)
         self.fleet = FleetServicer(
-            database, store=schema.instances, revisions=schema.revisions, endpoints=self.endpoints
+            database,
+            store=schema.instances,
+            revisions=schema.revisions,
+            endpoints=self.endpoints,
+            changed=wakeups.bell(FLEET),
         )
         self.audit = AuditServicer(database, store=schema.audit)
         self.keyring: Keyring | None = None  # its tokens name the site, which `build` knows
@@ -111,7 +116,13 @@ def build(app: App) -> None:
 
     app.work(
         Worker(name="identity.keys", work=look_at_keys, every=timedelta(minutes=1)),
-        Worker(name="fleet.endpoints", work=look, every=timedelta(seconds=1), limit=timedelta(seconds=10)),
+        Worker(
+            name="fleet.endpoints",
+            work=look,
+            every=timedelta(seconds=2),
+            bell=app.bell(FLEET),
+            limit=timedelta(seconds=10),
+        ),
         Worker(name="housekeeping", work=housekeeping(app.database), every=timedelta(minutes=10)),
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deploy.site import LAN_PORT, PORTS, Site
 
-FOLDER = Path("var/demo")
+FOLDER = Path(os.environ.get("SITE", "var/demo"))
 ADMIN, PASSWORD = "admin", "Verwaltung-2026"
 ACCOUNT = "server_business.mail.accounts.demo"
 
@@ -16,15 +16,15 @@ NEXT = """
 The mesh is running; Ctrl-C ends it. In another terminal, in this folder:
 
    export ESCONFIG_SERVER=localhost:{port} ESCLIENT_SERVER=localhost:{port}
-   export ESCONFIG_CA=var/demo/pki/ca.pem ESCONFIG_USER={admin} ESCONFIG_PASSWORD={password}
-   export ESCLIENT_CA=var/demo/pki/ca.pem ESCLIENT_USER=petersen ESCLIENT_PASSWORD=Disposition-2026
+   export ESCONFIG_CA={folder}/pki/ca.pem ESCONFIG_USER={admin} ESCONFIG_PASSWORD={password}
+   export ESCLIENT_CA={folder}/pki/ca.pem ESCLIENT_USER=petersen ESCLIENT_PASSWORD=Disposition-2026
    .venv/bin/esconfig status                                        # who runs what, on which revision
    .venv/bin/esconfig mails list                                    # what came in and what became of it
    .venv/bin/esclient calls list --by-due                           # open calls, the most urgent first
    .venv/bin/esclient popups                                        # the dispatcher's popups, live
-   cp deploy/demo/mails/4-unknown-sender.eml var/demo/maildir/new/  # another mail arrives
+   cp deploy/demo/mails/4-unknown-sender.eml {folder}/maildir/new/  # another mail arrives
 
-Logs: var/demo/log/. Where next: README.md, docs/architecture.md, `make help`.
+Logs: {folder}/log/. Where next: README.md, docs/architecture.md, `make help`.
 """
 
 
@@ -44,7 +44,7 @@ def main() -> int:
             site.start("server_business")
             site.wait_until_reachable()
             walk(site)
-            print(NEXT.format(port=LAN_PORT, admin=ADMIN, password=PASSWORD), flush=True)
+            print(NEXT.format(folder=FOLDER, port=LAN_PORT, admin=ADMIN, password=PASSWORD), flush=True)
             site.wait()
         except KeyboardInterrupt:
             print("\nEnding the demo site …", flush=True)

@@ -60,9 +60,21 @@ class AuditLog:
         clock: tells when a refusal happened.
         most_refusals: how many refusals wait for the next second at most; more are counted and dropped, so that a flood
             of them costs bounded memory.
+        refused: called when there is something to `write`.
+        saved: called when there is something to `send`. Both may be lost: look now and then all the same.
     """
 
-    def __init__(self, outbox: AuditOutbox, clock: Clock, *, most_refusals: int = 5000) -> None:
+    def __init__(
+        self,
+        outbox: AuditOutbox,
+        clock: Clock,
+        *,
+        most_refusals: int = 5000,
+        refused: Callable[[], object] = lambda: None,
+        saved: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._refused = refused
+        self._saved = saved
         self._outbox = outbox
         self._clock = clock
         self._most = most_refusals
@@ -76,7 +88,7 @@ class AuditLog:
         entry = _entry(call)
         entry.event_time.FromDatetime(unit.now)
         self._outbox.add(unit, [entry])
-        unit.after_commit(lambda: _mark(call))
+        unit.after_commit(lambda: self._mark(call))
 
     def after(self, call: Call) -> None:
         """Take a finished call: a refusal, or a change that touched no database."""
@@ -91,9 +103,10 @@ class AuditLog:
         entry = _entry(call)
         entry.event_time.FromDatetime(self._clock.now())
         self._waiting.append(entry)
+        self._refused()
 
     async def write(self, database: Database) -> None:
-        """Write the waiting refusals into the outbox; once a second."""
+        """Write the waiting refusals into the outbox."""
         entries = [self._waiting.popleft() for _ in range(len(self._waiting))]
         if not entries:
             return
@@ -102,6 +115,7 @@ class AuditLog:
         except BaseException:
             self._waiting.extendleft(reversed(entries))
             raise
+        self._saved()
 
     async def send(self, database: Database, ship: Ship) -> bool:
         """Send what waits longest to config_service; return whether there may be more."""
@@ -111,9 +125,9 @@ class AuditLog:
             await database.run(self._outbox.remove, list(waiting))
         return len(waiting) == _AT_ONCE
 
-
-def _mark(call: Call) -> None:
-    call.audited = True
+    def _mark(self, call: Call) -> None:
+        call.audited = True
+        self._saved()
 
 
 def _entry(call: Call) -> pb.AuditEntry:

@@ -15,7 +15,7 @@ from mesh.upstream import Upstream
 from mesh.workers import HealthLine
 
 LEASE_SECONDS = 15
-EVERY_SECONDS = 3
+EVERY_SECONDS = 5
 State = pb.Instance.State
 
 

@@ -33,11 +33,12 @@ from mesh.settings_files import SettingsFiles
 from mesh.tokens import AUDIENCE, Verifier
 from mesh.tracing import otlp
 from mesh.upstream import RemoteUpstream, Upstream
-from mesh.wakeups import Wakeups
+from mesh.wakeups import Doorbell, Gathering, Wakeups
 from mesh.workers import HealthLine, Turn, Worker, Workers
 
 STOP, RESTART, FAILED = 0, 75, 1
 _OUTSIDE = timedelta(seconds=20)  # limit of a turn that waits for config_service
+_SELDOM = timedelta(seconds=30)  # what a bell that was lost, or another instance, has left lying
 
 
 class Service:
@@ -55,7 +56,9 @@ class Service:
         self._parent = parent
         self._clock = SystemClock()
         self._files = SettingsFiles(bootstrap.data)
-        self._audit = AuditLog(definition.outbox, self._clock)
+        self._refused = Gathering(_own_bell("audit.refused"), 0.5)
+        self._saved = Gathering(_own_bell("audit.saved"), 1)
+        self._audit = AuditLog(definition.outbox, self._clock, refused=self._refused.ring, saved=self._saved.ring)
         self._stop = asyncio.Event()
         self._draining = asyncio.Event()
         self._workers: Workers | None = None
@@ -244,8 +247,8 @@ class Service:
 
         every = timedelta(seconds=EVERY_SECONDS)
         return [
-            Worker(name="audit.write", work=write_audit, every=timedelta(seconds=0.5), limit=_OUTSIDE),
-            Worker(name="audit.send", work=send_audit, every=timedelta(seconds=1), limit=_OUTSIDE),
+            Worker(name="audit.write", work=write_audit, every=_SELDOM, bell=self._refused.bell, limit=_OUTSIDE),
+            Worker(name="audit.send", work=send_audit, every=_SELDOM, bell=self._saved.bell, limit=_OUTSIDE),
             Worker(name="fleet.report", work=report, every=every, limit=_OUTSIDE),
             Worker(name="keys", work=renew_keys, every=timedelta(seconds=30), limit=_OUTSIDE),
         ]
@@ -274,6 +277,10 @@ class Service:
 
     def _log_live(self, settings: settings_pb2.Settings) -> None:
         log.set_level(own_part(settings, self._definition.name).log_level)
+
+
+def _own_bell(name: str) -> Doorbell:
+    return Doorbell(name, lambda _: None)
 
 
 def said_of(error: Exception) -> str:

@@ -28,7 +28,7 @@ from mesh.parent import VARIABLE
 from mesh.settings_files import SettingsFiles
 
 RESTART = 75
-_LOOK_SECONDS = 0.1
+_LOOK_SECONDS = 5.0  # should what wakes us ever be lost
 _LONGEST_BACKOFF = 30.0
 _STEADY_SECONDS = 60.0  # a worker that lived so long has not crashed in a row
 _log = logging.getLogger(__name__)
@@ -42,16 +42,21 @@ class _Child:
     healthy: bool = False
     reason: str = ""
 
-    def listen(self, seconds: float) -> None:
-        """Wait for what the worker says, or for its end, at most `seconds`."""
-        ready, _, _ = select.select([self.line], [], [], seconds)
-        if not ready:
+    def listen(self, woken: socket.socket, seconds: float) -> None:
+        """Wait for what the worker says, for its end, or until we are woken; at most `seconds`."""
+        ready, _, _ = select.select([self.line, woken], [], [], max(0.0, seconds))
+        if woken in ready:
+            woken.recv(4096)
+        if self.line not in ready:
             return
-        with contextlib.suppress(OSError):
+        try:
             part = self.line.recv(65536)
-            if not part:
-                threading.Event().wait(min(seconds, 0.01))  # it ends; its exit code is there in a moment
-            self.heard += part
+        except OSError:
+            part = b""
+        if not part:  # it ends; its exit code is there in a moment
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(min(seconds, 1.0))
+        self.heard += part
         *lines, self.heard = self.heard.split(b"\n")
         for said in map(json.loads, lines):
             self.healthy = self.healthy or "healthy" in said
@@ -73,12 +78,16 @@ class Supervisor:
         self._files = SettingsFiles(said.data)
         self._stopping = False
         self._woken = threading.Event()
+        self._wake, self._waking = socket.socketpair()
+        self._wake.setblocking(False)
         self._child: _Child | None = None
 
     def stop(self, number: int = signal.SIGTERM, _frame: object = None) -> None:
         """End the worker and then the supervisor; the handler of SIGTERM and SIGINT."""
         self._stopping = True
         self._woken.set()
+        with contextlib.suppress(BlockingIOError):
+            self._wake.send(b"!")
         if self._child is not None and self._child.process.poll() is None:
             self._child.process.send_signal(signal.SIGTERM)
         _log.info("told to stop by signal %s", number)
@@ -124,12 +133,12 @@ class Supervisor:
         limit = _monotonic() + self._said.healthy_within
         limited = self._files.candidate() is not None
         while child.process.poll() is None and not child.healthy and not self._stopping:
-            child.listen(_LOOK_SECONDS)
+            child.listen(self._waking, min(_LOOK_SECONDS, limit - _monotonic()) if limited else _LOOK_SECONDS)
             if limited and _monotonic() > limit and not child.healthy:
                 child.process.kill()
                 child.process.wait()
                 return f"did not become healthy within {self._said.healthy_within:g} s"
-        child.listen(0)
+        child.listen(self._waking, 0)
         if child.healthy or self._stopping:
             return ""
         return child.reason or f"ended with code {child.process.wait()} before it was healthy"
@@ -139,9 +148,9 @@ class Supervisor:
         with child.line:
             until: float | None = None
             while child.process.poll() is None:
-                child.listen(_LOOK_SECONDS)
                 if self._stopping and until is None:
                     until = _monotonic() + self._said.drain_within + 5
+                child.listen(self._waking, _LOOK_SECONDS if until is None else min(_LOOK_SECONDS, until - _monotonic()))
                 if until is not None and _monotonic() > until:
                     _log.error("worker did not end within its time and is killed")
                     child.process.kill()

@@ -82,6 +82,33 @@ class Doorbell:
                 self._listeners = tuple(one for one in self._listeners if one is not wake)
 
 
+class Gathering:
+    """Rings a doorbell a moment after the first of many reasons, once for all of them.
+
+    Args:
+        bell: rings in this process only.
+        seconds: how long more reasons may gather.
+    """
+
+    def __init__(self, bell: Doorbell, seconds: float) -> None:
+        self.bell = bell
+        self._seconds = seconds
+        self._loop = asyncio.get_running_loop()
+        self._called = False
+
+    def ring(self) -> None:
+        """There is a reason. From any thread."""
+        if self._called:
+            return
+        self._called = True
+        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits
+            self._loop.call_soon_threadsafe(self._loop.call_later, self._seconds, self._ring)
+
+    def _ring(self) -> None:
+        self._called = False  # first: whoever has a reason from here on rings again
+        self.bell.ring_here()
+
+
 class Wakeups:
     """The doorbells of one process. Between `start` and `close` they are heard by, and hear, other processes."""
 

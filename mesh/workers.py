@@ -107,6 +107,7 @@ class Workers:
         self._leases = leases
         self._stopping = asyncio.Event()
         self._stopping_threads = threading.Event()
+        self._rung: set[asyncio.Event] = set()
         self._lines: dict[str, HealthLine] = {}
         self._workers: list[Worker] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -138,6 +139,8 @@ class Workers:
         """Let every worker finish its turn, at most `within`; return the names of those that did not."""
         self._stopping.set()
         self._stopping_threads.set()
+        for rung in self._rung:
+            rung.set()
         if not self._tasks:
             return []
         _, late = await asyncio.wait(self._tasks, timeout=within.total_seconds())
@@ -151,11 +154,15 @@ class Workers:
         threads = None if inspect.iscoroutinefunction(worker.work) else Threads(1, name=worker.name)
         held: list[Lease] = []
         async with _rung(worker.bell) as rung:
+            self._rung.add(rung)
             while not self._stopping.is_set():
                 rung.clear()
                 more = await self._turn(worker, line, threads, held)
                 if not (more and line.failures == 0):
-                    await self._pause(rung, self._delay(worker, line))
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(self._delay(worker, line)):
+                            await rung.wait()
+            self._rung.discard(rung)
         await self._give_back(held)
         if threads is not None:
             threads.close()
@@ -206,14 +213,6 @@ class Workers:
             _log.error("worker failed", worker=worker.name, exc_info=error)
         else:
             _log.warning("worker failed", worker=worker.name, failures=line.failures, reason=said)
-
-    async def _pause(self, rung: asyncio.Event, seconds: float) -> None:
-        waiting = [asyncio.ensure_future(one.wait()) for one in (rung, self._stopping)]
-        try:
-            await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for one in waiting:
-                one.cancel()
 
     async def _lead(self, worker: Worker, turn: Turn, held: list[Lease]) -> bool:
         assert self._database is not None

@@ -26,7 +26,7 @@ def show(changes: Sequence[Change]) -> None:
     )
     services = restarted(changes)
     if services:
-        sys.stdout.write(f"Restarts {', '.join(services)}, one instance at a time; running calls get their time.\n")
+        sys.stdout.write(f"Restarts {', '.join(services)}, every instance by itself; running calls get their time.\n")
 
 
 def warn(warnings: Sequence[settings_pb2.SettingWarning]) -> None:

@@ -27,10 +27,14 @@ class Endpoints:
         self._listeners.append(listener)
         self._live = None
 
+    def lack(self, endpoint: LiveEndpoint) -> bool:
+        """Tell whether an endpoint is not among those told last, or was another then."""
+        return self._live is None or endpoint not in self._live
+
     async def look(self) -> None:
         """Compare with what was told last, and tell when it differs.
 
-        Leases run out by themselves, so look every second.
+        Leases run out by themselves, so look every few seconds.
         """
         live = await self._database.read(self._store.live)
         if live != self._live:

@@ -6,11 +6,12 @@ from typing import Any
 from esoffice.config.v1 import fleet_pb2 as pb
 
 from config_service.fleet.endpoints import Endpoints
-from config_service.fleet.store import InstanceStore
+from config_service.fleet.store import InstanceStore, endpoint_of
 from config_service.settings.store import RevisionStore
 from mesh.call import caller
 from mesh.database import Database, UnitOfWork
 from mesh.errors import InvalidArgument, Violation
+from mesh.wakeups import Doorbell
 
 _LEASE_SECONDS = 15
 
@@ -22,16 +23,24 @@ class FleetServicer:
         database: of config_service.
         store: the instances.
         revisions: tells an instance which revision is the newest.
-        endpoints: looks again after each report, so that a new instance is called within moments.
+        endpoints: looks again after each report of something new, so that a new instance is called within moments.
+        changed: rings then, for the other replicas.
     """
 
     def __init__(
-        self, database: Database, *, store: InstanceStore, revisions: RevisionStore, endpoints: Endpoints
+        self,
+        database: Database,
+        *,
+        store: InstanceStore,
+        revisions: RevisionStore,
+        endpoints: Endpoints,
+        changed: Doorbell | None = None,
     ) -> None:
         self._database = database
         self._store = store
         self._revisions = revisions
         self._endpoints = endpoints
+        self._changed = changed
 
     async def ReportStatus(self, request: pb.ReportStatusRequest, _context: Any) -> pb.ReportStatusResponse:
         return await self.report(caller().name, request)
@@ -39,7 +48,10 @@ class FleetServicer:
     async def report(self, service: str, request: pb.ReportStatusRequest) -> pb.ReportStatusResponse:
         """Take a report of an instance of `service`; config_service reports itself this way."""
         answer = await self._database.run(self._report, service, request)
-        await self._endpoints.look()
+        if self._endpoints.lack(endpoint_of(service, request.instance)):
+            await self._endpoints.look()
+            if self._changed is not None:
+                self._changed.ring_others()
         return answer
 
     async def ListInstances(self, request: pb.ListInstancesRequest, _context: Any) -> pb.ListInstancesResponse:

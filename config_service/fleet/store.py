@@ -25,6 +25,13 @@ class LiveEndpoint:
     draining: bool
 
 
+def endpoint_of(service: str, instance: pb.Instance) -> LiveEndpoint:
+    """Return where an instance says it can be called."""
+    name = instance.name.removeprefix("instances/")
+    draining = instance.state == pb.Instance.STATE_DRAINING
+    return LiveEndpoint(service, name, instance.address, instance.port, draining)
+
+
 class InstanceStore:
     """The table `instance`."""
 

@@ -75,7 +75,7 @@ async def load(site: EnvoySite) -> AsyncIterator[Load]:
                 await counted.until_answered(100)
             finally:
                 is_over = True
-    print(f"{len(counted.answered)} calls answered, {len(counted.failed)} failed")  # noqa: T201 - the figure of the test
+    print(f"{len(counted.answered)} calls answered, {len(counted.failed)} failed")
     assert counted.failed == []
 
 

@@ -32,7 +32,7 @@ def test_a_change_says_what_it_restarts_and_is_saved_with_its_reason(esconfig: E
     ran = esconfig("settings", "set", "server_es.metrics.port=9123", "--reason", "Prometheus", "--yes")
     assert ran.code == 0, ran.err
     assert "server_es.metrics.port" in ran.out
-    assert "Restarts server_es, one instance at a time" in ran.out
+    assert "Restarts server_es, every instance by itself" in ran.out
     assert "Saved as revision" in ran.out
     [saved] = json.loads(esconfig("-o", "json", "settings", "history", "--limit", "1").out)
     assert (saved["author"], saved["reason"]) == ("admin", "Prometheus")

@@ -11,7 +11,7 @@ from tests.builders.messages import site
 
 async def main(url: str) -> None:
     async with site(url, SystemClock(), MessageSettings(heartbeat=timedelta(seconds=1))) as made:
-        print(made.port, flush=True)  # noqa: T201
+        print(made.port, flush=True)
         await asyncio.Event().wait()
 
 
