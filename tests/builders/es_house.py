@@ -1,4 +1,4 @@
-"""What server_es knows in the stories of the mail reception, arranged over its contracts, looked at in its tables."""
+"""What server_es knows in the stories of the mail reception, arranged by its contracts, looked at in its tables."""
 
 from collections import defaultdict
 from typing import Any

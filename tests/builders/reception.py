@@ -1,4 +1,4 @@
-"""A mail reception put together as `server_business.app` does, with a Maildir, a database and a server_es beside it."""
+"""A mail reception put together as `server_business.app` does, with a Maildir, a database and a real server_es."""
 
 import mailbox
 import shutil

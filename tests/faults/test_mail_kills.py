@@ -41,7 +41,7 @@ OURS = [
     "mail.recorded:1", "mail.marked:1", *(f"mail.{what}:{hit}" for what in ("filing", "filed") for hit in (1, 2, 3)),
     *(f"database.commit:{hit}" for hit in range(1, 7)), *(f"database.committed:{hit}" for hit in range(1, 7)),
 ]  # fmt: skip
-# Of server_es: its start writes once and its pruning twice; then come the calls, the contacts, what the team is told.
+# Of server_es: its start writes once, its pruning twice; then come calls, contacts, and what the team is told.
 THEIRS = [f"database.{what}:{hit}" for hit in (4, 5, 6) for what in ("commit", "committed")]
 
 
@@ -240,27 +240,25 @@ def test_a_folder_that_counts_anew_between_two_lives_makes_nothing_twice(site: S
     site.check()
 
 
-def _pump(source: socket.socket, sink: socket.socket, limit: int | None) -> None:
-    """Pass on what comes, and hang up in the middle of it behind `limit` bytes."""
-    with closing(source), closing(sink):
-        with suppress(OSError):
-            while data := source.recv(1_000):
-                if limit is not None:
-                    limit -= len(data)
-                    if limit < 0:
-                        sink.sendall(data[:200])
-                        break
-                sink.sendall(data)
-        for one in (source, sink):
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-
-
 @contextmanager
 def _cutting(target: int, cuts: int = 4) -> Iterator[int]:
     """A proxy that hangs up after a while, in the middle of what the server is saying; in the end it lets through."""
     listener = socket.create_server(("127.0.0.1", 0))
     left = [4_000 * (number + 1) for number in range(cuts)]
+
+    def pump(source: socket.socket, sink: socket.socket, limit: int | None) -> None:
+        with closing(source), closing(sink):
+            with suppress(OSError):
+                while data := source.recv(1_000):
+                    if limit is not None:
+                        limit -= len(data)
+                        if limit < 0:
+                            sink.sendall(data[:200])
+                            break
+                    sink.sendall(data)
+            for one in (source, sink):
+                with suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
 
     def accept() -> None:
         while True:
@@ -271,7 +269,7 @@ def _cutting(target: int, cuts: int = 4) -> Iterator[int]:
             server = socket.create_connection(("127.0.0.1", target))
             limit = left.pop(0) if left else None
             for pair in ((client, server, None), (server, client, limit)):
-                threading.Thread(target=_pump, args=pair, daemon=True).start()
+                threading.Thread(target=pump, args=pair, daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
     try:

@@ -1,4 +1,4 @@
-"""The real server_es: its rooms as `server_es.app` adds them, behind its mutual TLS, in this process or in its own.
+"""The real server_es: its rooms as `server_es.app` adds them, behind mutual TLS, in this process or one of its own.
 
 `python -m tests.servers.es CERTS DATABASE_URL PORT` serves until it is killed and says `serving` when it does.
 """
