@@ -19,7 +19,7 @@ The mesh is running; Ctrl-C ends it. In another terminal, in this folder:
    export ESCONFIG_CA={folder}/pki/ca.pem ESCONFIG_USER={admin} ESCONFIG_PASSWORD={password}
    export ESCLIENT_CA={folder}/pki/ca.pem ESCLIENT_USER=petersen ESCLIENT_PASSWORD=Disposition-2026
    .venv/bin/esconfig status                                        # who runs what, on which revision
-   .venv/bin/esconfig mails list                                    # what came in and what became of it
+   .venv/bin/esconfig mails list                                    # mails that wait for a person, and why
    .venv/bin/esclient calls list --by-due                           # open calls, the most urgent first
    .venv/bin/esclient popups                                        # the dispatcher's popups, live
    cp deploy/demo/mails/4-unknown-sender.eml {folder}/maildir/new/  # another mail arrives

@@ -138,7 +138,9 @@ class Session:
         try:
             return self._runner.run(coroutine)
         finally:
-            coroutine.close()  # Ctrl-C may come before it has begun
+            # Ctrl-C may come before it has begun; what has become a task is ended by the runner.
+            if all(task.get_coro() is not coroutine for task in asyncio.all_tasks(self._runner.get_loop())):
+                coroutine.close()
 
     async def _closed(self) -> None:
         for channel in self._channels.values():

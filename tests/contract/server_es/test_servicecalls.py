@@ -99,7 +99,7 @@ async def test_every_violation_comes_back_at_once(office: Office) -> None:
             responsible_employee="employees/999",
             responsible_team="teams/nobody",
             problem_category="problemCategories/other",
-            receive_time=office.clock.now() + timedelta(minutes=1),
+            receive_time=office.clock.now() + timedelta(minutes=2),
         )
     )
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT

@@ -184,7 +184,8 @@ class Servicecall(_message.Message):
     """Guards changes. Output on reads, required on UpdateServicecall."""
     @_builtins.property
     def receive_time(self) -> _timestamp_pb2.Timestamp:
-        """When the report was received; every clock but the arrival's starts here. Default: now. Not in the future. Of a draft:
+        """When the report was received; every clock but the arrival's starts here. Default: now. At most a
+        minute in the future, which counts as now: clocks of two machines differ. Of a draft:
         ignored, and unset until its state changes.
         """
 
