@@ -12,7 +12,7 @@ RUN python3 -c 'import ensurepip, ssl' 2>/dev/null || { apt-get update \
 
 FROM base AS build
 WORKDIR /src
-COPY deploy/uv.lock requirements.lock requirements-dev.lock ./
+COPY deploy/uv.lock deploy/last.lock requirements.lock requirements-dev.lock ./
 # uv stays here; what it makes moves on.
 RUN --mount=type=secret,id=ca --mount=type=secret,id=index \
     if [ -s /run/secrets/ca ]; then export SSL_CERT_FILE=/run/secrets/ca PIP_CERT=/run/secrets/ca; fi; \
@@ -20,7 +20,8 @@ RUN --mount=type=secret,id=ca --mount=type=secret,id=index \
         export UV_DEFAULT_INDEX PIP_INDEX_URL="$UV_DEFAULT_INDEX"; fi; \
     python3 -m venv /tools && /tools/bin/pip install --quiet --no-cache-dir --require-hashes --no-deps -r uv.lock \
     && python3 -m venv --without-pip /opt/esoffice \
-    && /tools/bin/uv pip sync --no-cache --python /opt/esoffice/bin/python --require-hashes --compile-bytecode requirements.lock
+    && /tools/bin/uv pip sync --no-cache --python /opt/esoffice/bin/python --require-hashes --compile-bytecode requirements.lock \
+    && /tools/bin/uv pip install --no-cache --python /opt/esoffice/bin/python --no-deps --reinstall --require-hashes --compile-bytecode -r last.lock
 COPY . .
 RUN --mount=type=secret,id=ca --mount=type=secret,id=index \
     if [ -s /run/secrets/ca ]; then export SSL_CERT_FILE=/run/secrets/ca; fi; \
