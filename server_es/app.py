@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from esoffice.config.v1 import es_settings_pb2
+from esoffice.config.v1 import es_settings_pb2, settings_pb2
 from esoffice.es.v1 import (
     calendars_pb2,
     contacts_pb2,
@@ -71,6 +71,11 @@ async def build(app: App) -> None:
         messages=messages,
         settings=ServicecallSettings(notify_responsible=settings.servicecalls.notify_team_on_creation, site_zone=zone),
     )
+
+    def take(chosen: settings_pb2.Settings) -> None:
+        calls.notices.active = chosen.server_es.servicecalls.notify_team_on_creation
+
+    app.live(take)
     app.serve(directory_pb2.DESCRIPTOR, Directory(app.database, existing_levels))
     app.serve(calendars_pb2.DESCRIPTOR, Calendars(app.database, due_times, compiled=compiled, site_zone=zone))
     app.serve(service_levels_pb2.DESCRIPTOR, ServiceLevels(app.database, sites, due_times))

@@ -44,12 +44,12 @@ class Notices:
 
     def __init__(self, messages: Messages, *, active: bool = True) -> None:
         self._messages = messages
-        self._active = active
+        self.active = active
 
     def tell(self, unit: UnitOfWork, notices: Sequence[Notice], by: Actor) -> None:
         """Tell; with a handful of statements, however many calls."""
         concerned = [one for one in notices if one.call.responsible_employee or one.call.responsible_team]
-        if not self._active or not concerned:
+        if not self.active or not concerned:
             return
         members = members_of(unit, {one.call.responsible_team for one in concerned if one.call.responsible_team})
         letters = [(told, _content(one, by)) for one in concerned if (told := _told(one.call, members, by))]

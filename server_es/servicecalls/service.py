@@ -41,7 +41,7 @@ class Servicecalls(grpc_.ServicecallServiceServicer):
         self, database: Database, *, sites: Sites, messages: Messages, settings: ServicecallSettings | None = None
     ) -> None:
         chosen = settings or ServicecallSettings()
-        notices = Notices(messages, active=chosen.notify_responsible)
+        notices = self.notices = Notices(messages, active=chosen.notify_responsible)
         cases = Cases(sites, notices)
         self._database = database
         self._creation = Creation(sites, notices, chosen)
