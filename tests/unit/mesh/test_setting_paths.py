@@ -28,7 +28,8 @@ def test_a_change_says_old_new_and_how_it_is_applied() -> None:
         ("server_business.mail.accounts.inbox.kind", '"KIND_IMAP"', "99", Apply.RESTART),
         ("server_business.mail.accounts.second", "", "{}", Apply.RESTART),
         ("server_business.mail.own_domains", "", '["müller.example"]', Apply.RESTART),
-        ("server_es.messages.heartbeat_duration", '"5s"', '"6s"', Apply.LIVE),
+        ("server_es.messages.heartbeat_duration", '"5s"', '"6s"', Apply.RESTART),
+        ("server_es.servicecalls.first_number", "0", "9", Apply.LIVE),
     ]
     assert needs_restart(diff(_settings(), new)) == [
         "server_business.mail.accounts.inbox.kind",
