@@ -21,6 +21,7 @@ def test_an_unset_setting_is_no_leaf() -> None:
 def test_a_change_says_old_new_and_how_it_is_applied() -> None:
     new = _settings()
     new.server_es.messages.heartbeat_duration.seconds = 6
+    new.server_es.servicecalls.forward_created_calls = True
     new.server_business.mail.accounts["inbox"].kind = 99
     new.server_business.mail.accounts["second"].SetInParent()
     new.server_business.mail.own_domains.append("müller.example")
@@ -29,12 +30,13 @@ def test_a_change_says_old_new_and_how_it_is_applied() -> None:
         ("server_business.mail.accounts.second", "", "{}", Apply.RESTART),
         ("server_business.mail.own_domains", "", '["müller.example"]', Apply.RESTART),
         ("server_es.messages.heartbeat_duration", '"5s"', '"6s"', Apply.RESTART),
-        ("server_es.servicecalls.first_number", "0", "9", Apply.LIVE),
+        ("server_es.servicecalls.forward_created_calls", "", "true", Apply.LIVE),
     ]
     assert needs_restart(diff(_settings(), new)) == [
         "server_business.mail.accounts.inbox.kind",
         "server_business.mail.accounts.second",
         "server_business.mail.own_domains",
+        "server_es.messages.heartbeat_duration",
     ]
 
 
