@@ -38,6 +38,9 @@ kill-test: .venv/ready ## kill the mail import at random points, KILLS=1000 time
 compose-test: ## run the demo of docker-compose.yml on a local engine (root)
 	deploy/compose-test
 
+fresh-test: ## follow the README on an empty Debian (root)
+	deploy/fresh-test
+
 clean: ## remove what the commands made, the demo site's data too
 	rm -rf .venv var .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
 
@@ -48,4 +51,4 @@ clean: ## remove what the commands made, the demo site's data too
 var/third_party/ready: deploy/third-party-protos | .venv/ready
 	deploy/third-party-protos
 
-.PHONY: help run test check protos format benchmarks kill-test compose-test clean
+.PHONY: help run test check protos format benchmarks kill-test compose-test fresh-test clean
