@@ -14,6 +14,7 @@ from esoffice.es.v1 import (
     messages_pb2,
     service_levels_pb2,
     servicecalls_pb2,
+    text_modules_pb2,
 )
 
 from mesh.app import App, Definition
@@ -39,6 +40,8 @@ from server_es.service_levels.store import existing_levels
 from server_es.servicecalls.due_times import DueTimes
 from server_es.servicecalls.service import Servicecalls
 from server_es.servicecalls.settings import ServicecallSettings
+from server_es.text_modules.call_texts import CallTexts
+from server_es.text_modules.service import TextModules
 
 NAME: Final = "server_es"
 _PRUNED_AT_ONCE: Final = 5000
@@ -81,6 +84,7 @@ async def build(app: App) -> None:
     app.serve(service_levels_pb2.DESCRIPTOR, ServiceLevels(app.database, sites, due_times))
     app.serve(servicecalls_pb2.DESCRIPTOR, calls)
     app.serve(contacts_pb2.DESCRIPTOR, Contacts(app.database, calls.contacts))
+    app.serve(text_modules_pb2.DESCRIPTOR, TextModules(app.database, CallTexts(sites, zone)))
 
 
 def _add_messages(app: App, said: es_settings_pb2.MessageSettings) -> Messages:
