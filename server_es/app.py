@@ -22,6 +22,8 @@ from mesh.database import UnitOfWork
 from mesh.keys import published_keys
 from mesh.streams import Streams
 from mesh.workers import Turn, Worker
+from server_es.absences import tables as _absence_tables  # noqa: F401 - other rooms ask its facts
+from server_es.appointments import tables as _appointment_tables  # noqa: F401 - likewise
 from server_es.calendars.compiled import Compiled
 from server_es.calendars.service import Calendars
 from server_es.contacts.service import Contacts

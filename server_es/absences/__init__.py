@@ -1,0 +1,1 @@
+"""Absence requests: who is away when, how much leave is left, and who has to agree (Abwesenheits-/Urlaubsantrag)."""

@@ -1,0 +1,87 @@
+"""What other rooms ask: who is away at an instant or in a span, and who stands in for him.
+
+Approved absences and what the directory itself says of an employee (by hand, or a period of absence) count together.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import select
+
+from mesh.database import UnitOfWork
+from server_es.absences.names import ABSENCE
+from server_es.absences.rules import State, away
+from server_es.absences.tables import absence
+from server_es.directory import facts as directory
+from server_es.directory.staff import Employee
+
+_C: Final = absence.c
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Away:
+    """A time in which an employee is away.
+
+    Attributes:
+        employee: personnel number.
+        start: inclusive.
+        end: exclusive.
+        origin: `absences/{id}`, or `employees/{personnel_number}` when the directory says so.
+    """
+
+    employee: str
+    start: datetime
+    end: datetime
+    origin: str
+
+
+def absent(unit: UnitOfWork, employees: Collection[str], at: datetime) -> Mapping[str, str]:
+    """Return which of the employees are away at `at`, each with who stands in for him.
+
+    That is the first in the chain of substitutes who is there himself; empty when there is nobody. Three queries,
+    however many are asked about.
+    """
+    wanted = set(employees)
+    if not wanted:
+        return {}
+    staff = replace(directory.staff(unit), now=at)
+    query = select(_C.employee).where(_C.state == State.APPROVED, _C.start_time <= at, _C.end_time > at)
+    everybody = away(staff, set(unit.connection.execute(query).scalars()))
+    return {number: everybody[number] for number in wanted & everybody.keys()}
+
+
+def spans(unit: UnitOfWork, employees: Collection[str], start: datetime, end: datetime) -> list[Away]:
+    """Return when the employees are away between `start` and `end`, cut at both; ordered by start, then employee."""
+    wanted = set(employees)
+    if not wanted or end <= start:
+        return []
+    query = select(_C.id, _C.employee, _C.start_time, _C.end_time).where(
+        _C.state == State.APPROVED, _C.start_time < end, _C.end_time > start
+    )
+    found = [
+        Away(
+            employee=row.employee,
+            start=max(start, row.start_time),
+            end=min(end, row.end_time),
+            origin=ABSENCE.build(row.id),
+        )
+        for row in unit.connection.execute(query)
+        if row.employee in wanted
+    ]
+    for one in directory.staff(unit).employees.values():
+        if one.number in wanted:
+            found += _of_directory(one, start, end)
+    return sorted(found, key=lambda one: (one.start, one.employee, one.origin))
+
+
+def _of_directory(one: Employee, start: datetime, end: datetime) -> Iterator[Away]:
+    if one.absent:
+        begins, ends = start, end
+    elif one.absence_start is None and one.absence_end is None:
+        return
+    else:
+        begins, ends = max(start, one.absence_start or start), min(end, one.absence_end or end)
+    if begins < ends:
+        yield Away(employee=one.number, start=begins, end=ends, origin=f"employees/{one.number}")
