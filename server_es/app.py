@@ -40,6 +40,7 @@ from server_es.service_levels.service import ServiceLevels
 from server_es.service_levels.site import Sites
 from server_es.service_levels.store import existing_levels
 from server_es.servicecalls.due_times import DueTimes
+from server_es.servicecalls.observers import Observer
 from server_es.servicecalls.service import Servicecalls
 from server_es.servicecalls.settings import ServicecallSettings
 from server_es.text_modules.call_texts import CallTexts
@@ -70,11 +71,13 @@ async def build(app: App) -> None:
     sites = Sites(compiled)
     due_times = DueTimes(sites)
     messages = _add_messages(app, settings.messages)
+    observers: list[Observer] = []
     calls = Servicecalls(
         app.database,
         sites=sites,
         messages=messages,
         settings=ServicecallSettings(notify_responsible=settings.servicecalls.notify_team_on_creation, site_zone=zone),
+        observers=observers,
     )
 
     def take(chosen: settings_pb2.Settings) -> None:
