@@ -1,16 +1,18 @@
 """Puts server_es together: the one place that names its concrete classes."""
 
 import asyncio
-from collections.abc import Collection, Mapping
-from datetime import timedelta
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from esoffice.config.v1 import es_settings_pb2, settings_pb2
 from esoffice.es.v1 import (
     calendars_pb2,
+    clients_pb2,
     contacts_pb2,
     directory_pb2,
+    escalations_pb2,
     messages_pb2,
     service_levels_pb2,
     servicecalls_pb2,
@@ -22,13 +24,29 @@ from mesh.database import UnitOfWork
 from mesh.keys import published_keys
 from mesh.streams import Streams
 from mesh.workers import Turn, Worker
-from server_es.absences import tables as _absence_tables  # noqa: F401 - other rooms ask its facts
+from server_es.absences import facts as absence_facts
 from server_es.appointments import tables as _appointment_tables  # noqa: F401 - likewise
 from server_es.calendars.compiled import Compiled
 from server_es.calendars.service import Calendars
+from server_es.clients import live as live_clients
+from server_es.clients import store as client_store
+from server_es.clients.rules import Policy
+from server_es.clients.service import Clients
 from server_es.contacts.service import Contacts
 from server_es.directory import facts
 from server_es.directory.service import Directory
+from server_es.escalations import following, retiming
+from server_es.escalations.engine import Engine
+from server_es.escalations.entries import PlanEntries
+from server_es.escalations.following import Following
+from server_es.escalations.outlook import Outlook
+from server_es.escalations.plans import Plans
+from server_es.escalations.popups import Popups
+from server_es.escalations.retiming import Retiming
+from server_es.escalations.service import Escalations
+from server_es.escalations.settings import EscalationSettings
+from server_es.escalations.verbs import Verbs
+from server_es.escalations.worker import LONGEST, Retimer, Timekeeper
 from server_es.inboxes import INBOXES
 from server_es.messages.address import BELL, Messages
 from server_es.messages.fanout import Fanout
@@ -48,6 +66,7 @@ from server_es.text_modules.service import TextModules
 
 NAME: Final = "server_es"
 _PRUNED_AT_ONCE: Final = 5000
+_CLIENT_HEARTBEAT: Final = timedelta(seconds=20)
 
 
 class DirectoryStaff:
@@ -62,6 +81,21 @@ class DirectoryStaff:
         return {one: staff.members(one) for one in teams if one in staff.teams}
 
 
+class HouseReach:
+    """What escalations ask of the house: who is away, who is on duty."""
+
+    def absent(self, unit: UnitOfWork, employees: Collection[str], at: datetime) -> Mapping[str, str]:
+        return absence_facts.absent(unit, employees, at)
+
+    def on_duty(self, unit: UnitOfWork, roster: str, at: datetime, system: str | None) -> Sequence[str]:
+        del unit, roster, at, system
+        return ()
+
+    def existing_rosters(self, unit: UnitOfWork, rosters: Collection[str]) -> Collection[str]:
+        del unit, rosters
+        return ()
+
+
 async def build(app: App) -> None:
     """Add the rooms."""
     await app.database.run(seed)
@@ -69,9 +103,12 @@ async def build(app: App) -> None:
     zone = app.settings.common.site.time_zone or "Europe/Berlin"
     compiled = Compiled()
     sites = Sites(compiled)
-    due_times = DueTimes(sites)
+    plans = Plans()
+    retiming_ = Retiming(sites, plans, app.bell(retiming.BELL), app.bell(following.BELL))
+    due_times = DueTimes(sites, retiming_)
     messages = _add_messages(app, settings.messages)
-    observers: list[Observer] = []
+    _add_clients(app, messages)
+    observers: list[Observer] = [Following(sites, plans, app.bell(following.BELL))]
     calls = Servicecalls(
         app.database,
         sites=sites,
@@ -89,7 +126,43 @@ async def build(app: App) -> None:
     app.serve(service_levels_pb2.DESCRIPTOR, ServiceLevels(app.database, sites, due_times))
     app.serve(servicecalls_pb2.DESCRIPTOR, calls)
     app.serve(contacts_pb2.DESCRIPTOR, Contacts(app.database, calls.contacts))
-    app.serve(text_modules_pb2.DESCRIPTOR, TextModules(app.database, CallTexts(sites, zone)))
+    texts = CallTexts(sites, zone)
+    app.serve(text_modules_pb2.DESCRIPTOR, TextModules(app.database, texts))
+    escalation_settings = EscalationSettings()
+    engine = Engine(
+        sites=sites,
+        plans=plans,
+        call_texts=texts,
+        reach=HouseReach(),
+        teller=Popups(messages),
+        states=calls.states,
+        settings=escalation_settings,
+    )
+    _add_escalations(app, engine, retiming_, texts, escalation_settings, zone)
+
+
+def _add_escalations(
+    app: App, engine: Engine, retiming_: Retiming, texts: CallTexts, settings: EscalationSettings, zone: str
+) -> None:
+    def take(chosen: settings_pb2.Settings) -> None:
+        said = chosen.server_es.escalations
+        settings.fallback_employee, settings.fallback_team = said.fallback_employee, said.fallback_team
+        settings.late_per_minute = said.late_per_minute
+
+    app.live(take)
+    service = Escalations(
+        app.database,
+        entries=PlanEntries(engine.sites, retiming_, engine.reach.existing_rosters),
+        verbs=Verbs(engine),
+        outlook=Outlook(engine, texts, zone),
+        teller=engine.teller,
+    )
+    app.serve(escalations_pb2.DESCRIPTOR, service)
+    timekeeper, retimer = Timekeeper(app.database, engine, settings), Retimer(app.database, retiming_)
+    app.work(
+        Worker(name="escalations.due", work=timekeeper.turn, every=LONGEST, bell=app.bell(following.BELL)),
+        Worker(name="escalations.retime", work=retimer.turn, every=LONGEST, bell=app.bell(retiming.BELL)),
+    )
 
 
 def _add_messages(app: App, said: es_settings_pb2.MessageSettings) -> Messages:
@@ -123,9 +196,50 @@ def _add_messages(app: App, said: es_settings_pb2.MessageSettings) -> Messages:
     return messages
 
 
-async def _drained(draining: asyncio.Event, fanout: Fanout) -> None:
+def _add_clients(app: App, messages: Messages) -> None:
+    streams = Streams(heartbeat=_CLIENT_HEARTBEAT)
+    live = live_clients.LiveClients(app.database, app.bell(live_clients.BELL), streams, poll=timedelta(seconds=5))
+    clients = Clients(
+        database=app.database,
+        live=live,
+        bell=app.bell(live_clients.BELL),
+        messages=messages,
+        requests=REQUESTS,
+        clock=app.clock,
+        policy=Policy(),
+    )
+    kept = timedelta(days=0)
+
+    def take(chosen: settings_pb2.Settings) -> None:
+        nonlocal kept
+        said = chosen.server_es.clients
+        kept = timedelta(days=said.kept_days)
+        clients.policy = Policy(
+            minimum_version=said.minimum_version,
+            clients_per_employee=said.clients_per_employee,
+            replace_oldest=said.replace_oldest,
+            seats=said.seats,
+        )
+
+    def sweep(_: Turn) -> None:
+        with app.database.unit() as unit:
+            clients.sweep(unit)
+
+    def prune(_: Turn) -> bool:
+        with app.database.unit() as unit:
+            return client_store.forget(unit, unit.now - kept, _PRUNED_AT_ONCE) == _PRUNED_AT_ONCE
+
+    app.live(take)
+    app.serve(clients_pb2.DESCRIPTOR, clients)
+    app.background(live.run())
+    app.background(_drained(app.draining, live))
+    app.work(Worker(name="clients.sweep", work=sweep, every=_CLIENT_HEARTBEAT / 2))
+    app.work(Worker(name="clients.prune", work=prune, every=timedelta(hours=1)))
+
+
+async def _drained(draining: asyncio.Event, streams: Fanout | live_clients.LiveClients) -> None:
     await draining.wait()
-    fanout.drain()
+    streams.drain()
 
 
 definition = Definition(

@@ -101,7 +101,9 @@ class PlanEntries(entries.Entries):
                 for one in sorted(asked - set(there))
             ]
         if not (message.notify_responsible_employee or message.notify_by_forwarding or message.recipients):
-            text = "is empty, and neither the responsible employee nor whom it was forwarded to is told: it reaches nobody"
+            text = (
+                "is empty, and neither the responsible employee nor whom it was forwarded to is told: it reaches nobody"
+            )
             wrong.append(Violation("escalation_event.recipients", text))
         return wrong
 

@@ -33,6 +33,4 @@ def look_again(unit: UnitOfWork, *, address: str | None, system: str | None) -> 
     held = select(_TIMER.servicecall).where(_TIMER.held, _TIMER.due_time > unit.now, _TIMER.servicecall.in_(concerned))
     calls = list(unit.connection.execute(held.order_by(_TIMER.servicecall).with_for_update()).scalars())
     if calls:
-        unit.connection.execute(
-            update(escalation_timer).where(_TIMER.servicecall.in_(calls)).values(due_time=unit.now)
-        )
+        unit.connection.execute(update(escalation_timer).where(_TIMER.servicecall.in_(calls)).values(due_time=unit.now))

@@ -106,7 +106,9 @@ class Outlook:
         plan: Plan | None = None,
     ) -> pb.SimulateEscalationsResponse:
         facts = self._texts.of(unit, [call])[call.number] if plan else None
-        found = templates(unit, {id_ for one in plan.events.values() for id_ in (one.subject, one.message)}) if plan else {}
+        found = (
+            templates(unit, {id_ for one in plan.events.values() for id_ in (one.subject, one.message)}) if plan else {}
+        )
         answer = pb.SimulateEscalationsResponse(
             start_time=mapping.timestamp(unit.now),
             steps=[_step(step, zone, plan, call, facts, found) for step in steps],

@@ -112,7 +112,9 @@ def draw(scene: Scene, language: Language) -> str:
         f'role="img" aria-label={quoteattr(title)}>',
         f"<title>{escape(title)}</title>",
         f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
-        _text(_LEFT, 34, title if len(title) <= _TITLE_AT_MOST else title[: _TITLE_AT_MOST - 1] + "…", size=20, bold=True),
+        _text(
+            _LEFT, 34, title if len(title) <= _TITLE_AT_MOST else title[: _TITLE_AT_MOST - 1] + "…", size=20, bold=True
+        ),
         _text(_LEFT, 58, words["subtitle"], size=14, colour="#64748b"),
         *_closed(scene, end, across),
         f'<line x1="{_LEFT}" y1="{_LINE}" x2="{_RIGHT}" y2="{_LINE}" stroke="{_COLOURS["line"]}" stroke-width="2"/>',
@@ -140,9 +142,7 @@ def _closed(scene: Scene, end: datetime, across: _Across) -> Iterable[str]:
         at = max(at, span.end)
 
 
-def _ticks(
-    scene: Scene, end: datetime, across: _Across, words: Mapping[str, str], language: Language
-) -> Iterable[str]:
+def _ticks(scene: Scene, end: datetime, across: _Across, words: Mapping[str, str], language: Language) -> Iterable[str]:
     for tick in range(_TICKS):
         at = scene.start + (end - scene.start) * tick / (_TICKS - 1)
         x = across(at)
@@ -157,7 +157,8 @@ def _mark(x: float, number: int, step: Step) -> str:
     y = _LINE - 14 - 20 * ((number - 1) % 2)
     return (
         f'<line x1="{x}" y1="{_LINE}" x2="{x}" y2="{y}" stroke="{colour}" stroke-width="1.5"/>'
-        f'<circle cx="{x}" cy="{y}" r="10" fill="{colour}"/>' + _text(x, y + 4, str(number), size=11, anchor="middle", colour="#ffffff")
+        f'<circle cx="{x}" cy="{y}" r="10" fill="{colour}"/>'
+        + _text(x, y + 4, str(number), size=11, anchor="middle", colour="#ffffff")
     )
 
 

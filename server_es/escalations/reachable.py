@@ -36,7 +36,11 @@ class Reachable:
         if found is None:
             responsible = Responsible(employee=call.responsible_employee or "", team=call.responsible_team or "")
             found = self._told[key] = recipients.told(
-                event, responsible, self.staff, away=self._away, on_duty=lambda roster: self._on_duty(roster, call.system)
+                event,
+                responsible,
+                self.staff,
+                away=self._away,
+                on_duty=lambda roster: self._on_duty(roster, call.system),
             )
         return found
 

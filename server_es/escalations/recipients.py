@@ -148,5 +148,3 @@ def _free(row: Row) -> Mapping[Channel, str]:
         Channel.ADDITIONAL_MAIL: row.additional_mail_address,
         Channel.SMS: row.mobile,
     }
-
-

@@ -91,13 +91,19 @@ class Escalations(grpc_.EscalationServiceServicer):
     async def GetEscalationPoint(self, request: pb.GetEscalationPointRequest, _context: Any) -> pb.EscalationPoint:
         return await self._get(self._plan, POINT, request)
 
-    async def ListEscalationPoints(self, request: pb.ListEscalationPointsRequest, _context: Any) -> pb.ListEscalationPointsResponse:
+    async def ListEscalationPoints(
+        self, request: pb.ListEscalationPointsRequest, _context: Any
+    ) -> pb.ListEscalationPointsResponse:
         return pb.ListEscalationPointsResponse(**await self._list(self._plan, POINT, request))
 
-    async def CreateEscalationPoint(self, request: pb.CreateEscalationPointRequest, _context: Any) -> pb.EscalationPoint:
+    async def CreateEscalationPoint(
+        self, request: pb.CreateEscalationPointRequest, _context: Any
+    ) -> pb.EscalationPoint:
         return await self._create(self._plan, POINT, request)
 
-    async def UpdateEscalationPoint(self, request: pb.UpdateEscalationPointRequest, _context: Any) -> pb.EscalationPoint:
+    async def UpdateEscalationPoint(
+        self, request: pb.UpdateEscalationPointRequest, _context: Any
+    ) -> pb.EscalationPoint:
         return await self._update(self._plan, POINT, request)
 
     async def DeleteEscalationPoint(self, request: pb.DeleteEscalationPointRequest, _context: Any) -> Empty:
@@ -106,28 +112,42 @@ class Escalations(grpc_.EscalationServiceServicer):
     async def GetEscalationEvent(self, request: pb.GetEscalationEventRequest, _context: Any) -> pb.EscalationEvent:
         return await self._get(self._plan, EVENT, request)
 
-    async def ListEscalationEvents(self, request: pb.ListEscalationEventsRequest, _context: Any) -> pb.ListEscalationEventsResponse:
+    async def ListEscalationEvents(
+        self, request: pb.ListEscalationEventsRequest, _context: Any
+    ) -> pb.ListEscalationEventsResponse:
         return pb.ListEscalationEventsResponse(**await self._list(self._plan, EVENT, request))
 
-    async def CreateEscalationEvent(self, request: pb.CreateEscalationEventRequest, _context: Any) -> pb.EscalationEvent:
+    async def CreateEscalationEvent(
+        self, request: pb.CreateEscalationEventRequest, _context: Any
+    ) -> pb.EscalationEvent:
         return await self._create(self._plan, EVENT, request)
 
-    async def UpdateEscalationEvent(self, request: pb.UpdateEscalationEventRequest, _context: Any) -> pb.EscalationEvent:
+    async def UpdateEscalationEvent(
+        self, request: pb.UpdateEscalationEventRequest, _context: Any
+    ) -> pb.EscalationEvent:
         return await self._update(self._plan, EVENT, request)
 
     async def DeleteEscalationEvent(self, request: pb.DeleteEscalationEventRequest, _context: Any) -> Empty:
         return await self._delete(self._plan, EVENT, request)
 
-    async def GetMaintenanceWindow(self, request: pb.GetMaintenanceWindowRequest, _context: Any) -> pb.MaintenanceWindow:
+    async def GetMaintenanceWindow(
+        self, request: pb.GetMaintenanceWindowRequest, _context: Any
+    ) -> pb.MaintenanceWindow:
         return await self._get(self._windows, MAINTENANCE_WINDOW, request)
 
-    async def ListMaintenanceWindows(self, request: pb.ListMaintenanceWindowsRequest, _context: Any) -> pb.ListMaintenanceWindowsResponse:
+    async def ListMaintenanceWindows(
+        self, request: pb.ListMaintenanceWindowsRequest, _context: Any
+    ) -> pb.ListMaintenanceWindowsResponse:
         return pb.ListMaintenanceWindowsResponse(**await self._list(self._windows, MAINTENANCE_WINDOW, request))
 
-    async def CreateMaintenanceWindow(self, request: pb.CreateMaintenanceWindowRequest, _context: Any) -> pb.MaintenanceWindow:
+    async def CreateMaintenanceWindow(
+        self, request: pb.CreateMaintenanceWindowRequest, _context: Any
+    ) -> pb.MaintenanceWindow:
         return await self._create(self._windows, MAINTENANCE_WINDOW, request)
 
-    async def UpdateMaintenanceWindow(self, request: pb.UpdateMaintenanceWindowRequest, _context: Any) -> pb.MaintenanceWindow:
+    async def UpdateMaintenanceWindow(
+        self, request: pb.UpdateMaintenanceWindowRequest, _context: Any
+    ) -> pb.MaintenanceWindow:
         return await self._update(self._windows, MAINTENANCE_WINDOW, request)
 
     async def DeleteMaintenanceWindow(self, request: pb.DeleteMaintenanceWindowRequest, _context: Any) -> Empty:
@@ -144,9 +164,7 @@ def _page(unit: UnitOfWork, request: pb.ListEscalationsRequest) -> pb.ListEscala
         limit=page.size + 1,
     )
     token = page.token_after((rows[page.size - 1].id,)) if len(rows) > page.size else ""
-    return pb.ListEscalationsResponse(
-        escalations=[escalation(row) for row in rows[: page.size]], next_page_token=token
-    )
+    return pb.ListEscalationsResponse(escalations=[escalation(row) for row in rows[: page.size]], next_page_token=token)
 
 
 def _once(unit: UnitOfWork, verb: Any, request: Any, by: Actor, answer: Any) -> Any:

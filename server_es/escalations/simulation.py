@@ -92,9 +92,7 @@ def simulate(
 
 def _step(link: Link, at: datetime, clock: Clock, level: Level, *, held: bool) -> Step:
     kind = link.due.point.kind
-    return Step(
-        time=at, kind=kind, link=link, used_percent=rules.used_percent(kind, clock, level, at), held=held
-    )
+    return Step(time=at, kind=kind, link=link, used_percent=rules.used_percent(kind, clock, level, at), held=held)
 
 
 def silence(subject: Subject) -> Mapping[str, str]:

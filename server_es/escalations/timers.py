@@ -126,9 +126,7 @@ def create(unit: UnitOfWork, timers: Sequence[Timer]) -> None:
         unit.connection.execute(insert(escalation_timer), [row_of(timer) for timer in timers])
 
 
-_DUE: Final = (
-    update(escalation_timer).where(_TIMER.servicecall == bindparam("call")).values(due_time=bindparam("due"))
-)
+_DUE: Final = update(escalation_timer).where(_TIMER.servicecall == bindparam("call")).values(due_time=bindparam("due"))
 _DUE_POSTGRESQL: Final = text(
     "UPDATE escalation_timer SET due_time = new.due "
     "FROM unnest(CAST(:calls AS bigint[]), CAST(:due AS timestamptz[])) AS new (call, due) "

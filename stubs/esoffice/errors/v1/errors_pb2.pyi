@@ -70,10 +70,22 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the servicecall is a draft; nobody has reported anything yet. Metadata: `servicecall`."""
     ERROR_REASON_WORKING_TIME_OUT_OF_RANGE: _ErrorReason.ValueType  # 26
     """OUT_OF_RANGE: there is not enough working time between 1970 and 2199."""
+    ERROR_REASON_NOTHING_TO_ACKNOWLEDGE: _ErrorReason.ValueType  # 30
+    """FAILED_PRECONDITION: nothing has escalated on the servicecall in its present cycle."""
+    ERROR_REASON_NOTHING_TO_ESCALATE: _ErrorReason.ValueType  # 31
+    """FAILED_PRECONDITION: the servicecall is solved or a draft, or no escalation point is left for it."""
     ERROR_REASON_MAIL_NOT_OPEN: _ErrorReason.ValueType  # 40
     """FAILED_PRECONDITION: the mail is not open any more. Metadata: `state`."""
     ERROR_REASON_UNREADABLE_MAIL: _ErrorReason.ValueType  # 41
     """INVALID_ARGUMENT: the mail cannot be taken apart within its budget. Metadata: `problem`."""
+    ERROR_REASON_CLIENT_UPDATE_IN_PROGRESS: _ErrorReason.ValueType  # 80
+    """FAILED_PRECONDITION: the clients are being updated; nobody new is let in. Metadata: `starter`."""
+    ERROR_REASON_CLIENT_TOO_OLD: _ErrorReason.ValueType  # 81
+    """FAILED_PRECONDITION: the client program is too old. Metadata: `minimum_version`."""
+    ERROR_REASON_CLIENT_ALREADY_CONNECTED: _ErrorReason.ValueType  # 82
+    """FAILED_PRECONDITION: the employee has as many clients connected as the site allows."""
+    ERROR_REASON_CLIENT_GONE: _ErrorReason.ValueType  # 83
+    """FAILED_PRECONDITION: the client is not connected any more. Metadata: `resource`."""
     ERROR_REASON_LAST_ADMINISTRATOR: _ErrorReason.ValueType  # 60
     """FAILED_PRECONDITION: the user is the last administrator who can sign in; make another one first."""
 
@@ -128,10 +140,22 @@ ERROR_REASON_SERVICECALL_NOT_RECEIVED: ErrorReason.ValueType  # 25
 """FAILED_PRECONDITION: the servicecall is a draft; nobody has reported anything yet. Metadata: `servicecall`."""
 ERROR_REASON_WORKING_TIME_OUT_OF_RANGE: ErrorReason.ValueType  # 26
 """OUT_OF_RANGE: there is not enough working time between 1970 and 2199."""
+ERROR_REASON_NOTHING_TO_ACKNOWLEDGE: ErrorReason.ValueType  # 30
+"""FAILED_PRECONDITION: nothing has escalated on the servicecall in its present cycle."""
+ERROR_REASON_NOTHING_TO_ESCALATE: ErrorReason.ValueType  # 31
+"""FAILED_PRECONDITION: the servicecall is solved or a draft, or no escalation point is left for it."""
 ERROR_REASON_MAIL_NOT_OPEN: ErrorReason.ValueType  # 40
 """FAILED_PRECONDITION: the mail is not open any more. Metadata: `state`."""
 ERROR_REASON_UNREADABLE_MAIL: ErrorReason.ValueType  # 41
 """INVALID_ARGUMENT: the mail cannot be taken apart within its budget. Metadata: `problem`."""
+ERROR_REASON_CLIENT_UPDATE_IN_PROGRESS: ErrorReason.ValueType  # 80
+"""FAILED_PRECONDITION: the clients are being updated; nobody new is let in. Metadata: `starter`."""
+ERROR_REASON_CLIENT_TOO_OLD: ErrorReason.ValueType  # 81
+"""FAILED_PRECONDITION: the client program is too old. Metadata: `minimum_version`."""
+ERROR_REASON_CLIENT_ALREADY_CONNECTED: ErrorReason.ValueType  # 82
+"""FAILED_PRECONDITION: the employee has as many clients connected as the site allows."""
+ERROR_REASON_CLIENT_GONE: ErrorReason.ValueType  # 83
+"""FAILED_PRECONDITION: the client is not connected any more. Metadata: `resource`."""
 ERROR_REASON_LAST_ADMINISTRATOR: ErrorReason.ValueType  # 60
 """FAILED_PRECONDITION: the user is the last administrator who can sign in; make another one first."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
