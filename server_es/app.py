@@ -128,7 +128,6 @@ async def build(app: App) -> None:
     app.serve(contacts_pb2.DESCRIPTOR, Contacts(app.database, calls.contacts))
     texts = CallTexts(sites, zone)
     app.serve(text_modules_pb2.DESCRIPTOR, TextModules(app.database, texts))
-    escalation_settings = EscalationSettings()
     engine = Engine(
         sites=sites,
         plans=plans,
@@ -136,14 +135,14 @@ async def build(app: App) -> None:
         reach=HouseReach(),
         teller=Popups(messages),
         states=calls.states,
-        settings=escalation_settings,
+        settings=EscalationSettings(),
     )
-    _add_escalations(app, engine, retiming_, texts, escalation_settings, zone)
+    _add_escalations(app, engine, retiming_)
 
 
-def _add_escalations(
-    app: App, engine: Engine, retiming_: Retiming, texts: CallTexts, settings: EscalationSettings, zone: str
-) -> None:
+def _add_escalations(app: App, engine: Engine, retiming_: Retiming) -> None:
+    settings = engine.settings
+
     def take(chosen: settings_pb2.Settings) -> None:
         said = chosen.server_es.escalations
         settings.fallback_employee, settings.fallback_team = said.fallback_employee, said.fallback_team
@@ -152,9 +151,9 @@ def _add_escalations(
     app.live(take)
     service = Escalations(
         app.database,
-        entries=PlanEntries(engine.sites, retiming_, engine.reach.existing_rosters),
+        entries=PlanEntries(engine.sites, retiming_, engine.reach.existing_rosters, engine.teller.channels),
         verbs=Verbs(engine),
-        outlook=Outlook(engine, texts, zone),
+        outlook=Outlook(engine),
         teller=engine.teller,
     )
     app.serve(escalations_pb2.DESCRIPTOR, service)

@@ -49,7 +49,7 @@ def _named(pattern: NamePattern, *, numeric: bool = False) -> Field:
 
 def _rows(message: type[Message]) -> Field:
     def to_message(kept: Sequence[Mapping[str, Any]]) -> list[Message]:
-        return [ParseDict(one, message()) for one in kept]
+        return [ParseDict(dict(one), message()) for one in kept]
 
     return Field(
         to_row=lambda said: [MessageToDict(one, preserving_proto_field_name=True) for one in said],

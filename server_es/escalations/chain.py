@@ -1,4 +1,4 @@
-"""What fires on a call at an instant, in which order, and what is next. Pure: the engine does it, a simulation shows it."""
+"""What fires on a call at an instant, in which order, and what is next. Pure: run by the engine and by simulations."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

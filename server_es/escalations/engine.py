@@ -5,7 +5,7 @@ was solved in between is not escalated, one whose calendar has changed is only t
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -76,14 +76,6 @@ class Firing:
     text: str = ""
 
 
-@dataclass(slots=True)
-class _Written:
-    """What a look changes."""
-
-    timers: list[Timer] = field(default_factory=list)
-    firings: list[Firing] = field(default_factory=list)
-
-
 class Lazy:
     """What is read when it is asked for the first time."""
 
@@ -108,7 +100,7 @@ class Engine:
     Args:
         sites: the catalogues in memory.
         plans: the points in memory.
-        call_texts: reads what texts say about calls.
+        call_texts: reads what texts say about calls, and knows the site's zone.
         reach: knows who can be reached.
         teller: tells people.
         states: gives calls another state.
@@ -130,9 +122,9 @@ class Engine:
         self.plans = plans
         self.reach = reach
         self.teller = teller
-        self._texts = call_texts
+        self.texts = call_texts
         self._states = states
-        self._settings = settings
+        self.settings = settings
 
     def look(self, unit: UnitOfWork, *, late_at_most: int) -> Looked:
         """Look at up to `AT_ONCE` calls that are due, of those that have waited at most `late_at_most`."""
@@ -152,7 +144,7 @@ class Engine:
         clocks = timing.clocks_of(unit, [call for call in due if kept[call.number].paused], site)
         windows = holding.windows(unit, unit.now)
         reachable = lazily(unit, self.reach, unit.now)
-        written = _Written()
+        firings: list[Firing] = []
         for call in due:
             timer = kept[call.number]
             outcome = chain.run(
@@ -165,8 +157,10 @@ class Engine:
                 told=_told(reachable, plan.events, call),
                 hold=rules.held_until(windows, call.address, call.system, unit.now) if windows else None,
             )
-            _follow(written, call, timer, outcome, plan.events, late_before)
-        self.write(unit, written.timers, written.firings, reachable)
+            late_one = timer.due_time is not None and timer.due_time <= late_before
+            firings += _firings(call, timer, outcome, plan.events, late=late_one)
+            timer.progress, timer.due_time, timer.held = outcome.progress, outcome.next_time, outcome.held
+        self.write(unit, [kept[call.number] for call in due], firings, reachable)
         return Looked(on_time=len(on_time), late=len(late))
 
     def write(
@@ -199,7 +193,7 @@ class Engine:
 
     def _fallback(self, reachable: Lazy) -> list[Told]:
         staff = reachable.get().staff
-        chosen = [self._settings.fallback_employee, *staff.members(self._settings.fallback_team)]
+        chosen = [self.settings.fallback_employee, *staff.members(self.settings.fallback_team)]
         return [
             Told(employee=one, channels={Channel.ES_MESSAGE: one})
             for one in dict.fromkeys(chosen)
@@ -208,7 +202,7 @@ class Engine:
 
     def _render(self, unit: UnitOfWork, firings: Sequence[Firing]) -> None:
         calls = {one.call.number: one.call for one in firings}
-        facts = self._texts.of(unit, list(calls.values()))
+        facts = self.texts.of(unit, list(calls.values()))
         named = {id_ for one in firings for id_ in (one.event.subject, one.event.message) if id_}
         found = templates(unit, named)
         for one in firings:
@@ -231,18 +225,18 @@ def _is_due(timer: Timer, now: datetime) -> bool:
     return timer.due_time is not None and timer.due_time <= now
 
 
-def _follow(
-    written: _Written, call: Any, timer: Timer, outcome: Outcome, events: Mapping[str, Event], late_before: datetime
-) -> None:
-    late = timer.due_time is not None and timer.due_time <= late_before
-    for link in outcome.links:
-        event = events[link.due.point.event]
-        cycle = outcome.clock.cycle
-        written.firings.append(
-            Firing(call=call, link=link, event=event, cycle=cycle, late=late and not link.hastened, held=timer.held)
+def _firings(call: Any, timer: Timer, outcome: Outcome, events: Mapping[str, Event], *, late: bool) -> list[Firing]:
+    return [
+        Firing(
+            call=call,
+            link=link,
+            event=events[link.due.point.event],
+            cycle=outcome.clock.cycle,
+            late=late and not link.hastened,
+            held=timer.held,
         )
-    timer.progress, timer.due_time, timer.held = outcome.progress, outcome.next_time, outcome.held
-    written.timers.append(timer)
+        for link in outcome.links
+    ]
 
 
 def written(one: Firing, facts: Facts, found: Mapping[str, Template]) -> tuple[str, str]:

@@ -14,7 +14,8 @@ from server_es.catalogues import Catalogue, Key
 from server_es.directory import names as directory
 from server_es.directory.subjects import existing_employees, members_of
 from server_es.escalations import holding, names, plans
-from server_es.escalations.catalogues import EVENT, MAINTENANCE_WINDOW, POINT
+from server_es.escalations.catalogues import EVENT, POINT
+from server_es.escalations.recipients import Channel
 from server_es.escalations.retiming import Retiming
 from server_es.escalations.tables import escalation_assignment
 from server_es.service_levels import names as levels
@@ -33,12 +34,16 @@ class PlanEntries(entries.Entries):
         sites: the catalogues in memory.
         retiming: times the calls anew that a change concerns.
         existing_rosters: which of these rosters there are.
+        channels: how people can be told here.
     """
 
-    def __init__(self, sites: Sites, retiming: Retiming, existing_rosters: Existing) -> None:
+    def __init__(
+        self, sites: Sites, retiming: Retiming, existing_rosters: Existing, channels: Collection[Channel]
+    ) -> None:
         self._sites = sites
         self._retiming = retiming
         self._existing_rosters = existing_rosters
+        self._channels = channels
 
     def begin(self, unit: UnitOfWork) -> None:
         mark.change(unit)
@@ -71,7 +76,7 @@ class PlanEntries(entries.Entries):
         if message.new_state:
             state = site.states.standing(int(levels.STATE.parse(message.new_state)[0]))
             if state.locked or state.meaning is Meaning.DRAFT:
-                text = f"{message.new_state} means {state.meaning.name}; an escalation neither solves a call nor unmakes it"
+                text = f"{message.new_state} means {state.meaning.name}; an escalation solves no call and unmakes none"
                 wrong.append(Violation("escalation_point.new_state", text))
         named = {
             "service_level": (levels.SERVICE_LEVEL, existing_levels),
@@ -100,6 +105,11 @@ class PlanEntries(entries.Entries):
                 Violation(f"escalation_event.recipients.{column}", f"{pattern.build(one)} does not exist")
                 for one in sorted(asked - set(there))
             ]
+        wrong += [
+            Violation("escalation_event.channels", f"{plans.CHANNELS[one]} is not set up here")
+            for one in message.channels
+            if plans.CHANNELS[one] not in self._channels
+        ]
         if not (message.notify_responsible_employee or message.notify_by_forwarding or message.recipients):
             text = (
                 "is empty, and neither the responsible employee nor whom it was forwarded to is told: it reaches nobody"
@@ -119,7 +129,7 @@ class WindowEntries(entries.Entries):
             raise InvalidArgument([Violation("maintenance_window.end_time", "must lie after start_time")])
 
     def follow(self, unit: UnitOfWork, catalogue: Catalogue[Any], key: Key, old: Mapping[str, Any] | None) -> None:
-        assert catalogue is MAINTENANCE_WINDOW
+        del catalogue, key
         if old is not None:
             holding.look_again(unit, address=old["address"], system=old["system"])
 

@@ -32,7 +32,7 @@ class Following:
         self._bell = bell
 
     def changed(self, unit: UnitOfWork, changes: Sequence[Change]) -> None:
-        """Time the calls anew. New calls of levels without points cost nothing, and nor does anything without points."""
+        """Time the calls anew. New calls of levels without points cost nothing; without any point nothing does."""
         site = self._sites.share(unit)
         plan = self._plans.of(unit, site)
         if not plan.points:

@@ -20,6 +20,8 @@ class Popups:
         messages: the inboxes.
     """
 
+    channels = frozenset({Channel.ES_MESSAGE})
+
     def __init__(self, messages: Messages) -> None:
         self._messages = messages
 

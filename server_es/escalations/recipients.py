@@ -1,7 +1,7 @@
 """Who is told when a point fires, and on which channels (Empfänger). Pure.
 
-Whoever is away is not called: his substitute is told in his place. Who has neither an address nor a number for any of the
-event's channels cannot be reached; an esMessage reaches every employee who is there.
+Whoever is away is not called: his substitute is told in his place. Who has neither an address nor a number for any of
+the event's channels cannot be reached; an esMessage reaches every employee who is there.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

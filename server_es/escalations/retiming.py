@@ -83,8 +83,8 @@ class Retiming:
             clocks = timing.clocks_of(unit, unit.connection.execute(query).all(), site) if paused else {}
             moved = {}
             for timer in found:
-                if timer.held or (timer.due_time is not None and timer.due_time <= unit.now):
-                    continue  # it is looked at anyway, and keeps how late that is
+                if timing.waits(timer, unit.now):
+                    continue
                 due = timing.waiting(timer, plan, site, clock=clocks.get(timer.servicecall))
                 at = max(due[0].time, unit.now) if due else None
                 if at != timer.due_time:

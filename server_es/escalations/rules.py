@@ -1,8 +1,8 @@
 """When is point P of call C due? (Eskalationspunkte.) Computed anew from the call's clock, its level and its calendar.
 
-A point is due when a percentage of a promise is used up, and a delay after that has passed. It fires while the number of
-the call's state is below its ceiling, once per cycle; then perhaps again and again until somebody acknowledges. While the
-clock stands, and once the call is solved, nothing is due.
+A point is due when a percentage of a promise is used up, and a delay after that has passed. It fires while the number
+of the call's state is below its ceiling, once per cycle; then perhaps again and again until somebody acknowledges.
+While the clock stands, and once the call is solved, nothing is due.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from mesh.database import UnitOfWork
-from server_es.escalations.recipients import Told
+from server_es.escalations.recipients import Channel, Told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,13 @@ class Delivery:
 
 
 class Teller(Protocol):
-    """Tells people, in the transaction of the cause; whatever leaves the house leaves it later."""
+    """Tells people, in the transaction of the cause; whatever leaves the house leaves it later.
+
+    Attributes:
+        channels: those it serves.
+    """
+
+    channels: frozenset[Channel]
 
     def tell(self, unit: UnitOfWork, tidings: Sequence[Tiding]) -> None:
         """Tell them."""

@@ -53,6 +53,11 @@ def time(timer: Timer, plan: Plan, site: Site, now: datetime) -> None:
     timer.due_time = max(due[0].time, now) if due else None
 
 
+def waits(timer: Timer, now: datetime) -> bool:
+    """Tell whether a timer stays as it is: it is looked at anyway and keeps how late it is, or a window holds it."""
+    return timer.held or (timer.due_time is not None and timer.due_time <= now)
+
+
 def clocks_of(unit: UnitOfWork, calls: Sequence[Any], site: Site) -> dict[int, Clock]:
     """Return the clocks of calls from their logs; of those whose pauses matter."""
     logs = store.logs(unit, [call.number for call in calls])
@@ -75,8 +80,13 @@ def timers_from_logs(
     found = []
     for call in calls:
         log = log_of(call.number, logs.get(call.number, ()))
-        timer = timer_of_log(call, log, site, unit.now, kept.get(call.number))
-        if timer is not None:
+        old = kept.get(call.number)
+        timer = timer_of_log(call, log, site, unit.now, old)
+        if timer is None:
+            continue
+        if old is not None and waits(old, unit.now):
+            timer.due_time, timer.held = old.due_time, old.held
+        else:
             time(timer, plan, site, unit.now)
-            found.append(timer)
+        found.append(timer)
     return found
