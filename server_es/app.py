@@ -11,6 +11,7 @@ from esoffice.es.v1 import (
     calendars_pb2,
     contacts_pb2,
     directory_pb2,
+    duty_pb2,
     messages_pb2,
     service_levels_pb2,
     servicecalls_pb2,
@@ -29,6 +30,7 @@ from server_es.calendars.service import Calendars
 from server_es.contacts.service import Contacts
 from server_es.directory import facts
 from server_es.directory.service import Directory
+from server_es.duty.service import Duty
 from server_es.inboxes import INBOXES
 from server_es.messages.address import BELL, Messages
 from server_es.messages.fanout import Fanout
@@ -89,6 +91,7 @@ async def build(app: App) -> None:
     app.serve(service_levels_pb2.DESCRIPTOR, ServiceLevels(app.database, sites, due_times))
     app.serve(servicecalls_pb2.DESCRIPTOR, calls)
     app.serve(contacts_pb2.DESCRIPTOR, Contacts(app.database, calls.contacts))
+    app.serve(duty_pb2.DESCRIPTOR, Duty(app.database, REQUESTS))
     app.serve(text_modules_pb2.DESCRIPTOR, TextModules(app.database, CallTexts(sites, zone)))
 
 

@@ -76,6 +76,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT: the mail cannot be taken apart within its budget. Metadata: `problem`."""
     ERROR_REASON_LAST_ADMINISTRATOR: _ErrorReason.ValueType  # 60
     """FAILED_PRECONDITION: the user is the last administrator who can sign in; make another one first."""
+    ERROR_REASON_DUTY_IS_PAST: _ErrorReason.ValueType  # 80
+    """FAILED_PRECONDITION: the override, plan or shift is over; the past stays as it was."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons a client may act on. The message of the status says the same in one sentence for a person."""
@@ -134,4 +136,6 @@ ERROR_REASON_UNREADABLE_MAIL: ErrorReason.ValueType  # 41
 """INVALID_ARGUMENT: the mail cannot be taken apart within its budget. Metadata: `problem`."""
 ERROR_REASON_LAST_ADMINISTRATOR: ErrorReason.ValueType  # 60
 """FAILED_PRECONDITION: the user is the last administrator who can sign in; make another one first."""
+ERROR_REASON_DUTY_IS_PAST: ErrorReason.ValueType  # 80
+"""FAILED_PRECONDITION: the override, plan or shift is over; the past stays as it was."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
