@@ -85,6 +85,34 @@ class MessageSettings(_message.Message):
 Global___MessageSettings: _TypeAlias = MessageSettings  # noqa: Y015
 
 @_typing.final
+class AbsenceSettings(_message.Message):
+    """How requests for absence are counted and decided (Abwesenheits-/Urlaubsantrag)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPROVE_OWN_FIELD_NUMBER: _builtins.int
+    CALENDAR_FIELD_NUMBER: _builtins.int
+    approve_own: _builtins.bool
+    """Whether a member of an approval group may decide on requests of his own. Default: no."""
+    calendar: _builtins.str
+    """Calendar by whose open days and holidays days are counted for employees without working times of their own. Format:
+    `calendars/{id}`. Empty, the default: only employees with working times of their own can ask for absence.
+    """
+    def __init__(
+        self,
+        *,
+        approve_own: _builtins.bool = ...,
+        calendar: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approve_own", b"approve_own", "calendar", b"calendar"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AbsenceSettings: _TypeAlias = AbsenceSettings  # noqa: Y015
+
+@_typing.final
 class EsSettings(_message.Message):
     """Settings of server_es."""
 
@@ -96,6 +124,7 @@ class EsSettings(_message.Message):
     SERVICE_USER_FIELD_NUMBER: _builtins.int
     SERVICECALLS_FIELD_NUMBER: _builtins.int
     MESSAGES_FIELD_NUMBER: _builtins.int
+    ABSENCES_FIELD_NUMBER: _builtins.int
     log_level: _common_settings_pb2.LogLevel.ValueType
     """How much it logs. Default: LOG_LEVEL_INFO."""
     service_user: _builtins.str
@@ -118,6 +147,10 @@ class EsSettings(_message.Message):
     def messages(self) -> Global___MessageSettings:
         """How esMessages reach the clients."""
 
+    @_builtins.property
+    def absences(self) -> Global___AbsenceSettings:
+        """How requests for absence are counted and decided."""
+
     def __init__(
         self,
         *,
@@ -127,10 +160,11 @@ class EsSettings(_message.Message):
         service_user: _builtins.str = ...,
         servicecalls: Global___ServicecallSettings | None = ...,
         messages: Global___MessageSettings | None = ...,
+        absences: Global___AbsenceSettings | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["database", b"database", "messages", b"messages", "metrics", b"metrics", "servicecalls", b"servicecalls"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "database", b"database", "messages", b"messages", "metrics", b"metrics", "servicecalls", b"servicecalls"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["database", b"database", "log_level", b"log_level", "messages", b"messages", "metrics", b"metrics", "service_user", b"service_user", "servicecalls", b"servicecalls"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "database", b"database", "log_level", b"log_level", "messages", b"messages", "metrics", b"metrics", "service_user", b"service_user", "servicecalls", b"servicecalls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
