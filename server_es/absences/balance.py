@@ -1,7 +1,7 @@
 """How much leave is left in a year (Resturlaub), in half days.
 
-What was carried over from the year before is taken first, by absences up to the day on which it expires; what is left of
-it then is lost. The year's own leave is never lost within the year.
+What was carried over from the year before is taken first, by absences up to the day on which it expires; what is left
+of it then is lost. The year's own leave is never lost within the year.
 """
 
 from collections.abc import Iterable
