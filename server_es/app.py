@@ -8,12 +8,15 @@ from typing import Final
 
 from esoffice.config.v1 import es_settings_pb2, settings_pb2
 from esoffice.es.v1 import (
+    absences_pb2,
+    appointments_pb2,
     calendars_pb2,
     contacts_pb2,
     directory_pb2,
     messages_pb2,
     service_levels_pb2,
     servicecalls_pb2,
+    text_modules_pb2,
 )
 
 from mesh.app import App, Definition
@@ -21,8 +24,9 @@ from mesh.database import UnitOfWork
 from mesh.keys import published_keys
 from mesh.streams import Streams
 from mesh.workers import Turn, Worker
-from server_es.absences import tables as _absence_tables  # noqa: F401 - other rooms ask its facts
-from server_es.appointments import tables as _appointment_tables  # noqa: F401 - likewise
+from server_es.absences.service import Absences
+from server_es.absences.settings import AbsenceSettings
+from server_es.appointments.service import Appointments
 from server_es.calendars.compiled import Compiled
 from server_es.calendars.service import Calendars
 from server_es.contacts.service import Contacts
@@ -39,8 +43,11 @@ from server_es.service_levels.service import ServiceLevels
 from server_es.service_levels.site import Sites
 from server_es.service_levels.store import existing_levels
 from server_es.servicecalls.due_times import DueTimes
+from server_es.servicecalls.observers import Observer
 from server_es.servicecalls.service import Servicecalls
 from server_es.servicecalls.settings import ServicecallSettings
+from server_es.text_modules.call_texts import CallTexts
+from server_es.text_modules.service import TextModules
 
 NAME: Final = "server_es"
 _PRUNED_AT_ONCE: Final = 5000
@@ -67,15 +74,20 @@ async def build(app: App) -> None:
     sites = Sites(compiled)
     due_times = DueTimes(sites)
     messages = _add_messages(app, settings.messages)
+    observers: list[Observer] = []
     calls = Servicecalls(
         app.database,
         sites=sites,
         messages=messages,
         settings=ServicecallSettings(notify_responsible=settings.servicecalls.notify_team_on_creation, site_zone=zone),
+        observers=observers,
     )
+
+    absences = AbsenceSettings()
 
     def take(chosen: settings_pb2.Settings) -> None:
         calls.notices.active = chosen.server_es.servicecalls.notify_team_on_creation
+        absences.take(chosen.server_es.absences)
 
     app.live(take)
     app.serve(directory_pb2.DESCRIPTOR, Directory(app.database, existing_levels))
@@ -83,6 +95,12 @@ async def build(app: App) -> None:
     app.serve(service_levels_pb2.DESCRIPTOR, ServiceLevels(app.database, sites, due_times))
     app.serve(servicecalls_pb2.DESCRIPTOR, calls)
     app.serve(contacts_pb2.DESCRIPTOR, Contacts(app.database, calls.contacts))
+    app.serve(appointments_pb2.DESCRIPTOR, Appointments(app.database))
+    app.serve(
+        absences_pb2.DESCRIPTOR,
+        Absences(app.database, compiled=compiled, messages=messages, settings=absences, site_zone=zone),
+    )
+    app.serve(text_modules_pb2.DESCRIPTOR, TextModules(app.database, CallTexts(sites, zone)))
 
 
 def _add_messages(app: App, said: es_settings_pb2.MessageSettings) -> Messages:

@@ -54,9 +54,7 @@ class Absences(grpc_.AbsenceServiceServicer):
         self._database = database
         self._asking = Asking(working_times=times, leave=leave, telling=telling, settings=settings, shifts=shifts)
         self._deciding = Deciding(working_times=times, leave=leave, telling=telling, settings=settings)
-        self._reading = Reading(
-            working_times=times, leave=leave, settings=settings, shifts=shifts, site_zone=site_zone
-        )
+        self._reading = Reading(working_times=times, leave=leave, settings=settings, shifts=shifts, site_zone=site_zone)
 
     async def RequestAbsence(self, request: pb.RequestAbsenceRequest, _context: Any) -> pb.Absence:
         return await self._once(lambda unit, asked, by: self._asking.request(unit, asked.absence, by), request)
@@ -144,7 +142,9 @@ class Absences(grpc_.AbsenceServiceServicer):
     async def GetApprovalGroup(self, request: pb.GetApprovalGroupRequest, _context: Any) -> pb.ApprovalGroup:
         return await self._get(GROUP, request)
 
-    async def ListApprovalGroups(self, request: pb.ListApprovalGroupsRequest, _context: Any) -> pb.ListApprovalGroupsResponse:
+    async def ListApprovalGroups(
+        self, request: pb.ListApprovalGroupsRequest, _context: Any
+    ) -> pb.ListApprovalGroupsResponse:
         return pb.ListApprovalGroupsResponse(**await self._page(GROUP, request))
 
     async def CreateApprovalGroup(self, request: pb.CreateApprovalGroupRequest, _context: Any) -> pb.ApprovalGroup:
@@ -159,7 +159,9 @@ class Absences(grpc_.AbsenceServiceServicer):
     async def GetStressPeriod(self, request: pb.GetStressPeriodRequest, _context: Any) -> pb.StressPeriod:
         return await self._get(STRESS_PERIOD, request)
 
-    async def ListStressPeriods(self, request: pb.ListStressPeriodsRequest, _context: Any) -> pb.ListStressPeriodsResponse:
+    async def ListStressPeriods(
+        self, request: pb.ListStressPeriodsRequest, _context: Any
+    ) -> pb.ListStressPeriodsResponse:
         return pb.ListStressPeriodsResponse(**await self._page(STRESS_PERIOD, request))
 
     async def CreateStressPeriod(self, request: pb.CreateStressPeriodRequest, _context: Any) -> pb.StressPeriod:
@@ -174,13 +176,19 @@ class Absences(grpc_.AbsenceServiceServicer):
     async def GetLeaveEntitlement(self, request: pb.GetLeaveEntitlementRequest, _context: Any) -> pb.LeaveEntitlement:
         return await self._get(ENTITLEMENT, request)
 
-    async def ListLeaveEntitlements(self, request: pb.ListLeaveEntitlementsRequest, _context: Any) -> pb.ListLeaveEntitlementsResponse:
+    async def ListLeaveEntitlements(
+        self, request: pb.ListLeaveEntitlementsRequest, _context: Any
+    ) -> pb.ListLeaveEntitlementsResponse:
         return pb.ListLeaveEntitlementsResponse(**await self._page(ENTITLEMENT, request))
 
-    async def CreateLeaveEntitlement(self, request: pb.CreateLeaveEntitlementRequest, _context: Any) -> pb.LeaveEntitlement:
+    async def CreateLeaveEntitlement(
+        self, request: pb.CreateLeaveEntitlementRequest, _context: Any
+    ) -> pb.LeaveEntitlement:
         return await self._create(ENTITLEMENT, request)
 
-    async def UpdateLeaveEntitlement(self, request: pb.UpdateLeaveEntitlementRequest, _context: Any) -> pb.LeaveEntitlement:
+    async def UpdateLeaveEntitlement(
+        self, request: pb.UpdateLeaveEntitlementRequest, _context: Any
+    ) -> pb.LeaveEntitlement:
         return await self._update(ENTITLEMENT, request)
 
     async def DeleteLeaveEntitlement(self, request: pb.DeleteLeaveEntitlementRequest, _context: Any) -> Empty:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from esoffice.config.v1 import es_settings_pb2
+
 
 @dataclass(slots=True)
 class AbsenceSettings:
@@ -14,3 +16,7 @@ class AbsenceSettings:
 
     approve_own: bool = False
     calendar: str = ""
+
+    def take(self, said: es_settings_pb2.AbsenceSettings) -> None:
+        """Follow a change of the settings."""
+        self.approve_own, self.calendar = said.approve_own, said.calendar

@@ -5,8 +5,9 @@ from typing import Final
 from sqlalchemy import select
 
 from mesh.database import UnitOfWork
+from server_es import catalogue_rows
 from server_es.calendars import mark
-from server_es.service_levels import store, tables
+from server_es.service_levels import tables
 from server_es.service_levels.catalogues import STATE
 from server_es.service_levels.rules import Meaning
 
@@ -20,4 +21,4 @@ def seed(unit: UnitOfWork) -> None:
         return
     for meaning, title in zip(Meaning, TITLES, strict=True):
         row = {"title": title, "meaning": meaning, "stops_clock": meaning is Meaning.INTERRUPTED}
-        store.create(unit, STATE, meaning * 10, row)
+        catalogue_rows.create(unit, STATE, meaning * 10, row)

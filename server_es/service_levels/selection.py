@@ -10,6 +10,7 @@ from mesh.database import UnitOfWork
 from mesh.errors import InvalidArgument, Violation
 from mesh.names import NamePattern
 from mesh.pages import page_of
+from server_es import catalogue_rows
 from server_es.calendars import mark
 from server_es.calendars.due_times import shift_page
 from server_es.directory import names as directory_names
@@ -83,7 +84,7 @@ class Selection:
     def preview(
         self, unit: UnitOfWork, request: pb.PreviewServiceLevelUpdateRequest
     ) -> pb.PreviewServiceLevelUpdateResponse:
-        store.get(unit, SERVICE_LEVEL, SERVICE_LEVEL.key_of(request.service_level.name))
+        catalogue_rows.get(unit, SERVICE_LEVEL, SERVICE_LEVEL.key_of(request.service_level.name))
         level = level_as_given(unit, request.service_level, self._sites.compiled)
         preview = self._due_times.preview_level(unit, level)
         shifts, token = shift_page(request, preview)

@@ -7,7 +7,8 @@ from esoffice.es.v1 import service_levels_pb2_grpc as grpc_
 from google.protobuf.empty_pb2 import Empty
 
 from mesh.database import Database
-from server_es.service_levels.catalogues import PRIORITY, PROBLEM_CATEGORY, SERVICE_LEVEL, STATE, Catalogue, Entry
+from server_es.catalogues import Catalogue, Entry
+from server_es.service_levels.catalogues import PRIORITY, PROBLEM_CATEGORY, SERVICE_LEVEL, STATE
 from server_es.service_levels.due_times import LevelDueTimes
 from server_es.service_levels.entries import Entries
 from server_es.service_levels.selection import Selection

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from mesh.database import UnitOfWork
 from mesh.errors import InvalidArgument, Violation
+from server_es import catalogue_rows
 from server_es.calendars import mark
 from server_es.calendars import store as calendar_store
 from server_es.calendars.compiled import Compiled
@@ -145,7 +146,7 @@ def level_as_given(unit: UnitOfWork, message: pb.ServiceLevel, compiled: Compile
         InvalidArgument: it breaks the rules' laws, or refers to something that does not exist.
     """
     row = {**SERVICE_LEVEL.row_of(message), "number": SERVICE_LEVEL.key_of(message.name, field="service_level.name")}
-    store.check_references(unit, SERVICE_LEVEL, row)
+    catalogue_rows.check_references(unit, SERVICE_LEVEL, row)
     calendar: calendars_pb.Calendar | None = None
     if row["calendar"]:
         calendar = calendar_store.message_of(calendar_store.get(unit, message.calendar))

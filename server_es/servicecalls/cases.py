@@ -19,6 +19,7 @@ from server_es.servicecalls.due_times import cached
 from server_es.servicecalls.events import Log, happened
 from server_es.servicecalls.logs import log_of
 from server_es.servicecalls.notices import Notice, Notices
+from server_es.servicecalls.observers import Change, Observer
 from server_es.servicecalls.store import NewEvent
 
 
@@ -58,11 +59,13 @@ class Cases:
     Args:
         sites: the catalogues in memory.
         notices: tells the responsible ones.
+        observers: follow every change.
     """
 
-    def __init__(self, sites: Sites, notices: Notices) -> None:
+    def __init__(self, sites: Sites, notices: Notices, observers: Sequence[Observer] = ()) -> None:
         self._sites = sites
         self._notices = notices
+        self._observers = observers
 
     def open(self, unit: UnitOfWork, number: int) -> Case:
         """Read a call and keep others from changing it until the unit ends, or raise NotFound."""
@@ -104,9 +107,14 @@ class Cases:
             if event.service_level is not None:
                 changes["service_level"] = event.service_level
         call = SimpleNamespace(**{**columns, **changes})
-        answer = answers.servicecall(call, log_of(call.number, [*case.rows, *events]), case.site, unit.now)
+        log = log_of(call.number, [*case.rows, *events])
+        answer = answers.servicecall(call, log, case.site, unit.now)
         changes["cached_due_time"] = cached(answer)
         store.append(unit, case.call, events, changes, actor=by.name)
         if notice:
             self._notices.tell(unit, [Notice(call=call, subject=notice, text=events[-1].text)], by)
+        kinds = tuple(event.kind for event in events)
+        for observer in self._observers:
+            change = Change(call=call, log=log, old_state=case.call.state, kinds=kinds, actor=by.name)
+            observer.changed(unit, [change])
         return answer

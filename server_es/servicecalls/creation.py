@@ -24,6 +24,7 @@ from server_es.servicecalls import answers, logs, store, transitions
 from server_es.servicecalls.actors import Actor
 from server_es.servicecalls.due_times import cached
 from server_es.servicecalls.notices import NEW, Notice, Notices
+from server_es.servicecalls.observers import Change, Observer
 from server_es.servicecalls.settings import ServicecallSettings
 
 _FIELD: Final = "servicecall"
@@ -49,12 +50,16 @@ class Creation:
         sites: the catalogues in memory.
         notices: tells the responsible ones.
         settings: the site's choice.
+        observers: follow every call that is made.
     """
 
-    def __init__(self, sites: Sites, notices: Notices, settings: ServicecallSettings) -> None:
+    def __init__(
+        self, sites: Sites, notices: Notices, settings: ServicecallSettings, observers: Sequence[Observer] = ()
+    ) -> None:
         self._sites = sites
         self._notices = notices
         self._settings = settings
+        self._observers = observers
 
     def create(
         self, unit: UnitOfWork, requests: Sequence[pb.CreateServicecallRequest], by: Actor
@@ -72,6 +77,7 @@ class Creation:
         numbers = iter(store.take_numbers(unit, len(rows), first=self._settings.first_number))
         results: list[pb.Servicecall | DomainError] = []
         events = []
+        changes = []
         for one in made:
             if isinstance(one, DomainError):
                 results.append(one)
@@ -83,9 +89,13 @@ class Creation:
             one["number"], one["cached_due_time"] = call.number, cached(answer)
             events.append(event)
             results.append(answer)
+            if self._observers:
+                changes.append(Change(call=call, log=log, old_state=None, kinds=(event["kind"],), actor=by.name))
         store.create(unit, rows, events)
         new = [SimpleNamespace(**row) for row in rows if row["meaning"] != Meaning.DRAFT]
         self._notices.tell(unit, [Notice(call=call, subject=NEW, text=call.description) for call in new], by)
+        for observer in self._observers:
+            observer.changed(unit, changes)
         return results
 
 

@@ -21,6 +21,7 @@ from server_es.servicecalls.creation import Creation
 from server_es.servicecalls.life import Life
 from server_es.servicecalls.lists import Reading
 from server_es.servicecalls.notices import Notices
+from server_es.servicecalls.observers import Observer
 from server_es.servicecalls.settings import ServicecallSettings
 
 Asked = TypeVar("Asked")
@@ -35,16 +36,23 @@ class Servicecalls(grpc_.ServicecallServiceServicer):
         sites: the catalogues in memory, one for the process.
         messages: the inboxes.
         settings: the site's choice.
+        observers: follow every call, in the transaction of what happened to it.
     """
 
     def __init__(
-        self, database: Database, *, sites: Sites, messages: Messages, settings: ServicecallSettings | None = None
+        self,
+        database: Database,
+        *,
+        sites: Sites,
+        messages: Messages,
+        settings: ServicecallSettings | None = None,
+        observers: Sequence[Observer] = (),
     ) -> None:
         chosen = settings or ServicecallSettings()
         notices = self.notices = Notices(messages, active=chosen.notify_responsible)
-        cases = Cases(sites, notices)
+        cases = Cases(sites, notices, observers)
         self._database = database
-        self._creation = Creation(sites, notices, chosen)
+        self._creation = Creation(sites, notices, chosen, observers)
         self._life = Life(cases)
         self._reading = Reading(sites, chosen.site_zone)
         self.contacts = CallContacts(cases)

@@ -26,6 +26,7 @@ from server_es.service_levels.service import ServiceLevels
 from server_es.service_levels.site import Sites
 from server_es.service_levels.store import existing_levels
 from server_es.servicecalls.due_times import DueTimes
+from server_es.servicecalls.observers import Observer
 from server_es.servicecalls.service import Servicecalls
 from server_es.servicecalls.settings import ServicecallSettings
 from tests.builders import directory as build
@@ -57,6 +58,7 @@ class Rooms:
         self.due_times = DueTimes(self.sites)
         self.messages = Messages(INBOXES, Doorbell(BELL, lambda _: None), lambda _: None)
         self.settings = settings
+        self.observers: list[Observer] = []
 
     def all(self) -> list[Any]:
         return [
@@ -70,7 +72,9 @@ class Rooms:
         ]
 
     def servicecalls(self, database: Database) -> Servicecalls:
-        return Servicecalls(database, sites=self.sites, messages=self.messages, settings=self.settings)
+        return Servicecalls(
+            database, sites=self.sites, messages=self.messages, settings=self.settings, observers=self.observers
+        )
 
 
 @dataclass
