@@ -58,8 +58,9 @@ class Telling:
         self._tell(unit, news, told)
 
     def former_applicant(self, unit: UnitOfWork, news: News, employee: str) -> None:
-        """Tell whose request it was before it was made another one's."""
-        self._tell(unit, news, {employee})
+        """Tell whose request it was before it was made another one's, unless he is told as who made it."""
+        if news.case.row.creator != f"employees/{employee}":
+            self._tell(unit, news, {employee})
 
     def informed(self, unit: UnitOfWork, news: News) -> None:
         """Tell those who are to know how it ended."""
