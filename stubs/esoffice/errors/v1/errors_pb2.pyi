@@ -74,6 +74,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the mail is not open any more. Metadata: `state`."""
     ERROR_REASON_UNREADABLE_MAIL: _ErrorReason.ValueType  # 41
     """INVALID_ARGUMENT: the mail cannot be taken apart within its budget. Metadata: `problem`."""
+    ERROR_REASON_CLIENT_UPDATE_IN_PROGRESS: _ErrorReason.ValueType  # 80
+    """FAILED_PRECONDITION: the clients are being updated; nobody new is let in. Metadata: `starter`."""
+    ERROR_REASON_CLIENT_TOO_OLD: _ErrorReason.ValueType  # 81
+    """FAILED_PRECONDITION: the client program is too old. Metadata: `minimum_version`."""
+    ERROR_REASON_CLIENT_ALREADY_CONNECTED: _ErrorReason.ValueType  # 82
+    """FAILED_PRECONDITION: the employee has as many clients connected as the site allows."""
+    ERROR_REASON_CLIENT_GONE: _ErrorReason.ValueType  # 83
+    """FAILED_PRECONDITION: the client is not connected any more. Metadata: `resource`."""
     ERROR_REASON_LAST_ADMINISTRATOR: _ErrorReason.ValueType  # 60
     """FAILED_PRECONDITION: the user is the last administrator who can sign in; make another one first."""
     ERROR_REASON_ALREADY_DECIDED: _ErrorReason.ValueType  # 100
@@ -148,6 +156,14 @@ ERROR_REASON_MAIL_NOT_OPEN: ErrorReason.ValueType  # 40
 """FAILED_PRECONDITION: the mail is not open any more. Metadata: `state`."""
 ERROR_REASON_UNREADABLE_MAIL: ErrorReason.ValueType  # 41
 """INVALID_ARGUMENT: the mail cannot be taken apart within its budget. Metadata: `problem`."""
+ERROR_REASON_CLIENT_UPDATE_IN_PROGRESS: ErrorReason.ValueType  # 80
+"""FAILED_PRECONDITION: the clients are being updated; nobody new is let in. Metadata: `starter`."""
+ERROR_REASON_CLIENT_TOO_OLD: ErrorReason.ValueType  # 81
+"""FAILED_PRECONDITION: the client program is too old. Metadata: `minimum_version`."""
+ERROR_REASON_CLIENT_ALREADY_CONNECTED: ErrorReason.ValueType  # 82
+"""FAILED_PRECONDITION: the employee has as many clients connected as the site allows."""
+ERROR_REASON_CLIENT_GONE: ErrorReason.ValueType  # 83
+"""FAILED_PRECONDITION: the client is not connected any more. Metadata: `resource`."""
 ERROR_REASON_LAST_ADMINISTRATOR: ErrorReason.ValueType  # 60
 """FAILED_PRECONDITION: the user is the last administrator who can sign in; make another one first."""
 ERROR_REASON_ALREADY_DECIDED: ErrorReason.ValueType  # 100
