@@ -21,7 +21,8 @@ _MISSED_HEARTBEATS = 3
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 0.2, 30.0
 _OPEN_SECONDS = 20.0
 _PAGE_SIZE = 200
-_FINAL = {grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED}
+FINAL = {grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED}
+"""Answers after which trying again is of no use."""
 
 
 class _Odd(Exception):
@@ -97,7 +98,7 @@ class Inbox:
                 pass
             failures += 1
             # After an OK too: the server drains, and all its clients come back at the same moment.
-            await asyncio.sleep(_backoff(failures))
+            await asyncio.sleep(backoff(failures))
 
     async def newest(self, *, unread_only: bool = True, limit: int = 50) -> list[pb.Message]:
         """Return the newest messages, newest first."""
@@ -111,7 +112,7 @@ class Inbox:
 
     def _consider(self, error: grpc.aio.AioRpcError) -> None:
         """Make the next attempt a better one, or give up."""
-        if error.code() in _FINAL:
+        if error.code() in FINAL:
             raise error
         if error.code() is grpc.StatusCode.OUT_OF_RANGE:
             self._bookmark.forget()
@@ -180,6 +181,7 @@ def _place(cursor: pb.MessageCursor | None) -> tuple[int, int]:
     return (0, 0) if cursor is None else (cursor.sequence, cursor.reads)
 
 
-def _backoff(failures: int) -> float:
+def backoff(failures: int) -> float:
+    """Return the seconds to rest after so many failures in a row."""
     longest = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2 ** min(failures, 10))
     return random.uniform(longest / 2, longest)  # noqa: S311 - spreads load

@@ -8,7 +8,10 @@ from typing import Final
 
 from esoffice.config.v1 import es_settings_pb2, settings_pb2
 from esoffice.es.v1 import (
+    absences_pb2,
+    appointments_pb2,
     calendars_pb2,
+    clients_pb2,
     contacts_pb2,
     directory_pb2,
     duty_pb2,
@@ -23,10 +26,15 @@ from mesh.database import UnitOfWork
 from mesh.keys import published_keys
 from mesh.streams import Streams
 from mesh.workers import Turn, Worker
-from server_es.absences import tables as _absence_tables  # noqa: F401 - other rooms ask its facts
-from server_es.appointments import tables as _appointment_tables  # noqa: F401 - likewise
+from server_es.absences.service import Absences
+from server_es.absences.settings import AbsenceSettings
+from server_es.appointments.service import Appointments
 from server_es.calendars.compiled import Compiled
 from server_es.calendars.service import Calendars
+from server_es.clients import live as live_clients
+from server_es.clients import store as client_store
+from server_es.clients.rules import Policy
+from server_es.clients.service import Clients
 from server_es.contacts.service import Contacts
 from server_es.directory import facts
 from server_es.directory.service import Directory
@@ -50,6 +58,7 @@ from server_es.text_modules.service import TextModules
 
 NAME: Final = "server_es"
 _PRUNED_AT_ONCE: Final = 5000
+_CLIENT_HEARTBEAT: Final = timedelta(seconds=20)
 
 
 class DirectoryStaff:
@@ -73,6 +82,7 @@ async def build(app: App) -> None:
     sites = Sites(compiled)
     due_times = DueTimes(sites)
     messages = _add_messages(app, settings.messages)
+    _add_clients(app, messages)
     observers: list[Observer] = []
     calls = Servicecalls(
         app.database,
@@ -82,8 +92,11 @@ async def build(app: App) -> None:
         observers=observers,
     )
 
+    absences = AbsenceSettings()
+
     def take(chosen: settings_pb2.Settings) -> None:
         calls.notices.active = chosen.server_es.servicecalls.notify_team_on_creation
+        absences.take(chosen.server_es.absences)
 
     app.live(take)
     app.serve(directory_pb2.DESCRIPTOR, Directory(app.database, existing_levels))
@@ -92,6 +105,11 @@ async def build(app: App) -> None:
     app.serve(servicecalls_pb2.DESCRIPTOR, calls)
     app.serve(contacts_pb2.DESCRIPTOR, Contacts(app.database, calls.contacts))
     app.serve(duty_pb2.DESCRIPTOR, Duty(app.database, REQUESTS))
+    app.serve(appointments_pb2.DESCRIPTOR, Appointments(app.database))
+    app.serve(
+        absences_pb2.DESCRIPTOR,
+        Absences(app.database, compiled=compiled, messages=messages, settings=absences, site_zone=zone),
+    )
     app.serve(text_modules_pb2.DESCRIPTOR, TextModules(app.database, CallTexts(sites, zone)))
 
 
@@ -126,9 +144,50 @@ def _add_messages(app: App, said: es_settings_pb2.MessageSettings) -> Messages:
     return messages
 
 
-async def _drained(draining: asyncio.Event, fanout: Fanout) -> None:
+def _add_clients(app: App, messages: Messages) -> None:
+    streams = Streams(heartbeat=_CLIENT_HEARTBEAT)
+    live = live_clients.LiveClients(app.database, app.bell(live_clients.BELL), streams, poll=timedelta(seconds=5))
+    clients = Clients(
+        database=app.database,
+        live=live,
+        bell=app.bell(live_clients.BELL),
+        messages=messages,
+        requests=REQUESTS,
+        clock=app.clock,
+        policy=Policy(),
+    )
+    kept = timedelta(days=0)
+
+    def take(chosen: settings_pb2.Settings) -> None:
+        nonlocal kept
+        said = chosen.server_es.clients
+        kept = timedelta(days=said.kept_days)
+        clients.policy = Policy(
+            minimum_version=said.minimum_version,
+            clients_per_employee=said.clients_per_employee,
+            replace_oldest=said.replace_oldest,
+            seats=said.seats,
+        )
+
+    def sweep(_: Turn) -> None:
+        with app.database.unit() as unit:
+            clients.sweep(unit)
+
+    def prune(_: Turn) -> bool:
+        with app.database.unit() as unit:
+            return client_store.forget(unit, unit.now - kept, _PRUNED_AT_ONCE) == _PRUNED_AT_ONCE
+
+    app.live(take)
+    app.serve(clients_pb2.DESCRIPTOR, clients)
+    app.background(live.run())
+    app.background(_drained(app.draining, live))
+    app.work(Worker(name="clients.sweep", work=sweep, every=_CLIENT_HEARTBEAT / 2))
+    app.work(Worker(name="clients.prune", work=prune, every=timedelta(hours=1)))
+
+
+async def _drained(draining: asyncio.Event, streams: Fanout | live_clients.LiveClients) -> None:
     await draining.wait()
-    fanout.drain()
+    streams.drain()
 
 
 definition = Definition(

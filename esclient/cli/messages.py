@@ -1,5 +1,6 @@
 """`esclient popups`, `inbox`, `read` (esMessages, Popups)."""
 
+import asyncio
 import contextlib
 import platform
 import sys
@@ -7,7 +8,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
+import grpc
 import typer
+from esoffice.es.v1 import clients_pb2
 from esoffice.es.v1 import messages_pb2 as pb
 from rich.console import Console
 from rich.panel import Panel
@@ -16,14 +19,24 @@ from rich.text import Text
 from esclient.bookmark import Bookmark
 from esclient.cli.options import Options, options_of
 from esclient.cli.output import Output, local_time, plain, printable, show_data, show_line, show_table
+from esclient.connection import Connection, Ended, Told, UpdateOver, UpdateStarted
 from esclient.inbox import Inbox, New, Read, Shown, Waiting
 from esclient.session import Session
 
 _COLOURS = {pb.MESSAGE_PRIORITY_HIGH: "red", pb.MESSAGE_PRIORITY_NORMAL: "blue", pb.MESSAGE_PRIORITY_LOW: "dim"}
 
 
-def popups(context: typer.Context) -> None:
-    """Show what comes in, live (Popups). Ends with Ctrl-C; the next start goes on where this one ended."""
+def popups(
+    context: typer.Context,
+    *,
+    override: Annotated[
+        bool, typer.Option(help="Connect although an update is initiated; for administrators.")
+    ] = False,
+) -> None:
+    """Show what comes in, live (Popups). Ends with Ctrl-C; the next start goes on where this one ended.
+
+    Meanwhile this client is connected: administrators see it and may close it (Clientadministration).
+    """
     options = options_of(context)
     show = _show_as_data if options.output is Output.JSON else _show
 
@@ -32,8 +45,29 @@ def popups(context: typer.Context) -> None:
             show(thing)
             sys.stdout.flush()
 
+    async def stay(session: Session) -> None:
+        connection = Connection(session, machine=_machine(), version=version("esoffice-mesh"), override=override)
+        try:
+            async for told in connection.follow():
+                show_line(_sentence(told))
+                sys.stdout.flush()
+        finally:
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                await connection.close()
+
+    async def both(session: Session) -> None:
+        tasks = [asyncio.create_task(stay(session)), asyncio.create_task(follow(session))]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        for task in done:
+            task.result()
+
     with contextlib.suppress(KeyboardInterrupt):
-        options.run(follow)
+        options.run(both)
 
 
 def inbox(
@@ -69,7 +103,27 @@ def read(
 def _inbox(options: Options, session: Session) -> Inbox:
     file = f"{options.server}-{options.user}.json".replace(":", "-")
     bookmark = Bookmark(Path(typer.get_app_dir("esclient")) / file)
-    return Inbox(session, bookmark, machine=platform.node() or "unknown", version=version("esoffice-mesh"))
+    return Inbox(session, bookmark, machine=_machine(), version=version("esoffice-mesh"))
+
+
+def _machine() -> str:
+    return platform.node() or "unknown"
+
+
+def _sentence(told: Told) -> str:
+    match told:
+        case UpdateStarted(update):
+            at = (
+                f", clients are closed at {local_time(update.announced_time)}"
+                if update.HasField("announced_time")
+                else ""
+            )
+            return f"UPDATE: {update.text}{at}. End with Ctrl-C."
+        case UpdateOver():
+            return "The update is over."
+        case Ended(reason, text):
+            word = clients_pb2.ClientEndReason.Name(reason).removeprefix("CLIENT_END_REASON_").lower()
+            return f"Closed ({word.replace('_', ' ')}){': ' if text else ''}{text}"
 
 
 def _row(one: pb.Message) -> tuple[str, ...]:

@@ -86,7 +86,8 @@ def create(unit: UnitOfWork, message: pb.Roster, effective: datetime, editor: st
     """Make a roster and return it as stored. Raises as `check_free`."""
     check_free(unit, message.name)
     (id_,) = ROSTER.parse(message.name)
-    unit.connection.execute(insert(duty_roster).values(id=id_, mark=_mark(), create_time=unit.now))
+    now = {"create_time": unit.now, "told_time": unit.now, "next_notice_time": unit.now}
+    unit.connection.execute(insert(duty_roster).values(id=id_, mark=_mark(), **now))
     return _append(unit, (id_, 1), message, effective, editor)
 
 
@@ -135,7 +136,7 @@ def delete(unit: UnitOfWork, row: Any) -> None:
 def touch(unit: UnitOfWork, roster: str, **values: Any) -> None:
     """Say that a roster, or what changes it, is another one than before."""
     changed = update(duty_roster).where(duty_roster.c.id == roster)
-    unit.connection.execute(changed.values(mark=_mark(), **values))
+    unit.connection.execute(changed.values(mark=_mark(), next_notice_time=unit.now, **values))
 
 
 def enlist(unit: UnitOfWork, roster: str, employees: Iterable[str]) -> None:

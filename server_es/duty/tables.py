@@ -46,6 +46,9 @@ duty_roster: Final = Table(
     Column("mark", BigInteger, nullable=False),
     Column("create_time", UtcDateTime(), nullable=False),
     Column("delete_time", UtcDateTime()),
+    # Through when handoffs were told, and when the next one has to be. Empty: none is in sight.
+    Column("told_time", UtcDateTime(), nullable=False),
+    Column("next_notice_time", UtcDateTime(), index=True),
     info={"name": "rosters/{id}"},
 )
 
@@ -103,4 +106,39 @@ duty_plan: Final = Table(
     *_made(),
     Index(None, "roster", "id"),
     info={"name": "dutyPlans/{id}"},
+)
+
+duty_swap: Final = Table(
+    "duty_swap",
+    METADATA,
+    _number(),
+    _roster(index=True),
+    Column("employee", ForeignKey(_EMPLOYEE), nullable=False, index=True),
+    Column("start_time", UtcDateTime(), nullable=False),
+    Column("end_time", UtcDateTime(), nullable=False),
+    Column("reason", String(400), nullable=False),
+    # The only one who may take it; empty: everybody in the roster.
+    Column("asked", ForeignKey(_EMPLOYEE), index=True),
+    Column("state", SmallInteger, nullable=False),
+    Column("taken_by", ForeignKey(_EMPLOYEE), index=True),
+    Column("override", ForeignKey("duty_override.id"), index=True),
+    Column("creator", String(120), nullable=False),
+    Column("create_time", UtcDateTime(), nullable=False),
+    Column("close_time", UtcDateTime()),
+    info={"name": "dutySwaps/{id}"},
+)
+
+duty_feed: Final = Table(
+    "duty_feed",
+    METADATA,
+    _number(),
+    # One of the two: the shifts of a roster, or of an employee.
+    Column("roster", ForeignKey("duty_roster.id"), index=True),
+    Column("employee", ForeignKey(_EMPLOYEE, ondelete="CASCADE"), index=True),
+    # SHA-256 of the secret in the address: who reads the database cannot read the feed.
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("creator", String(120), nullable=False),
+    Column("create_time", UtcDateTime(), nullable=False),
+    Column("revoke_time", UtcDateTime()),
+    info={"name": "dutyFeeds/{id}"},
 )

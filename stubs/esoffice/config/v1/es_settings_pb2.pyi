@@ -85,6 +85,72 @@ class MessageSettings(_message.Message):
 Global___MessageSettings: _TypeAlias = MessageSettings  # noqa: Y015
 
 @_typing.final
+class AbsenceSettings(_message.Message):
+    """How requests for absence are counted and decided (Abwesenheits-/Urlaubsantrag)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPROVE_OWN_FIELD_NUMBER: _builtins.int
+    CALENDAR_FIELD_NUMBER: _builtins.int
+    approve_own: _builtins.bool
+    """Whether a member of an approval group may decide on requests of his own. Default: no."""
+    calendar: _builtins.str
+    """Calendar by whose open days and holidays days are counted for employees without working times of their own. Format:
+    `calendars/{id}`. Empty, the default: only employees with working times of their own can ask for absence.
+    """
+    def __init__(
+        self,
+        *,
+        approve_own: _builtins.bool = ...,
+        calendar: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approve_own", b"approve_own", "calendar", b"calendar"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AbsenceSettings: _TypeAlias = AbsenceSettings  # noqa: Y015
+
+@_typing.final
+class ClientSettings(_message.Message):
+    """Who may connect with an es:office client (Clientadministration)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MINIMUM_VERSION_FIELD_NUMBER: _builtins.int
+    CLIENTS_PER_EMPLOYEE_FIELD_NUMBER: _builtins.int
+    REPLACE_OLDEST_FIELD_NUMBER: _builtins.int
+    SEATS_FIELD_NUMBER: _builtins.int
+    KEPT_DAYS_FIELD_NUMBER: _builtins.int
+    minimum_version: _builtins.str
+    """The oldest client program that may connect: numbers and dots, such as `24.2.1`. Empty, the default: every one."""
+    clients_per_employee: _builtins.int
+    """How many clients an employee may have connected at a time, 1 to 100; 0, the default: any number."""
+    replace_oldest: _builtins.bool
+    """Whether the employee's oldest client is closed when there is one too many, instead of refusing the new one. Default: no."""
+    seats: _builtins.int
+    """How many clients of the whole site may be connected at a time (Lizenzplätze), 1 to 100,000; 0, the default: any number."""
+    kept_days: _builtins.int
+    """Days for which clients that are gone are listed, 1 to 3,650. Default: 30."""
+    def __init__(
+        self,
+        *,
+        minimum_version: _builtins.str = ...,
+        clients_per_employee: _builtins.int = ...,
+        replace_oldest: _builtins.bool = ...,
+        seats: _builtins.int = ...,
+        kept_days: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clients_per_employee", b"clients_per_employee", "kept_days", b"kept_days", "minimum_version", b"minimum_version", "replace_oldest", b"replace_oldest", "seats", b"seats"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClientSettings: _TypeAlias = ClientSettings  # noqa: Y015
+
+@_typing.final
 class EsSettings(_message.Message):
     """Settings of server_es."""
 
@@ -96,6 +162,8 @@ class EsSettings(_message.Message):
     SERVICE_USER_FIELD_NUMBER: _builtins.int
     SERVICECALLS_FIELD_NUMBER: _builtins.int
     MESSAGES_FIELD_NUMBER: _builtins.int
+    ABSENCES_FIELD_NUMBER: _builtins.int
+    CLIENTS_FIELD_NUMBER: _builtins.int
     log_level: _common_settings_pb2.LogLevel.ValueType
     """How much it logs. Default: LOG_LEVEL_INFO."""
     service_user: _builtins.str
@@ -118,6 +186,14 @@ class EsSettings(_message.Message):
     def messages(self) -> Global___MessageSettings:
         """How esMessages reach the clients."""
 
+    @_builtins.property
+    def absences(self) -> Global___AbsenceSettings:
+        """How requests for absence are counted and decided."""
+
+    @_builtins.property
+    def clients(self) -> Global___ClientSettings:
+        """Who may connect with an es:office client."""
+
     def __init__(
         self,
         *,
@@ -127,10 +203,12 @@ class EsSettings(_message.Message):
         service_user: _builtins.str = ...,
         servicecalls: Global___ServicecallSettings | None = ...,
         messages: Global___MessageSettings | None = ...,
+        absences: Global___AbsenceSettings | None = ...,
+        clients: Global___ClientSettings | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["database", b"database", "messages", b"messages", "metrics", b"metrics", "servicecalls", b"servicecalls"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "clients", b"clients", "database", b"database", "messages", b"messages", "metrics", b"metrics", "servicecalls", b"servicecalls"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["database", b"database", "log_level", b"log_level", "messages", b"messages", "metrics", b"metrics", "service_user", b"service_user", "servicecalls", b"servicecalls"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "clients", b"clients", "database", b"database", "log_level", b"log_level", "messages", b"messages", "metrics", b"metrics", "service_user", b"service_user", "servicecalls", b"servicecalls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

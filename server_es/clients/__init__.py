@@ -1,0 +1,1 @@
+"""Which es:office clients are connected, telling and closing them, updates (Clientadministration)."""
