@@ -1,17 +1,20 @@
 """Puts server_es together: the one place that names its concrete classes."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from esoffice.config.v1 import es_settings_pb2, settings_pb2
 from esoffice.es.v1 import (
+    absences_pb2,
+    appointments_pb2,
     calendars_pb2,
     clients_pb2,
     contacts_pb2,
     directory_pb2,
+    duty_pb2,
     escalations_pb2,
     messages_pb2,
     service_levels_pb2,
@@ -24,8 +27,9 @@ from mesh.database import UnitOfWork
 from mesh.keys import published_keys
 from mesh.streams import Streams
 from mesh.workers import Turn, Worker
-from server_es.absences import facts as absence_facts
-from server_es.appointments import tables as _appointment_tables  # noqa: F401 - likewise
+from server_es.absences.service import Absences
+from server_es.absences.settings import AbsenceSettings
+from server_es.appointments.service import Appointments
 from server_es.calendars.compiled import Compiled
 from server_es.calendars.service import Calendars
 from server_es.clients import live as live_clients
@@ -35,10 +39,12 @@ from server_es.clients.service import Clients
 from server_es.contacts.service import Contacts
 from server_es.directory import facts
 from server_es.directory.service import Directory
+from server_es.duty.service import Duty
 from server_es.escalations import following, retiming
 from server_es.escalations.engine import Engine
 from server_es.escalations.entries import PlanEntries
 from server_es.escalations.following import Following
+from server_es.escalations.house import House
 from server_es.escalations.outlook import Outlook
 from server_es.escalations.plans import Plans
 from server_es.escalations.popups import Popups
@@ -81,21 +87,6 @@ class DirectoryStaff:
         return {one: staff.members(one) for one in teams if one in staff.teams}
 
 
-class HouseReach:
-    """What escalations ask of the house: who is away, who is on duty."""
-
-    def absent(self, unit: UnitOfWork, employees: Collection[str], at: datetime) -> Mapping[str, str]:
-        return absence_facts.absent(unit, employees, at)
-
-    def on_duty(self, unit: UnitOfWork, roster: str, at: datetime, system: str | None) -> Sequence[str]:
-        del unit, roster, at, system
-        return ()
-
-    def existing_rosters(self, unit: UnitOfWork, rosters: Collection[str]) -> Collection[str]:
-        del unit, rosters
-        return ()
-
-
 async def build(app: App) -> None:
     """Add the rooms."""
     await app.database.run(seed)
@@ -117,8 +108,11 @@ async def build(app: App) -> None:
         observers=observers,
     )
 
+    absences = AbsenceSettings()
+
     def take(chosen: settings_pb2.Settings) -> None:
         calls.notices.active = chosen.server_es.servicecalls.notify_team_on_creation
+        absences.take(chosen.server_es.absences)
 
     app.live(take)
     app.serve(directory_pb2.DESCRIPTOR, Directory(app.database, existing_levels))
@@ -126,13 +120,19 @@ async def build(app: App) -> None:
     app.serve(service_levels_pb2.DESCRIPTOR, ServiceLevels(app.database, sites, due_times))
     app.serve(servicecalls_pb2.DESCRIPTOR, calls)
     app.serve(contacts_pb2.DESCRIPTOR, Contacts(app.database, calls.contacts))
+    app.serve(duty_pb2.DESCRIPTOR, Duty(app.database, REQUESTS))
+    app.serve(appointments_pb2.DESCRIPTOR, Appointments(app.database))
+    app.serve(
+        absences_pb2.DESCRIPTOR,
+        Absences(app.database, compiled=compiled, messages=messages, settings=absences, site_zone=zone),
+    )
     texts = CallTexts(sites, zone)
     app.serve(text_modules_pb2.DESCRIPTOR, TextModules(app.database, texts))
     engine = Engine(
         sites=sites,
         plans=plans,
         call_texts=texts,
-        reach=HouseReach(),
+        reach=House(),
         teller=Popups(messages),
         states=calls.states,
         settings=EscalationSettings(),

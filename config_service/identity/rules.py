@@ -29,6 +29,8 @@ ADMINISTRATOR = _built_in("administrator", "*")
 DISPATCHER = _built_in(
     "dispatcher",
     "absences.read",
+    "absences.request",
+    "appointments.read",
     "calendars.read",
     "clients.read",
     "contacts.*",
@@ -51,6 +53,7 @@ DISPATCHER = _built_in(
 TECHNICIAN = _built_in(
     "technician",
     "absences.request",
+    "appointments.read",
     "calendars.read",
     "contacts.read",
     "contacts.write",
@@ -73,6 +76,7 @@ TECHNICIAN = _built_in(
 # Looks on. Not `*.read`: that would open settings and audit log too.
 VIEWER = _built_in(
     "viewer",
+    "appointments.read",
     "calendars.read",
     "contacts.read",
     "directory.read",

@@ -15,7 +15,7 @@ from server_es.absences.names import ABSENCE
 from server_es.absences.rules import State, away
 from server_es.absences.tables import absence
 from server_es.directory import facts as directory
-from server_es.directory.staff import Employee
+from server_es.directory.staff import Employee, Staff
 
 _C: Final = absence.c
 
@@ -46,10 +46,15 @@ def absent(unit: UnitOfWork, employees: Collection[str], at: datetime) -> Mappin
     wanted = set(employees)
     if not wanted:
         return {}
-    staff = replace(directory.staff(unit), now=at)
+    all_away = everybody(unit, replace(directory.staff(unit), now=at))
+    return {number: all_away[number] for number in wanted & all_away.keys()}
+
+
+def everybody(unit: UnitOfWork, staff: Staff) -> Mapping[str, str]:
+    """Return who of the staff is away at its instant, each with who stands in for him."""
+    at = staff.now
     query = select(_C.employee).where(_C.state == State.APPROVED, _C.start_time <= at, _C.end_time > at)
-    everybody = away(staff, set(unit.connection.execute(query).scalars()))
-    return {number: everybody[number] for number in wanted & everybody.keys()}
+    return away(staff, set(unit.connection.execute(query).scalars()))
 
 
 def spans(unit: UnitOfWork, employees: Collection[str], start: datetime, end: datetime) -> list[Away]:

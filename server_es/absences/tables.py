@@ -145,6 +145,7 @@ absence: Final = Table(
     Index(None, "employee", "end_slot"),
     Index(None, "state", "end_time"),
     info={"name": "absences/{id}"},
+    sqlite_autoincrement=True,  # a number that was deleted is not given again
 )
 
 # One row for each group that has to agree. The group's title is kept as it was.

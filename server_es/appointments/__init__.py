@@ -1,0 +1,1 @@
+"""Appointments in the employees' calendars (Termine): written by what they come from, read by everybody who plans."""

@@ -22,4 +22,5 @@ appointment: Final = Table(
     Column("create_time", UtcDateTime(), nullable=False),
     Index(None, "employee", "end_time"),
     info={"name": "appointments/{id}"},
+    sqlite_autoincrement=True,  # a number that was deleted is not given again
 )

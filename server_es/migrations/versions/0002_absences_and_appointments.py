@@ -72,6 +72,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["kind"], ["absence_kind.id"], name=op.f("fk_absence_kind_absence_kind")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_absence")),
         info={"name": "absences/{id}"},
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("absence", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_absence_employee_end_slot"), ["employee", "end_slot"], unique=False)
@@ -94,6 +95,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_appointment")),
         sa.UniqueConstraint("origin", name=op.f("uq_appointment_origin")),
         info={"name": "appointments/{id}"},
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("appointment", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_appointment_employee_end_time"), ["employee", "end_time"], unique=False)

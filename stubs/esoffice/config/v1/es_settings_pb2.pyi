@@ -115,6 +115,34 @@ class EscalationSettings(_message.Message):
 Global___EscalationSettings: _TypeAlias = EscalationSettings  # noqa: Y015
 
 @_typing.final
+class AbsenceSettings(_message.Message):
+    """How requests for absence are counted and decided (Abwesenheits-/Urlaubsantrag)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPROVE_OWN_FIELD_NUMBER: _builtins.int
+    CALENDAR_FIELD_NUMBER: _builtins.int
+    approve_own: _builtins.bool
+    """Whether a member of an approval group may decide on requests of his own. Default: no."""
+    calendar: _builtins.str
+    """Calendar by whose open days and holidays days are counted for employees without working times of their own. Format:
+    `calendars/{id}`. Empty, the default: only employees with working times of their own can ask for absence.
+    """
+    def __init__(
+        self,
+        *,
+        approve_own: _builtins.bool = ...,
+        calendar: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approve_own", b"approve_own", "calendar", b"calendar"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AbsenceSettings: _TypeAlias = AbsenceSettings  # noqa: Y015
+
+@_typing.final
 class ClientSettings(_message.Message):
     """Who may connect with an es:office client (Clientadministration)."""
 
@@ -165,6 +193,7 @@ class EsSettings(_message.Message):
     SERVICECALLS_FIELD_NUMBER: _builtins.int
     MESSAGES_FIELD_NUMBER: _builtins.int
     ESCALATIONS_FIELD_NUMBER: _builtins.int
+    ABSENCES_FIELD_NUMBER: _builtins.int
     CLIENTS_FIELD_NUMBER: _builtins.int
     log_level: _common_settings_pb2.LogLevel.ValueType
     """How much it logs. Default: LOG_LEVEL_INFO."""
@@ -193,6 +222,10 @@ class EsSettings(_message.Message):
         """How servicecalls escalate."""
 
     @_builtins.property
+    def absences(self) -> Global___AbsenceSettings:
+        """How requests for absence are counted and decided."""
+
+    @_builtins.property
     def clients(self) -> Global___ClientSettings:
         """Who may connect with an es:office client."""
 
@@ -206,11 +239,12 @@ class EsSettings(_message.Message):
         servicecalls: Global___ServicecallSettings | None = ...,
         messages: Global___MessageSettings | None = ...,
         escalations: Global___EscalationSettings | None = ...,
+        absences: Global___AbsenceSettings | None = ...,
         clients: Global___ClientSettings | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["clients", b"clients", "database", b"database", "escalations", b"escalations", "messages", b"messages", "metrics", b"metrics", "servicecalls", b"servicecalls"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "clients", b"clients", "database", b"database", "escalations", b"escalations", "messages", b"messages", "metrics", b"metrics", "servicecalls", b"servicecalls"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clients", b"clients", "database", b"database", "escalations", b"escalations", "log_level", b"log_level", "messages", b"messages", "metrics", b"metrics", "service_user", b"service_user", "servicecalls", b"servicecalls"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "clients", b"clients", "database", b"database", "escalations", b"escalations", "log_level", b"log_level", "messages", b"messages", "metrics", b"metrics", "service_user", b"service_user", "servicecalls", b"servicecalls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

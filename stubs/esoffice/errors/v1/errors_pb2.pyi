@@ -88,6 +88,24 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the client is not connected any more. Metadata: `resource`."""
     ERROR_REASON_LAST_ADMINISTRATOR: _ErrorReason.ValueType  # 60
     """FAILED_PRECONDITION: the user is the last administrator who can sign in; make another one first."""
+    ERROR_REASON_ALREADY_DECIDED: _ErrorReason.ValueType  # 100
+    """ABORTED: the request for absence was decided or withdrawn meanwhile. Metadata: `by`, `state`."""
+    ERROR_REASON_NO_APPROVER: _ErrorReason.ValueType  # 101
+    """FAILED_PRECONDITION: nobody could decide on the request for absence; the administrator has to name somebody."""
+    ERROR_REASON_NO_WORKING_TIME: _ErrorReason.ValueType  # 102
+    """FAILED_PRECONDITION: neither the employee nor the site has working times to count days by."""
+    ERROR_REASON_ABSENCE_OVERLAPS: _ErrorReason.ValueType  # 103
+    """FAILED_PRECONDITION: the employee is away, or has asked to be, at the same time. Metadata: `absence`."""
+    ERROR_REASON_LEAVE_OVERDRAWN: _ErrorReason.ValueType  # 104
+    """FAILED_PRECONDITION: more leave is asked for than is left. Metadata: `year`."""
+    ERROR_REASON_STRESS_PERIOD: _ErrorReason.ValueType  # 105
+    """FAILED_PRECONDITION: days of it are kept free of leave, and that was not confirmed. Metadata: `stress_period`."""
+    ERROR_REASON_NO_ACTIVITY_TYPE: _ErrorReason.ValueType  # 106
+    """FAILED_PRECONDITION: the kind of absence has no activity type for the appointment. Metadata: `kind`."""
+    ERROR_REASON_ABSENCE_NOT_APPROVED: _ErrorReason.ValueType  # 107
+    """FAILED_PRECONDITION: only an absence that is approved in full can be revoked. Metadata: `state`."""
+    ERROR_REASON_DUTY_IS_PAST: _ErrorReason.ValueType  # 120
+    """FAILED_PRECONDITION: the override, plan or shift is over; the past stays as it was."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons a client may act on. The message of the status says the same in one sentence for a person."""
@@ -158,4 +176,22 @@ ERROR_REASON_CLIENT_GONE: ErrorReason.ValueType  # 83
 """FAILED_PRECONDITION: the client is not connected any more. Metadata: `resource`."""
 ERROR_REASON_LAST_ADMINISTRATOR: ErrorReason.ValueType  # 60
 """FAILED_PRECONDITION: the user is the last administrator who can sign in; make another one first."""
+ERROR_REASON_ALREADY_DECIDED: ErrorReason.ValueType  # 100
+"""ABORTED: the request for absence was decided or withdrawn meanwhile. Metadata: `by`, `state`."""
+ERROR_REASON_NO_APPROVER: ErrorReason.ValueType  # 101
+"""FAILED_PRECONDITION: nobody could decide on the request for absence; the administrator has to name somebody."""
+ERROR_REASON_NO_WORKING_TIME: ErrorReason.ValueType  # 102
+"""FAILED_PRECONDITION: neither the employee nor the site has working times to count days by."""
+ERROR_REASON_ABSENCE_OVERLAPS: ErrorReason.ValueType  # 103
+"""FAILED_PRECONDITION: the employee is away, or has asked to be, at the same time. Metadata: `absence`."""
+ERROR_REASON_LEAVE_OVERDRAWN: ErrorReason.ValueType  # 104
+"""FAILED_PRECONDITION: more leave is asked for than is left. Metadata: `year`."""
+ERROR_REASON_STRESS_PERIOD: ErrorReason.ValueType  # 105
+"""FAILED_PRECONDITION: days of it are kept free of leave, and that was not confirmed. Metadata: `stress_period`."""
+ERROR_REASON_NO_ACTIVITY_TYPE: ErrorReason.ValueType  # 106
+"""FAILED_PRECONDITION: the kind of absence has no activity type for the appointment. Metadata: `kind`."""
+ERROR_REASON_ABSENCE_NOT_APPROVED: ErrorReason.ValueType  # 107
+"""FAILED_PRECONDITION: only an absence that is approved in full can be revoked. Metadata: `state`."""
+ERROR_REASON_DUTY_IS_PAST: ErrorReason.ValueType  # 120
+"""FAILED_PRECONDITION: the override, plan or shift is over; the past stays as it was."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
