@@ -9,10 +9,8 @@ from esoffice.es.v1.absences_pb2_grpc import AbsenceServiceStub
 from esoffice.es.v1.appointments_pb2_grpc import AppointmentServiceStub
 
 from mesh.tokens import Caller
-from server_es.absences.service import Absences
 from server_es.absences.settings import AbsenceSettings
 from server_es.absences.surroundings import Shifts
-from server_es.appointments.service import Appointments
 from tests.builders import directory as build
 from tests.builders.office import Office, Rooms, office_hours, open_office
 from tests.contract.conftest import CHIEF, person
@@ -104,23 +102,15 @@ def entitlement(employee: str = EVA, year: int = 2026, **fields: Any) -> pb.Crea
 
 async def open_absences(serve: Any, *, shifts: Shifts | None = None) -> Absentees:
     """Serve an office in which Eva and Max are technicians, Lea and Jan lead them, and Tom is the personnel office."""
-    rooms, settings = Rooms(), AbsenceSettings(calendar="calendars/bavaria")
-    more = [
-        (
-            pb.DESCRIPTOR,
-            lambda database: Absences(
-                database, compiled=rooms.compiled, messages=rooms.messages, settings=settings, shifts=shifts
-            ),
-        ),
-        (appointments_pb2.DESCRIPTOR, Appointments),
-    ]
-    office = await open_office(serve, rooms=rooms, more=more)
+    rooms = Rooms()
+    rooms.absences.calendar, rooms.shifts = "calendars/bavaria", shifts
+    office = await open_office(serve, rooms=rooms)
     channel = office.served.channel
     made = Absentees(
         office=office,
         stub=AbsenceServiceStub(channel),
         appointments=AppointmentServiceStub(channel),
-        settings=settings,
+        settings=rooms.absences,
     )
     await office.calendars.CreateCalendar(
         calendars_pb2.CreateCalendarRequest(

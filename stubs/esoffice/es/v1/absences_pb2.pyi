@@ -149,7 +149,7 @@ class Absence(_message.Message):
     name: _builtins.str
     """Resource name, given by the server. Format: `absences/{number}`."""
     employee: _builtins.str
-    """Who is to be away. Format: `employees/{personnel_number}`. Required."""
+    """Who is to be away. Format: `employees/{personnel_number}`. Empty in RequestAbsence and PreviewAbsence: the caller."""
     kind: _builtins.str
     """Kind of absence (Art). Format: `absenceKinds/{id}`. Required."""
     start_date: _builtins.str
