@@ -14,6 +14,7 @@ from esoffice.es.v1 import (
     clients_pb2,
     contacts_pb2,
     directory_pb2,
+    duty_pb2,
     messages_pb2,
     service_levels_pb2,
     servicecalls_pb2,
@@ -37,6 +38,7 @@ from server_es.clients.service import Clients
 from server_es.contacts.service import Contacts
 from server_es.directory import facts
 from server_es.directory.service import Directory
+from server_es.duty.service import Duty
 from server_es.inboxes import INBOXES
 from server_es.messages.address import BELL, Messages
 from server_es.messages.fanout import Fanout
@@ -102,6 +104,7 @@ async def build(app: App) -> None:
     app.serve(service_levels_pb2.DESCRIPTOR, ServiceLevels(app.database, sites, due_times))
     app.serve(servicecalls_pb2.DESCRIPTOR, calls)
     app.serve(contacts_pb2.DESCRIPTOR, Contacts(app.database, calls.contacts))
+    app.serve(duty_pb2.DESCRIPTOR, Duty(app.database, REQUESTS))
     app.serve(appointments_pb2.DESCRIPTOR, Appointments(app.database))
     app.serve(
         absences_pb2.DESCRIPTOR,

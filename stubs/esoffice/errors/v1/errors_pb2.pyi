@@ -100,6 +100,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the kind of absence has no activity type for the appointment. Metadata: `kind`."""
     ERROR_REASON_ABSENCE_NOT_APPROVED: _ErrorReason.ValueType  # 107
     """FAILED_PRECONDITION: only an absence that is approved in full can be revoked. Metadata: `state`."""
+    ERROR_REASON_DUTY_IS_PAST: _ErrorReason.ValueType  # 120
+    """FAILED_PRECONDITION: the override, plan or shift is over; the past stays as it was."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons a client may act on. The message of the status says the same in one sentence for a person."""
@@ -182,4 +184,6 @@ ERROR_REASON_NO_ACTIVITY_TYPE: ErrorReason.ValueType  # 106
 """FAILED_PRECONDITION: the kind of absence has no activity type for the appointment. Metadata: `kind`."""
 ERROR_REASON_ABSENCE_NOT_APPROVED: ErrorReason.ValueType  # 107
 """FAILED_PRECONDITION: only an absence that is approved in full can be revoked. Metadata: `state`."""
+ERROR_REASON_DUTY_IS_PAST: ErrorReason.ValueType  # 120
+"""FAILED_PRECONDITION: the override, plan or shift is over; the past stays as it was."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -1,0 +1,144 @@
+"""What changes a roster for a time: overrides and plans, made, cancelled and listed."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from esoffice.es.v1 import duty_pb2 as pb
+from sqlalchemy import Table
+
+from mesh.database import UnitOfWork
+from mesh.errors import InvalidArgument, Violation
+from mesh.instants import timestamp
+from mesh.pages import page_of
+from server_es.directory import facts as directory
+from server_es.duty import mapping, store
+from server_es.duty.names import OVERRIDE, PLAN, ROSTER
+from server_es.duty.rosters import Origin
+from server_es.duty.tables import duty_override, duty_plan
+from server_es.servicecalls.actors import Actor
+
+
+def check_employees(unit: UnitOfWork, names: Iterable[str], *, field: str) -> None:
+    """Insist that employees exist; they cannot be deleted before the unit ends.
+
+    Raises:
+        InvalidArgument: with everybody who does not.
+    """
+    named = list(dict.fromkeys(names))
+    gone = directory.missing(unit, named)
+    if gone:
+        raise InvalidArgument(Violation(field, f"{one} does not exist") for one in named if one in gone)
+
+
+# -- overrides --------------------------------------------------------------------------------------------------------
+
+
+def create_override(unit: UnitOfWork, request: pb.CreateDutyOverrideRequest, actor: Actor) -> pb.DutyOverride:
+    given = request.override
+    row = store.get(unit, given.roster, lock=not request.validate_only)
+    from_then = given.start_time if given.HasField("start_time") else None
+    start = mapping.not_past(from_then, unit.now, field="override.start_time")
+    end = mapping.instant(given.end_time, field="override.end_time")
+    mapping.span(start, end, field="override.end_time")
+    check_employees(unit, filter(None, (given.employee, given.replaced)), field="override")
+    if request.validate_only:
+        return given
+    values = {
+        "change": int(given.change),
+        "origin": int(Origin.OVERRIDE),
+        "employee": mapping.employee_id(given.employee) or None,
+        "replaced": mapping.employee_id(given.replaced) or None,
+        "start_time": start,
+        "end_time": end,
+        "reason": given.reason,
+        "creator": actor.name,
+    }
+    store.enlist(unit, row.id, map(mapping.employee_id, filter(None, (given.employee, given.replaced))))
+    return override_message(store.add(unit, duty_override, row.id, values))
+
+
+def cancel_override(unit: UnitOfWork, name: str) -> pb.DutyOverride:
+    return override_message(store.cancel(unit, duty_override, _id(OVERRIDE.parse(name)), name))
+
+
+def list_overrides(unit: UnitOfWork, request: pb.ListDutyOverridesRequest) -> pb.ListDutyOverridesResponse:
+    rows, token = _page(unit, duty_override, request)
+    return pb.ListDutyOverridesResponse(overrides=map(override_message, rows), next_page_token=token)
+
+
+def override_message(row: Any) -> pb.DutyOverride:
+    return pb.DutyOverride(
+        name=OVERRIDE.build(row.id),
+        roster=ROSTER.build(row.roster),
+        change=pb.DutyChange.ValueType(row.change),
+        employee=f"employees/{row.employee}" if row.employee else "",
+        replaced=f"employees/{row.replaced}" if row.replaced else "",
+        start_time=timestamp(row.start_time),
+        end_time=timestamp(row.end_time),
+        reason=row.reason,
+        cancel_time=None if row.cancel_time is None else timestamp(row.cancel_time),
+        creator=row.creator,
+        create_time=timestamp(row.create_time),
+    )
+
+
+# -- plans ------------------------------------------------------------------------------------------------------------
+
+
+def create_plan(unit: UnitOfWork, request: pb.CreateDutyPlanRequest, actor: Actor) -> pb.DutyPlan:
+    given = request.plan
+    row = store.get(unit, given.roster, lock=not request.validate_only)
+    from_then = given.start_time if given.HasField("start_time") else None
+    start = mapping.not_past(from_then, unit.now, field="plan.start_time")
+    end = mapping.instant(given.end_time, field="plan.end_time")
+    mapping.span(start, end, field="plan.end_time")
+    mapping.check_plan(given, start, end)
+    named = [one for shift in given.shifts for one in shift.employees]
+    check_employees(unit, named, field="plan")
+    if request.validate_only:
+        return given
+    values = {
+        "title": given.title,
+        "start_time": start,
+        "end_time": end,
+        "shifts": pb.DutyPlan(shifts=given.shifts).SerializeToString(deterministic=True),
+        "creator": actor.name,
+    }
+    store.enlist(unit, row.id, map(mapping.employee_id, named))
+    return plan_message(store.add(unit, duty_plan, row.id, values))
+
+
+def cancel_plan(unit: UnitOfWork, name: str) -> pb.DutyPlan:
+    return plan_message(store.cancel(unit, duty_plan, _id(PLAN.parse(name)), name))
+
+
+def list_plans(unit: UnitOfWork, request: pb.ListDutyPlansRequest) -> pb.ListDutyPlansResponse:
+    rows, token = _page(unit, duty_plan, request)
+    return pb.ListDutyPlansResponse(plans=map(plan_message, rows), next_page_token=token)
+
+
+def plan_message(row: Any) -> pb.DutyPlan:
+    return pb.DutyPlan(
+        name=PLAN.build(row.id),
+        roster=ROSTER.build(row.roster),
+        title=row.title,
+        start_time=timestamp(row.start_time),
+        end_time=timestamp(row.end_time),
+        shifts=pb.DutyPlan.FromString(row.shifts).shifts,
+        cancel_time=None if row.cancel_time is None else timestamp(row.cancel_time),
+        creator=row.creator,
+        create_time=timestamp(row.create_time),
+    )
+
+
+def _page(unit: UnitOfWork, table: Table, request: Any) -> tuple[list[Any], str]:
+    roster = store.get(unit, request.roster, deleted=True).id
+    page = page_of(request)
+    before = int(page.after[0]) if page.after else None
+    rows = store.newest_of(unit, table, roster, before=before, limit=page.size + 1)
+    token = page.token([row._mapping for row in rows], ("id",))  # noqa: SLF001 - SQLAlchemy's public name
+    return rows[: page.size], token
+
+
+def _id(ids: tuple[str, ...]) -> int:
+    return int(ids[0])

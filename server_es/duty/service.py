@@ -1,0 +1,148 @@
+"""The servicer of on-call duty."""
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from esoffice.es.v1 import duty_pb2 as pb
+from esoffice.es.v1 import duty_pb2_grpc as grpc_
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.message import Message
+
+from mesh import etags, masks
+from mesh.call import caller
+from mesh.database import Database, UnitOfWork
+from mesh.idempotency import RequestLog
+from server_es.duty import asking, changes, mapping, store
+from server_es.servicecalls.actors import Actor, actor_of
+
+Answer = TypeVar("Answer", bound=Message)
+
+_FIELDS: Final = (
+    "title",
+    "time_zone",
+    "layers",
+    "qualifications",
+    "coverage",
+    "holidays",
+    "rest_duration",
+    "notice_lead_duration",
+)
+
+
+class Duty(grpc_.DutyServiceServicer):
+    """Serves rosters.
+
+    Args:
+        database: of server_es.
+        requests: remembers what was answered under a request id.
+    """
+
+    def __init__(self, database: Database, requests: RequestLog) -> None:
+        self._database = database
+        self._requests = requests
+
+    # -- rosters ------------------------------------------------------------------------------------------------------
+
+    async def GetRoster(self, request: pb.GetRosterRequest, _context: Any) -> pb.Roster:
+        return await self._database.read(_get, request)
+
+    async def ListRosters(self, request: pb.ListRostersRequest, _context: Any) -> pb.ListRostersResponse:
+        return await self._database.read(asking.rosters, request)
+
+    async def ListRosterVersions(
+        self, request: pb.ListRosterVersionsRequest, _context: Any
+    ) -> pb.ListRosterVersionsResponse:
+        return await self._database.read(asking.versions, request)
+
+    async def CreateRoster(self, request: pb.CreateRosterRequest, _context: Any) -> pb.Roster:
+        mapping.check_roster(request.roster)
+        work = self._database.read if request.validate_only else self._database.run
+        return await work(_create, request, actor_of(caller()))
+
+    async def UpdateRoster(self, request: pb.UpdateRosterRequest, _context: Any) -> pb.Roster:
+        masks.etag_given(request.roster.etag, field="roster")
+        work = self._database.read if request.validate_only else self._database.run
+        return await work(_update, request, actor_of(caller()))
+
+    async def DeleteRoster(self, request: pb.DeleteRosterRequest, _context: Any) -> Empty:
+        await self._database.run(_delete, request)
+        return Empty()
+
+    # -- asking -------------------------------------------------------------------------------------------------------
+
+    async def WhoIsOnDuty(self, request: pb.WhoIsOnDutyRequest, _context: Any) -> pb.WhoIsOnDutyResponse:
+        return await self._database.read(asking.who, request)
+
+    async def ListShifts(self, request: pb.ListShiftsRequest, _context: Any) -> pb.ListShiftsResponse:
+        return await self._database.read(asking.shifts, request)
+
+    # -- overrides and plans ------------------------------------------------------------------------------------------
+
+    async def CreateDutyOverride(self, request: pb.CreateDutyOverrideRequest, _context: Any) -> pb.DutyOverride:
+        mapping.check_override(request.override)
+        return await self._change(request, changes.create_override, pb.DutyOverride)
+
+    async def CancelDutyOverride(self, request: pb.CancelDutyOverrideRequest, _context: Any) -> pb.DutyOverride:
+        return await self._database.run(changes.cancel_override, request.name)
+
+    async def ListDutyOverrides(
+        self, request: pb.ListDutyOverridesRequest, _context: Any
+    ) -> pb.ListDutyOverridesResponse:
+        return await self._database.read(changes.list_overrides, request)
+
+    async def CreateDutyPlan(self, request: pb.CreateDutyPlanRequest, _context: Any) -> pb.DutyPlan:
+        return await self._change(request, changes.create_plan, pb.DutyPlan)
+
+    async def CancelDutyPlan(self, request: pb.CancelDutyPlanRequest, _context: Any) -> pb.DutyPlan:
+        return await self._database.run(changes.cancel_plan, request.name)
+
+    async def ListDutyPlans(self, request: pb.ListDutyPlansRequest, _context: Any) -> pb.ListDutyPlansResponse:
+        return await self._database.read(changes.list_plans, request)
+
+    async def _change(
+        self, request: Any, do: Callable[[UnitOfWork, Any, Actor], Answer], answer: type[Answer]
+    ) -> Answer:
+        """Do what is asked, once for each request id; only check it where that is all that is wanted."""
+        actor = actor_of(caller())
+        if request.validate_only:
+            return await self._database.read(do, request, actor)
+
+        def once(unit: UnitOfWork) -> Answer:
+            return self._requests.once(
+                unit, request, lambda: do(unit, request, actor), answer=answer, caller=actor.caller
+            )
+
+        return await self._database.run(once)
+
+
+def _get(unit: UnitOfWork, request: pb.GetRosterRequest) -> pb.Roster:
+    return store.message_of(store.newest(unit, store.get(unit, request.name).id))
+
+
+def _create(unit: UnitOfWork, request: pb.CreateRosterRequest, actor: Actor) -> pb.Roster:
+    given = request.effective_time if request.HasField("effective_time") else None
+    effective = mapping.not_past(given, unit.now, field="effective_time")
+    changes.check_employees(unit, mapping.employees_of(request.roster), field="roster")
+    if request.validate_only:
+        store.check_free(unit, request.roster.name)
+        return request.roster
+    return store.create(unit, request.roster, effective, actor.name)
+
+
+def _update(unit: UnitOfWork, request: pb.UpdateRosterRequest, actor: Actor) -> pb.Roster:
+    given = request.roster
+    row = store.get(unit, given.name, lock=not request.validate_only)
+    stored = store.message_of(store.newest(unit, row.id))
+    etags.check(given.etag, stored.etag, given.name)
+    message = masks.merged(stored, given, request.update_mask, fields=_FIELDS, field="roster")
+    mapping.check_roster(message)
+    from_then = request.effective_time if request.HasField("effective_time") else None
+    effective = mapping.not_past(from_then, unit.now, field="effective_time")
+    changes.check_employees(unit, mapping.employees_of(message), field="roster")
+    return message if request.validate_only else store.append(unit, row, message, effective, actor.name)
+
+
+def _delete(unit: UnitOfWork, request: pb.DeleteRosterRequest) -> None:
+    row = store.get(unit, request.name, lock=True)
+    etags.check(request.etag, store.message_of(store.newest(unit, row.id)).etag, request.name)
+    store.delete(unit, row)
