@@ -1,5 +1,6 @@
 """An office with absences: kinds, approval groups and leave, behind the office's real door."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,11 +101,11 @@ def entitlement(employee: str = EVA, year: int = 2026, **fields: Any) -> pb.Crea
     return pb.CreateLeaveEntitlementRequest(leave_entitlement=pb.LeaveEntitlement(name=name, **{"days": 30, **fields}))
 
 
-async def open_absences(serve: Any, *, shifts: Shifts | None = None) -> Absentees:
+async def open_absences(serve: Any, *, shifts: Shifts | None = None, more: Sequence[Any] = ()) -> Absentees:
     """Serve an office in which Eva and Max are technicians, Lea and Jan lead them, and Tom is the personnel office."""
     rooms = Rooms()
     rooms.absences.calendar, rooms.shifts = "calendars/bavaria", shifts
-    office = await open_office(serve, rooms=rooms)
+    office = await open_office(serve, rooms=rooms, more=more)
     channel = office.served.channel
     made = Absentees(
         office=office,

@@ -733,7 +733,7 @@ class AbsenceSurroundings(_message.Message):
     STRESS_PERIODS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def shifts(self) -> _containers.RepeatedCompositeFieldContainer[Global___AbsenceShift]:
-        """Duty shifts of the employee (Bereitschaften), ordered by start."""
+        """Duty shifts of the employee (Bereitschaften), cut at the span, ordered by start. At most 100."""
 
     @_builtins.property
     def appointments(self) -> _containers.RepeatedCompositeFieldContainer[_appointments_pb2.Appointment]:
