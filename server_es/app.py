@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +29,7 @@ from mesh.streams import Streams
 from mesh.workers import Turn, Worker
 from server_es.absences.service import Absences
 from server_es.absences.settings import AbsenceSettings
+from server_es.absences.surroundings import Shift
 from server_es.appointments.service import Appointments
 from server_es.calendars.compiled import Compiled
 from server_es.calendars.service import Calendars
@@ -39,6 +40,7 @@ from server_es.clients.service import Clients
 from server_es.contacts.service import Contacts
 from server_es.directory import facts
 from server_es.directory.service import Directory
+from server_es.duty.facts import duties
 from server_es.duty.service import Duty
 from server_es.escalations import following, retiming
 from server_es.escalations.engine import Engine
@@ -87,6 +89,11 @@ class DirectoryStaff:
         return {one: staff.members(one) for one in teams if one in staff.teams}
 
 
+def duty_shifts(unit: UnitOfWork, employee: str, start: datetime, end: datetime) -> list[Shift]:
+    """Answer what the absences room asks the duty rosters: when somebody is on duty."""
+    return [Shift(roster=one.roster, start=one.start, end=one.end) for one in duties(unit, employee, start, end)]
+
+
 async def build(app: App) -> None:
     """Add the rooms."""
     await app.database.run(seed)
@@ -124,7 +131,14 @@ async def build(app: App) -> None:
     app.serve(appointments_pb2.DESCRIPTOR, Appointments(app.database))
     app.serve(
         absences_pb2.DESCRIPTOR,
-        Absences(app.database, compiled=compiled, messages=messages, settings=absences, site_zone=zone),
+        Absences(
+            app.database,
+            compiled=compiled,
+            messages=messages,
+            settings=absences,
+            site_zone=zone,
+            shifts=duty_shifts,
+        ),
     )
     texts = CallTexts(sites, zone)
     app.serve(text_modules_pb2.DESCRIPTOR, TextModules(app.database, texts))
