@@ -28,7 +28,7 @@ from esoffice.options.v1 import options_pb2 as esoffice_dot_options_dot_v1_dot_o
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$esoffice/config/v1/es_settings.proto\x12\x12\x65soffice.config.v1\x1a\x1b\x62uf/validate/validate.proto\x1a(esoffice/config/v1/common_settings.proto\x1a!esoffice/options/v1/options.proto\x1a\x1egoogle/protobuf/duration.proto\"\xa9\x01\n\x13ServicecallSettings\x12\x1f\n\x17notify_team_on_creation\x18\x01 \x01(\x08\x12\x1d\n\x15\x66orward_created_calls\x18\x02 \x01(\x08\x12\x15\n\rreopen_solved\x18\x03 \x01(\x08\x12\x13\n\x0breopen_done\x18\x04 \x01(\x08\x12&\n\x12reopen_within_days\x18\x05 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc2\x1c(\x00\"\x89\x01\n\x0fMessageSettings\x12M\n\x12heartbeat_duration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationB\x16\xbaH\x0c\xaa\x01\t\"\x03\x08\xac\x02\x32\x02\x08\x01\xaa\xc2\x18\x03\x32\x30s\x12\'\n\tkept_days\x18\x02 \x01(\x05\x42\x14\xbaH\n\x1a\x05\x18\xc2\x1c(\x01\xd8\x01\x01\xaa\xc2\x18\x03\x33\x36\x35\"\x88\x01\n\x12\x45scalationSettings\x12\"\n\x11\x66\x61llback_employee\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18(\x12\x1e\n\rfallback_team\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18(\x12.\n\x0flate_per_minute\x18\x03 \x01(\x05\x42\x15\xbaH\x0b\x1a\x06\x18\xb0\xea\x01(\x01\xd8\x01\x01\xaa\xc2\x18\x03\x36\x30\x30\"_\n\x0f\x41\x62senceSettings\x12\x13\n\x0b\x61pprove_own\x18\x01 \x01(\x08\x12\x37\n\x08\x63\x61lendar\x18\x02 \x01(\tB%\xbaH\"r 2\x1e^(calendars/[a-z0-9-]{1,40})?$\"\xdc\x01\n\x0e\x43lientSettings\x12\x45\n\x0fminimum_version\x18\x01 \x01(\tB,\xbaH)r$\x18@2 ^[0-9]{1,9}([.][0-9]{1,9}){0,5}$\xd8\x01\x01\x12\'\n\x14\x63lients_per_employee\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x16\n\x0ereplace_oldest\x18\x03 \x01(\x08\x12\x1a\n\x05seats\x18\x04 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\x8d\x06(\x00\x12&\n\tkept_days\x18\x05 \x01(\x05\x42\x13\xbaH\n\x1a\x05\x18\xc2\x1c(\x01\xd8\x01\x01\xaa\xc2\x18\x02\x33\x30\"\xb7\x04\n\nEsSettings\x12<\n\x08\x64\x61tabase\x18\x01 \x01(\x0b\x32$.esoffice.config.v1.DatabaseSettingsB\x04\xa0\xc2\x18\x02\x12O\n\tlog_level\x18\x02 \x01(\x0e\x32\x1c.esoffice.config.v1.LogLevelB\x1e\xbaH\x05\x82\x01\x02\x10\x01\xa0\xc2\x18\x01\xaa\xc2\x18\x0eLOG_LEVEL_INFO\x12:\n\x07metrics\x18\x03 \x01(\x0b\x32#.esoffice.config.v1.MetricsSettingsB\x04\xa0\xc2\x18\x02\x12!\n\x0cservice_user\x18\x04 \x01(\tB\x0b\xbaH\x04r\x02\x18 \xa0\xc2\x18\x02\x12\x43\n\x0cservicecalls\x18\x05 \x01(\x0b\x32\'.esoffice.config.v1.ServicecallSettingsB\x04\xa0\xc2\x18\x01\x12;\n\x08messages\x18\x06 \x01(\x0b\x32#.esoffice.config.v1.MessageSettingsB\x04\xa0\xc2\x18\x02\x12\x41\n\x0b\x65scalations\x18\x14 \x01(\x0b\x32&.esoffice.config.v1.EscalationSettingsB\x04\xa0\xc2\x18\x01\x12;\n\x08\x61\x62sences\x18\x0e \x01(\x0b\x32#.esoffice.config.v1.AbsenceSettingsB\x04\xa0\xc2\x18\x01\x12\x39\n\x07\x63lients\x18\x0c \x01(\x0b\x32\".esoffice.config.v1.ClientSettingsB\x04\xa0\xc2\x18\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$esoffice/config/v1/es_settings.proto\x12\x12\x65soffice.config.v1\x1a\x1b\x62uf/validate/validate.proto\x1a(esoffice/config/v1/common_settings.proto\x1a!esoffice/options/v1/options.proto\x1a\x1egoogle/protobuf/duration.proto\"\xa9\x01\n\x13ServicecallSettings\x12\x1f\n\x17notify_team_on_creation\x18\x01 \x01(\x08\x12\x1d\n\x15\x66orward_created_calls\x18\x02 \x01(\x08\x12\x15\n\rreopen_solved\x18\x03 \x01(\x08\x12\x13\n\x0breopen_done\x18\x04 \x01(\x08\x12&\n\x12reopen_within_days\x18\x05 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc2\x1c(\x00\"\x89\x01\n\x0fMessageSettings\x12M\n\x12heartbeat_duration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationB\x16\xbaH\x0c\xaa\x01\t\"\x03\x08\xac\x02\x32\x02\x08\x01\xaa\xc2\x18\x03\x32\x30s\x12\'\n\tkept_days\x18\x02 \x01(\x05\x42\x14\xbaH\n\x1a\x05\x18\xc2\x1c(\x01\xd8\x01\x01\xaa\xc2\x18\x03\x33\x36\x35\"\x88\x01\n\x12\x45scalationSettings\x12\"\n\x11\x66\x61llback_employee\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18(\x12\x1e\n\rfallback_team\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18(\x12.\n\x0flate_per_minute\x18\x03 \x01(\x05\x42\x15\xbaH\x0b\x1a\x06\x18\xb0\xea\x01(\x01\xd8\x01\x01\xaa\xc2\x18\x03\x36\x30\x30\"_\n\x0f\x41\x62senceSettings\x12\x13\n\x0b\x61pprove_own\x18\x01 \x01(\x08\x12\x37\n\x08\x63\x61lendar\x18\x02 \x01(\tB%\xbaH\"r 2\x1e^(calendars/[a-z0-9-]{1,40})?$\"\xdc\x01\n\x0e\x43lientSettings\x12\x45\n\x0fminimum_version\x18\x01 \x01(\tB,\xbaH)r$\x18@2 ^[0-9]{1,9}([.][0-9]{1,9}){0,5}$\xd8\x01\x01\x12\'\n\x14\x63lients_per_employee\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x16\n\x0ereplace_oldest\x18\x03 \x01(\x08\x12\x1a\n\x05seats\x18\x04 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\x8d\x06(\x00\x12&\n\tkept_days\x18\x05 \x01(\x05\x42\x13\xbaH\n\x1a\x05\x18\xc2\x1c(\x01\xd8\x01\x01\xaa\xc2\x18\x02\x33\x30\"\xb0\x01\n\x11WebFolderSettings\x12,\n\x02id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^[a-z0-9][a-z0-9-]{0,39}$\x12\x1f\n\x0cgerman_title\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18P\x12\x1e\n\renglish_title\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18P\x12\x18\n\x04path\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x90\x03\x12\x12\n\nstaff_only\x18\x05 \x01(\x08\"\xff\x03\n\x13WebDocumentSettings\x12 \n\x04root\x18\x01 \x01(\tB\x12\xbaH\x0fr\r\x18\xe8\x07\x32\x08^(/.*)?$\x12\x33\n\rsystem_folder\x18\x02 \x01(\tB\x1c\xbaH\x05r\x03\x18\xc8\x01\xaa\xc2\x18\x10<nr>_<matchcode>\x12\x41\n\x07\x66olders\x18\x03 \x03(\x0b\x32%.esoffice.config.v1.WebFolderSettingsB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\x12)\n\x0e\x65xcluded_names\x18\x04 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x64\"\x07r\x05\x10\x01\x18\xc8\x01\x12(\n\x07\x61\x64\x64ress\x18\x05 \x01(\tB\x17\xbaH\x07r\x02p\x01\xd8\x01\x01\xaa\xc2\x18\t127.0.0.1\x12\"\n\x04port\x18\x06 \x01(\x05\x42\x14\xbaH\x08\x1a\x06\x18\xff\xff\x03(\x00\xaa\xc2\x18\x05\x31\x32\x31\x37\x34\x12S\n\x16\x63ode_lifetime_duration\x18\x07 \x01(\x0b\x32\x19.google.protobuf.DurationB\x18\xbaH\r\xaa\x01\n\"\x04\x08\x80\xa3\x05\x32\x02\x08<\xaa\xc2\x18\x04\x39\x30\x30s\x12(\n\rcode_attempts\x18\x08 \x01(\x05\x42\x11\xbaH\t\x1a\x04\x18\x14(\x01\xd8\x01\x01\xaa\xc2\x18\x01\x35\x12V\n\x18ticket_lifetime_duration\x18\t \x01(\x0b\x32\x19.google.protobuf.DurationB\x19\xbaH\r\xaa\x01\n\"\x04\x08\xc0\xd1\x02\x32\x02\x08<\xaa\xc2\x18\x05\x33\x36\x30\x30s\"\xfd\x04\n\nEsSettings\x12<\n\x08\x64\x61tabase\x18\x01 \x01(\x0b\x32$.esoffice.config.v1.DatabaseSettingsB\x04\xa0\xc2\x18\x02\x12O\n\tlog_level\x18\x02 \x01(\x0e\x32\x1c.esoffice.config.v1.LogLevelB\x1e\xbaH\x05\x82\x01\x02\x10\x01\xa0\xc2\x18\x01\xaa\xc2\x18\x0eLOG_LEVEL_INFO\x12:\n\x07metrics\x18\x03 \x01(\x0b\x32#.esoffice.config.v1.MetricsSettingsB\x04\xa0\xc2\x18\x02\x12!\n\x0cservice_user\x18\x04 \x01(\tB\x0b\xbaH\x04r\x02\x18 \xa0\xc2\x18\x02\x12\x43\n\x0cservicecalls\x18\x05 \x01(\x0b\x32\'.esoffice.config.v1.ServicecallSettingsB\x04\xa0\xc2\x18\x01\x12;\n\x08messages\x18\x06 \x01(\x0b\x32#.esoffice.config.v1.MessageSettingsB\x04\xa0\xc2\x18\x02\x12\x41\n\x0b\x65scalations\x18\x14 \x01(\x0b\x32&.esoffice.config.v1.EscalationSettingsB\x04\xa0\xc2\x18\x01\x12;\n\x08\x61\x62sences\x18\x0e \x01(\x0b\x32#.esoffice.config.v1.AbsenceSettingsB\x04\xa0\xc2\x18\x01\x12\x39\n\x07\x63lients\x18\x0c \x01(\x0b\x32\".esoffice.config.v1.ClientSettingsB\x04\xa0\xc2\x18\x01\x12\x44\n\rweb_documents\x18( \x01(\x0b\x32\'.esoffice.config.v1.WebDocumentSettingsB\x04\xa0\xc2\x18\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -57,6 +57,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CLIENTSETTINGS'].fields_by_name['seats']._serialized_options = b'\272H\010\032\006\030\240\215\006(\000'
   _globals['_CLIENTSETTINGS'].fields_by_name['kept_days']._loaded_options = None
   _globals['_CLIENTSETTINGS'].fields_by_name['kept_days']._serialized_options = b'\272H\n\032\005\030\302\034(\001\330\001\001\252\302\030\00230'
+  _globals['_WEBFOLDERSETTINGS'].fields_by_name['id']._loaded_options = None
+  _globals['_WEBFOLDERSETTINGS'].fields_by_name['id']._serialized_options = b'\272H\035r\0332\031^[a-z0-9][a-z0-9-]{0,39}$'
+  _globals['_WEBFOLDERSETTINGS'].fields_by_name['german_title']._loaded_options = None
+  _globals['_WEBFOLDERSETTINGS'].fields_by_name['german_title']._serialized_options = b'\272H\006r\004\020\001\030P'
+  _globals['_WEBFOLDERSETTINGS'].fields_by_name['english_title']._loaded_options = None
+  _globals['_WEBFOLDERSETTINGS'].fields_by_name['english_title']._serialized_options = b'\272H\004r\002\030P'
+  _globals['_WEBFOLDERSETTINGS'].fields_by_name['path']._loaded_options = None
+  _globals['_WEBFOLDERSETTINGS'].fields_by_name['path']._serialized_options = b'\272H\007r\005\020\001\030\220\003'
+  _globals['_WEBDOCUMENTSETTINGS'].fields_by_name['root']._loaded_options = None
+  _globals['_WEBDOCUMENTSETTINGS'].fields_by_name['root']._serialized_options = b'\272H\017r\r\030\350\0072\010^(/.*)?$'
+  _globals['_WEBDOCUMENTSETTINGS'].fields_by_name['system_folder']._loaded_options = None
+  _globals['_WEBDOCUMENTSETTINGS'].fields_by_name['system_folder']._serialized_options = b'\272H\005r\003\030\310\001\252\302\030\020<nr>_<matchcode>'
+  _globals['_WEBDOCUMENTSETTINGS'].fields_by_name['folders']._loaded_options = None
+  _globals['_WEBDOCUMENTSETTINGS'].fields_by_name['folders']._serialized_options = b'\272H\006\222\001\003\020\310\001'
+  _globals['_WEBDOCUMENTSETTINGS'].fields_by_name['excluded_names']._loaded_options = None
+  _globals['_WEBDOCUMENTSETTINGS'].fields_by_name['excluded_names']._serialized_options = b'\272H\016\222\001\013\020d\"\007r\005\020\001\030\310\001'
+  _globals['_WEBDOCUMENTSETTINGS'].fields_by_name['address']._loaded_options = None
+  _globals['_WEBDOCUMENTSETTINGS'].fields_by_name['address']._serialized_options = b'\272H\007r\002p\001\330\001\001\252\302\030\t127.0.0.1'
+  _globals['_WEBDOCUMENTSETTINGS'].fields_by_name['port']._loaded_options = None
+  _globals['_WEBDOCUMENTSETTINGS'].fields_by_name['port']._serialized_options = b'\272H\010\032\006\030\377\377\003(\000\252\302\030\00512174'
+  _globals['_WEBDOCUMENTSETTINGS'].fields_by_name['code_lifetime_duration']._loaded_options = None
+  _globals['_WEBDOCUMENTSETTINGS'].fields_by_name['code_lifetime_duration']._serialized_options = b'\272H\r\252\001\n\"\004\010\200\243\0052\002\010<\252\302\030\004900s'
+  _globals['_WEBDOCUMENTSETTINGS'].fields_by_name['code_attempts']._loaded_options = None
+  _globals['_WEBDOCUMENTSETTINGS'].fields_by_name['code_attempts']._serialized_options = b'\272H\t\032\004\030\024(\001\330\001\001\252\302\030\0015'
+  _globals['_WEBDOCUMENTSETTINGS'].fields_by_name['ticket_lifetime_duration']._loaded_options = None
+  _globals['_WEBDOCUMENTSETTINGS'].fields_by_name['ticket_lifetime_duration']._serialized_options = b'\272H\r\252\001\n\"\004\010\300\321\0022\002\010<\252\302\030\0053600s'
   _globals['_ESSETTINGS'].fields_by_name['database']._loaded_options = None
   _globals['_ESSETTINGS'].fields_by_name['database']._serialized_options = b'\240\302\030\002'
   _globals['_ESSETTINGS'].fields_by_name['log_level']._loaded_options = None
@@ -75,6 +101,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ESSETTINGS'].fields_by_name['absences']._serialized_options = b'\240\302\030\001'
   _globals['_ESSETTINGS'].fields_by_name['clients']._loaded_options = None
   _globals['_ESSETTINGS'].fields_by_name['clients']._serialized_options = b'\240\302\030\001'
+  _globals['_ESSETTINGS'].fields_by_name['web_documents']._loaded_options = None
+  _globals['_ESSETTINGS'].fields_by_name['web_documents']._serialized_options = b'\240\302\030\002'
   _globals['_SERVICECALLSETTINGS']._serialized_start=199
   _globals['_SERVICECALLSETTINGS']._serialized_end=368
   _globals['_MESSAGESETTINGS']._serialized_start=371
@@ -85,6 +113,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ABSENCESETTINGS']._serialized_end=744
   _globals['_CLIENTSETTINGS']._serialized_start=747
   _globals['_CLIENTSETTINGS']._serialized_end=967
-  _globals['_ESSETTINGS']._serialized_start=970
-  _globals['_ESSETTINGS']._serialized_end=1537
+  _globals['_WEBFOLDERSETTINGS']._serialized_start=970
+  _globals['_WEBFOLDERSETTINGS']._serialized_end=1146
+  _globals['_WEBDOCUMENTSETTINGS']._serialized_start=1149
+  _globals['_WEBDOCUMENTSETTINGS']._serialized_end=1660
+  _globals['_ESSETTINGS']._serialized_start=1663
+  _globals['_ESSETTINGS']._serialized_end=2300
 # @@protoc_insertion_point(module_scope)
