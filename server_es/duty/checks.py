@@ -59,7 +59,7 @@ class Away(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """Hours of a weekday in which somebody must be on duty: minutes after its midnight, the end maybe on the next day."""
+    """Hours of a weekday in which somebody must be on duty, in minutes after its midnight; they may end on the next."""
 
     weekday: int
     start: int

@@ -1,17 +1,21 @@
 """What other rooms ask: who is on duty."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from esoffice.es.v1 import duty_pb2 as pb
 from sqlalchemy import select
 
 from mesh.database import UnitOfWork
 from mesh.errors import NotFound
 from server_es.directory.names import SYSTEM
 from server_es.directory.tables import address, component, system
+from server_es.duty import store
 from server_es.duty.compiled import Compiled, Rosters
 from server_es.duty.fitness import Called, SystemFacts, called, fit_for
-from server_es.duty.wall import seconds
+from server_es.duty.shifts import shifts
+from server_es.duty.wall import moment, seconds
 
 ROSTERS: Final = Rosters()
 """The compiled rosters of this process."""
@@ -31,6 +35,27 @@ def on_duty(unit: UnitOfWork, roster: str, at: datetime, system: str | None = No
     """
     found = who(unit, ROSTERS.get(unit, roster), at, system)
     return [one.on_duty.employee for one in found if one.level == 1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TitledShift:
+    """A shift of an employee; `roster` is its title. Cut to the span that was asked about."""
+
+    roster: str
+    start: datetime
+    end: datetime
+
+
+def shifts_of(unit: UnitOfWork, employee: str, start: datetime, end: datetime) -> list[TitledShift]:
+    """Return the shifts of an employee, in whichever roster, of which a part lies in a span; ordered by start."""
+    first, beyond = seconds(start), seconds(end)
+    found = [
+        (one.start, one.end, (roster.said.at(one.start) or pb.Roster(title=roster.name)).title)
+        for roster in ROSTERS.several(unit, store.marks(unit, employee=employee))
+        for one in shifts(roster.roster, first, beyond)
+        if one.on_duty.employee == employee
+    ]
+    return [TitledShift(roster=title, start=moment(one), end=moment(two)) for one, two, title in sorted(found)]
 
 
 def who(unit: UnitOfWork, roster: Compiled, at: datetime, system: str | None = None) -> list[Called]:

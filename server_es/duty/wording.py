@@ -23,7 +23,7 @@ _TEXTS: Final = {
         Kind.GAP: "{roster}: nobody is on duty from {start} to {end}.",
         Kind.OPEN_TURN: "{roster}: the turn in {other} from {start} to {end} is not taken.",
         Kind.ABSENCE: "{roster}: {employee} is on duty and away from {start} to {end} ({other}).",
-        Kind.REST: "{roster}: {employee} rests only {hours} h instead of {usual} h between {start} ({other}) and {end}.",
+        Kind.REST: "{roster}: {employee} rests {hours} h instead of {usual} h between {start} ({other}) and {end}.",
         Kind.LOAD: "{roster}: {employee} bears {hours} h of duty, the average is {usual} h.",
         Kind.SPECIAL_LOAD: "{roster}: {employee} bears {hours} h on weekends and holidays, the average is {usual} h.",
     },
