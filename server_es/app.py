@@ -29,7 +29,7 @@ from mesh.workers import Turn, Worker
 from server_es.absences import facts as absence_facts
 from server_es.absences.service import Absences
 from server_es.absences.settings import AbsenceSettings
-from server_es.absences.surroundings import Shift as AbsenceShift
+from server_es.absences.surroundings import Shift
 from server_es.appointments.service import Appointments
 from server_es.calendars.compiled import Compiled
 from server_es.calendars.service import Calendars
@@ -40,7 +40,7 @@ from server_es.clients.service import Clients
 from server_es.contacts.service import Contacts
 from server_es.directory import facts
 from server_es.directory.service import Directory
-from server_es.duty import facts as duty_facts
+from server_es.duty.facts import duties
 from server_es.duty.service import Duty
 from server_es.duty.telling import Telling
 from server_es.inboxes import INBOXES
@@ -77,9 +77,9 @@ class DirectoryStaff:
         return {one: staff.members(one) for one in teams if one in staff.teams}
 
 
-def _shifts(unit: UnitOfWork, employee: str, start: datetime, end: datetime) -> list[AbsenceShift]:
-    found = duty_facts.shifts_of(unit, employee, start, end)
-    return [AbsenceShift(roster=one.roster, start=one.start, end=one.end) for one in found]
+def duty_shifts(unit: UnitOfWork, employee: str, start: datetime, end: datetime) -> list[Shift]:
+    """Answer what the absences room asks the duty rosters: when somebody is on duty."""
+    return [Shift(roster=one.roster, start=one.start, end=one.end) for one in duties(unit, employee, start, end)]
 
 
 async def build(app: App) -> None:
@@ -118,7 +118,14 @@ async def build(app: App) -> None:
     app.serve(appointments_pb2.DESCRIPTOR, Appointments(app.database))
     app.serve(
         absences_pb2.DESCRIPTOR,
-        Absences(app.database, compiled=compiled, messages=messages, settings=absences, site_zone=zone, shifts=_shifts),
+        Absences(
+            app.database,
+            compiled=compiled,
+            messages=messages,
+            settings=absences,
+            site_zone=zone,
+            shifts=duty_shifts,
+        ),
     )
     app.serve(text_modules_pb2.DESCRIPTOR, TextModules(app.database, CallTexts(sites, zone)))
 

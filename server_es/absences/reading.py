@@ -84,6 +84,7 @@ class Reading:
     def preview(self, unit: UnitOfWork, said: pb.Absence, by: Asker) -> pb.PreviewAbsenceResponse:
         """Say what a request would be."""
         there = self._office(unit)
+        said = wanted.asked_by(said, by)
         self._check_may_preview(unit, said, there, by)
         asked = wanted.understood(unit, said, self._working_times)
         found = wanted.problems(unit, asked, there, self._leave, confirmed=said.stress_confirmed)

@@ -25,6 +25,7 @@ from server_es.servicecalls.facts import due_calls
 from server_es.servicecalls.names import SERVICECALL
 
 _CALLS_AT_MOST: Final = 50
+_SHIFTS_AT_MOST: Final = 100
 _INSTANT: Final = timedelta(microseconds=1)
 
 
@@ -70,7 +71,7 @@ def surroundings(unit: UnitOfWork, office: Office, place: Place, shifts: Shifts 
     return pb.AbsenceSurroundings(
         shifts=[
             pb.AbsenceShift(roster=one.roster, start_time=timestamp(one.start), end_time=timestamp(one.end))
-            for one in (shifts(unit, employee, start, end) if shifts else ())
+            for one in (shifts(unit, employee, start, end)[:_SHIFTS_AT_MOST] if shifts else ())
         ],
         appointments=[
             message_of(row)

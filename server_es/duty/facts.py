@@ -1,10 +1,9 @@
-"""What other rooms ask: who is on duty."""
+"""What other rooms ask: who is on duty, and when somebody is."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from esoffice.es.v1 import duty_pb2 as pb
 from sqlalchemy import select
 
 from mesh.database import UnitOfWork
@@ -37,33 +36,37 @@ def on_duty(unit: UnitOfWork, roster: str, at: datetime, system: str | None = No
     return [one.on_duty.employee for one in found if one.level == 1]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TitledShift:
-    """A shift of an employee; `roster` is its title. Cut to the span that was asked about."""
-
-    roster: str
-    start: datetime
-    end: datetime
-
-
-def shifts_of(unit: UnitOfWork, employee: str, start: datetime, end: datetime) -> list[TitledShift]:
-    """Return the shifts of an employee, in whichever roster, of which a part lies in a span; ordered by start."""
-    first, beyond = seconds(start), seconds(end)
-    found = [
-        (one.start, one.end, (roster.said.at(one.start) or pb.Roster(title=roster.name)).title)
-        for roster in ROSTERS.several(unit, store.marks(unit, employee=employee))
-        for one in shifts(roster.roster, first, beyond)
-        if one.on_duty.employee == employee
-    ]
-    return [TitledShift(roster=title, start=moment(one), end=moment(two)) for one, two, title in sorted(found)]
-
-
 def who(unit: UnitOfWork, roster: Compiled, at: datetime, system: str | None = None) -> list[Called]:
     """Return everybody who is on duty, those of level 1 first. Raises as `on_duty`."""
     instant = seconds(at)
     about = system_facts(unit, system) if system else None
     fit = fit_for(roster.qualifications.at(instant) or {}, about)
     return called(roster.roster.levels(instant), fit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standby:
+    """A shift of an employee, cut at the span that was asked about; `roster` is its roster's title."""
+
+    roster: str
+    start: datetime
+    end: datetime
+
+
+def duties(unit: UnitOfWork, employee: str, start: datetime, end: datetime) -> list[Standby]:
+    """Return when an employee is on duty between two instants, in any roster, ordered by start."""
+    first, beyond = seconds(start), seconds(end)
+    found = [
+        Standby(
+            roster=said.title if (said := roster.said.at(one.start)) else "",
+            start=moment(one.start),
+            end=moment(one.end),
+        )
+        for roster in ROSTERS.several(unit, store.marks(unit, employee=employee))
+        for one in shifts(roster.roster, first, beyond)
+        if one.on_duty.employee == employee
+    ]
+    return sorted(found, key=lambda one: (one.start, one.roster))
 
 
 def system_facts(unit: UnitOfWork, name: str) -> SystemFacts:

@@ -10,7 +10,7 @@ from esoffice.es.v1 import calendars_pb2
 from esoffice.es.v1 import duty_pb2 as pb
 from icalendar import Calendar
 
-from server_es.duty.facts import shifts_of
+from server_es.duty.facts import duties
 from tests.builders import directory as build
 from tests.builders.duty import WEEK, duty_office, layer, override, planned, roster
 from tests.builders.office import BERLIN, Office, berlin, request_id
@@ -328,7 +328,7 @@ async def test_other_rooms_ask_for_the_shifts_of_an_employee(rota: Rota) -> None
     )
     await rota.stub.CreateDutyPlan(pb.CreateDutyPlanRequest(plan=plan))
     with rota.office.served.database.reading() as unit:
-        found = shifts_of(unit, "101", berlin("2026-03-02").astimezone(UTC), berlin("2026-03-20").astimezone(UTC))
+        found = duties(unit, "101", berlin("2026-03-02").astimezone(UTC), berlin("2026-03-20").astimezone(UTC))
     assert [(one.roster, one.end - one.start) for one in found] == [
         ("Woche", timedelta(hours=16)),
         ("Woche", timedelta(days=4, hours=8)),

@@ -149,7 +149,7 @@ class Absence(_message.Message):
     name: _builtins.str
     """Resource name, given by the server. Format: `absences/{number}`."""
     employee: _builtins.str
-    """Who is to be away. Format: `employees/{personnel_number}`. Required."""
+    """Who is to be away. Format: `employees/{personnel_number}`. Empty in RequestAbsence and PreviewAbsence: the caller."""
     kind: _builtins.str
     """Kind of absence (Art). Format: `absenceKinds/{id}`. Required."""
     start_date: _builtins.str
@@ -733,7 +733,7 @@ class AbsenceSurroundings(_message.Message):
     STRESS_PERIODS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def shifts(self) -> _containers.RepeatedCompositeFieldContainer[Global___AbsenceShift]:
-        """Duty shifts of the employee (Bereitschaften), ordered by start."""
+        """Duty shifts of the employee (Bereitschaften), cut at the span, ordered by start. At most 100."""
 
     @_builtins.property
     def appointments(self) -> _containers.RepeatedCompositeFieldContainer[_appointments_pb2.Appointment]:
