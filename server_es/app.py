@@ -15,6 +15,7 @@ from esoffice.es.v1 import (
     contacts_pb2,
     directory_pb2,
     duty_pb2,
+    escalations_pb2,
     messages_pb2,
     service_levels_pb2,
     servicecalls_pb2,
@@ -43,6 +44,19 @@ from server_es.directory.service import Directory
 from server_es.duty.facts import duties
 from server_es.duty.service import Duty
 from server_es.duty.telling import Telling
+from server_es.escalations import following, retiming
+from server_es.escalations.engine import Engine
+from server_es.escalations.entries import PlanEntries
+from server_es.escalations.following import Following
+from server_es.escalations.house import House
+from server_es.escalations.outlook import Outlook
+from server_es.escalations.plans import Plans
+from server_es.escalations.popups import Popups
+from server_es.escalations.retiming import Retiming
+from server_es.escalations.service import Escalations
+from server_es.escalations.settings import EscalationSettings
+from server_es.escalations.verbs import Verbs
+from server_es.escalations.worker import LONGEST, Retimer, Timekeeper
 from server_es.inboxes import INBOXES
 from server_es.messages.address import BELL, Messages
 from server_es.messages.fanout import Fanout
@@ -89,10 +103,12 @@ async def build(app: App) -> None:
     zone = app.settings.common.site.time_zone or "Europe/Berlin"
     compiled = Compiled()
     sites = Sites(compiled)
-    due_times = DueTimes(sites)
+    plans = Plans()
+    retiming_ = Retiming(sites, plans, app.bell(retiming.BELL), app.bell(following.BELL))
+    due_times = DueTimes(sites, retiming_)
     messages = _add_messages(app, settings.messages)
     _add_clients(app, messages)
-    observers: list[Observer] = []
+    observers: list[Observer] = [Following(sites, plans, app.bell(following.BELL))]
     calls = Servicecalls(
         app.database,
         sites=sites,
@@ -127,7 +143,42 @@ async def build(app: App) -> None:
             shifts=duty_shifts,
         ),
     )
-    app.serve(text_modules_pb2.DESCRIPTOR, TextModules(app.database, CallTexts(sites, zone)))
+    texts = CallTexts(sites, zone)
+    app.serve(text_modules_pb2.DESCRIPTOR, TextModules(app.database, texts))
+    engine = Engine(
+        sites=sites,
+        plans=plans,
+        call_texts=texts,
+        reach=House(),
+        teller=Popups(messages),
+        states=calls.states,
+        settings=EscalationSettings(),
+    )
+    _add_escalations(app, engine, retiming_)
+
+
+def _add_escalations(app: App, engine: Engine, retiming_: Retiming) -> None:
+    settings = engine.settings
+
+    def take(chosen: settings_pb2.Settings) -> None:
+        said = chosen.server_es.escalations
+        settings.fallback_employee, settings.fallback_team = said.fallback_employee, said.fallback_team
+        settings.late_per_minute = said.late_per_minute
+
+    app.live(take)
+    service = Escalations(
+        app.database,
+        entries=PlanEntries(engine.sites, retiming_, engine.reach.existing_rosters, engine.teller.channels),
+        verbs=Verbs(engine),
+        outlook=Outlook(engine),
+        teller=engine.teller,
+    )
+    app.serve(escalations_pb2.DESCRIPTOR, service)
+    timekeeper, retimer = Timekeeper(app.database, engine, settings), Retimer(app.database, retiming_)
+    app.work(
+        Worker(name="escalations.due", work=timekeeper.turn, every=LONGEST, bell=app.bell(following.BELL)),
+        Worker(name="escalations.retime", work=retimer.turn, every=LONGEST, bell=app.bell(retiming.BELL)),
+    )
 
 
 def _add_messages(app: App, said: es_settings_pb2.MessageSettings) -> Messages:

@@ -38,6 +38,8 @@ DISPATCHER = _built_in(
     "documents.*",
     "duty.*",
     "escalations.acknowledge",
+    "escalations.escalate",
+    "escalations.hold",
     "escalations.read",
     "levels.read",
     "mails.*",

@@ -36,7 +36,7 @@ from server_es.service_levels.seed import seed
 from server_es.service_levels.service import ServiceLevels
 from server_es.service_levels.site import Sites
 from server_es.service_levels.store import existing_levels
-from server_es.servicecalls.due_times import DueTimes
+from server_es.servicecalls.due_times import DueTimes, Retimed
 from server_es.servicecalls.observers import Observer
 from server_es.servicecalls.service import Servicecalls
 from server_es.servicecalls.settings import ServicecallSettings
@@ -63,10 +63,10 @@ def request_id() -> str:
 class Rooms:
     """The rooms, wired as the service wires them."""
 
-    def __init__(self, settings: ServicecallSettings | None = None) -> None:
+    def __init__(self, settings: ServicecallSettings | None = None, retimed: Retimed | None = None) -> None:
         self.compiled = Compiled()
         self.sites = Sites(self.compiled)
-        self.due_times = DueTimes(self.sites)
+        self.due_times = DueTimes(self.sites, retimed)
         self.messages = Messages(INBOXES, Doorbell(BELL, lambda _: None), lambda _: None)
         self.settings = settings
         self.observers: list[Observer] = []

@@ -70,6 +70,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the servicecall is a draft; nobody has reported anything yet. Metadata: `servicecall`."""
     ERROR_REASON_WORKING_TIME_OUT_OF_RANGE: _ErrorReason.ValueType  # 26
     """OUT_OF_RANGE: there is not enough working time between 1970 and 2199."""
+    ERROR_REASON_NOTHING_TO_ACKNOWLEDGE: _ErrorReason.ValueType  # 30
+    """FAILED_PRECONDITION: nothing has escalated on the servicecall in its present cycle."""
+    ERROR_REASON_NOTHING_TO_ESCALATE: _ErrorReason.ValueType  # 31
+    """FAILED_PRECONDITION: the servicecall is solved or a draft, or no escalation point is left for it."""
     ERROR_REASON_MAIL_NOT_OPEN: _ErrorReason.ValueType  # 40
     """FAILED_PRECONDITION: the mail is not open any more. Metadata: `state`."""
     ERROR_REASON_UNREADABLE_MAIL: _ErrorReason.ValueType  # 41
@@ -158,6 +162,10 @@ ERROR_REASON_SERVICECALL_NOT_RECEIVED: ErrorReason.ValueType  # 25
 """FAILED_PRECONDITION: the servicecall is a draft; nobody has reported anything yet. Metadata: `servicecall`."""
 ERROR_REASON_WORKING_TIME_OUT_OF_RANGE: ErrorReason.ValueType  # 26
 """OUT_OF_RANGE: there is not enough working time between 1970 and 2199."""
+ERROR_REASON_NOTHING_TO_ACKNOWLEDGE: ErrorReason.ValueType  # 30
+"""FAILED_PRECONDITION: nothing has escalated on the servicecall in its present cycle."""
+ERROR_REASON_NOTHING_TO_ESCALATE: ErrorReason.ValueType  # 31
+"""FAILED_PRECONDITION: the servicecall is solved or a draft, or no escalation point is left for it."""
 ERROR_REASON_MAIL_NOT_OPEN: ErrorReason.ValueType  # 40
 """FAILED_PRECONDITION: the mail is not open any more. Metadata: `state`."""
 ERROR_REASON_UNREADABLE_MAIL: ErrorReason.ValueType  # 41
