@@ -106,6 +106,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: only an absence that is approved in full can be revoked. Metadata: `state`."""
     ERROR_REASON_DUTY_IS_PAST: _ErrorReason.ValueType  # 120
     """FAILED_PRECONDITION: the override, plan or shift is over; the past stays as it was."""
+    ERROR_REASON_DUTY_SWAP_NOT_OPEN: _ErrorReason.ValueType  # 121
+    """FAILED_PRECONDITION: somebody has taken the shift, the offer was taken back, or its time is over. Metadata: `state`."""
+    ERROR_REASON_DUTY_SWAP_NOT_POSSIBLE: _ErrorReason.ValueType  # 122
+    """FAILED_PRECONDITION: who offers a shift is not on duty then, or who takes it cannot be."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons a client may act on. The message of the status says the same in one sentence for a person."""
@@ -194,4 +198,8 @@ ERROR_REASON_ABSENCE_NOT_APPROVED: ErrorReason.ValueType  # 107
 """FAILED_PRECONDITION: only an absence that is approved in full can be revoked. Metadata: `state`."""
 ERROR_REASON_DUTY_IS_PAST: ErrorReason.ValueType  # 120
 """FAILED_PRECONDITION: the override, plan or shift is over; the past stays as it was."""
+ERROR_REASON_DUTY_SWAP_NOT_OPEN: ErrorReason.ValueType  # 121
+"""FAILED_PRECONDITION: somebody has taken the shift, the offer was taken back, or its time is over. Metadata: `state`."""
+ERROR_REASON_DUTY_SWAP_NOT_POSSIBLE: ErrorReason.ValueType  # 122
+"""FAILED_PRECONDITION: who offers a shift is not on duty then, or who takes it cannot be."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
