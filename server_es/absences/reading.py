@@ -14,11 +14,12 @@ from mesh.pages import page_of
 from server_es.absences import store, wanted
 from server_es.absences.askers import Asker
 from server_es.absences.cases import Case, cases, load
+from server_es.absences.catalogue import STRESS_PERIOD
 from server_es.absences.days import counted
-from server_es.absences.entries import STRESS_PERIOD, date_of, days_of
 from server_es.absences.leave import Leave
 from server_es.absences.names import ABSENCE, GROUP
 from server_es.absences.office import Office, office
+from server_es.absences.quantities import date_of, days_of
 from server_es.absences.rules import OPEN, Verdict
 from server_es.absences.settings import AbsenceSettings
 from server_es.absences.spans import Span
@@ -145,7 +146,7 @@ class Reading:
                 )
                 for one in conflicts(members, together, span)
             ],
-            stress_periods=[STRESS_PERIOD.answer(row) for row in stress_periods(unit, span, [team])],
+            stress_periods=[STRESS_PERIOD.message_of(row) for row in stress_periods(unit, span, [team])],
         )
 
     # -- who may see what ---------------------------------------------------------------------------------------------

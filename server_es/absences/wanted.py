@@ -15,10 +15,10 @@ from server_es.absences.askers import Asker
 from server_es.absences.balance import Entitlement, Taken, balance, own_left
 from server_es.absences.cases import Case
 from server_es.absences.days import count
-from server_es.absences.entries import date_of, days_of
 from server_es.absences.leave import Leave, taken_by
 from server_es.absences.names import ABSENCE, GROUP, KIND, STRESS_PERIOD
 from server_es.absences.office import Office
+from server_es.absences.quantities import date_of, days_of
 from server_es.absences.rules import Content
 from server_es.absences.spans import Span
 from server_es.absences.surroundings import Place, stress_periods

@@ -1,4 +1,4 @@
-"""What the web documents do by themselves: send access codes, note who fetched what, forget what is over."""
+"""What the web documents do by themselves: send access codes, forget what is over."""
 
 from typing import Final, Protocol
 
@@ -47,3 +47,9 @@ class CodeSender:
         if refused is not None:
             raise refused
         return len(waiting) == _AT_ONCE
+
+
+def prune(database: Database, _turn: Turn) -> None:
+    """Delete codes and tickets that ended a day ago."""
+    with database.unit() as unit:
+        store.prune(unit)
