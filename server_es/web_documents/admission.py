@@ -78,9 +78,7 @@ class Admission:
         mail_address = normalised(request.mail_address)
         address = store.customer_of(unit, request.system_number, mail_address)
         same = {"system": request.system_number, "mail_address": mail_address}
-        often = codes.too_many(
-            store.asked(unit, unit.now - codes.WINDOW, **same), codes.PER_MAIL_ADDRESS, unit.now
-        )
+        often = codes.too_many(store.asked(unit, unit.now - codes.WINDOW, **same), codes.PER_MAIL_ADDRESS, unit.now)
         told = bool(address) and not often
         id_, code = str(uuid.uuid4()), codes.code(secrets.token_bytes(codes.LENGTH))
         store.add_code(

@@ -26,7 +26,19 @@ _ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,39}")
 _FOLDER = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 # Endings of files that a program is still writing, or keeps for itself.
-_UNFINISHED = (".tmp", ".temp", ".part", ".partial", ".crdownload", ".download", ".bak", ".lock", ".lck", ".swp", ".lnk")
+_UNFINISHED = (
+    ".tmp",
+    ".temp",
+    ".part",
+    ".partial",
+    ".crdownload",
+    ".download",
+    ".bak",
+    ".lock",
+    ".lck",
+    ".swp",
+    ".lnk",
+)
 _FURNITURE = frozenset({"thumbs.db", "desktop.ini"})
 # Characters that change how a name looks without being seen: "rechnung<U+202E>fdp.exe" shows as "rechnungexe.pdf".
 _INVISIBLE = frozenset({"Cf", "Cs", "Co", "Zl", "Zp"})
@@ -166,9 +178,13 @@ def structure(root: str, pattern: str, folders: Sequence[Folder], excluded: Sequ
         InvalidArgument: every violation at once.
     """
     where = "server_es.web_documents"
-    wrong = [] if "<nr>" in pattern else [Violation(f"{where}.system_folder", "must hold <nr>: two systems in one folder")]
+    wrong = (
+        [] if "<nr>" in pattern else [Violation(f"{where}.system_folder", "must hold <nr>: two systems in one folder")]
+    )
     if unknown := re.findall(r"<(?!nr>|matchcode>)[^>]*>?", pattern):
-        wrong.append(Violation(f"{where}.system_folder", f"{unknown[0]} is no placeholder; there are <nr> and <matchcode>"))
+        wrong.append(
+            Violation(f"{where}.system_folder", f"{unknown[0]} is no placeholder; there are <nr> and <matchcode>")
+        )
     elif problem := name_problem(system_folder(pattern, "1", "x")):
         wrong.append(Violation(f"{where}.system_folder", problem))
     seen: dict[tuple[str, ...], str] = {}

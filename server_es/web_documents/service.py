@@ -66,9 +66,7 @@ class WebDocuments(grpc_.WebDocumentServiceServicer):
         if let_in is None:
             raise wrong_code()
         visitor, code = let_in
-        signed = await self._tickets.give(
-            visitor, place=_place(), first=lambda unit: self._admission.use(unit, code)
-        )
+        signed = await self._tickets.give(visitor, place=_place(), first=lambda unit: self._admission.use(unit, code))
         return await self._handed(signed, visitor, context, as_cookie=request.as_cookie)
 
     async def CreateTicket(self, request: pb.CreateTicketRequest, context: Any) -> pb.WebTicket:

@@ -33,7 +33,12 @@ def systems(
     query = select(*_SYSTEM).where(system.c.number > after).order_by(system.c.number).limit(limit)
     for word in words:
         query = query.where(
-            or_(*(column.icontains(word, autoescape=True) for column in (system.c.number, system.c.matchcode, system.c.model)))
+            or_(
+                *(
+                    column.icontains(word, autoescape=True)
+                    for column in (system.c.number, system.c.matchcode, system.c.model)
+                )
+            )
         )
     if among is not None:
         query = query.where(system.c.number.in_(sorted(among)))
@@ -63,7 +68,14 @@ def published_calls(unit: UnitOfWork, number: str, before: int | None, limit: in
     """Return the published calls of a system, the newest first."""
     call = servicecall.c
     query = (
-        select(call.number, call.title, call.meaning, call.receive_time, call.update_time, servicecall_state.c.title.label("state"))
+        select(
+            call.number,
+            call.title,
+            call.meaning,
+            call.receive_time,
+            call.update_time,
+            servicecall_state.c.title.label("state"),
+        )
         .join(servicecall_state, servicecall_state.c.number == call.state)
         .where(call.system == number, call.published)
         .order_by(call.number.desc())

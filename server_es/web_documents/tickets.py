@@ -92,7 +92,12 @@ class Tickets:
             return known[1]
         token = self._verifier.verify(text)
         row = await self._database.read(store.find_ticket, token.token_id)
-        if row is None or row.revoke_time is not None or row.person != token.user or self._clock.now() >= row.expire_time:
+        if (
+            row is None
+            or row.revoke_time is not None
+            or row.person != token.user
+            or self._clock.now() >= row.expire_time
+        ):
             self._known.pop(text, None)
             raise Unauthenticated("The ticket was withdrawn or is over; sign in again.")
         visitor = Visitor(person=row.person, staff=row.staff, systems=frozenset(row.systems))
