@@ -1,11 +1,14 @@
 """Puts server_es together: the one place that names its concrete classes."""
 
 import asyncio
-from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from esoffice.business.v1 import outgoing_mail_pb2
+from esoffice.business.v1.outgoing_mail_pb2_grpc import OutgoingMailServiceStub
 from esoffice.config.v1 import es_settings_pb2, identity_pb2, settings_pb2
 from esoffice.config.v1.identity_pb2_grpc import IdentityServiceStub
 from esoffice.es.v1 import (
@@ -276,7 +279,6 @@ async def _add_web_documents(app: App, said: es_settings_pb2.WebDocumentSettings
     keys = KeyKeeper(verifier, app.upstream, app.data)
     keys.load()
     identity = IdentityServiceStub(app.channel("config_service"))
-    mails = OutgoingMailServiceStub(app.channel("server_business"))
 
     async def sign(person: str, scopes: Sequence[str], lifetime: timedelta) -> Signed:
         request = identity_pb2.IssueTicketRequest(person=person, scopes=scopes)
@@ -289,7 +291,7 @@ async def _add_web_documents(app: App, said: es_settings_pb2.WebDocumentSettings
             request_id=request_id, to=[recipient], subject=subject, text=text,
             origin=outgoing_mail_pb2.MAIL_ORIGIN_GENERATED,
         )  # fmt: skip
-        app.wait(lambda: mails.SendMail(mail))
+        app.wait(lambda: OutgoingMailServiceStub(app.channel("server_business")).SendMail(mail))
 
     async def renew(_: Turn) -> None:
         await keys.renew()

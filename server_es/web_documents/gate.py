@@ -29,16 +29,16 @@ _CONDITIONS: Final = {
     b"if-modified-since": "if_modified_since",
     b"if-unmodified-since": "if_unmodified_since",
 }
+_POLICY: Final = b"default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; object-src 'self'; frame-ancestors 'self'"
 # A document is shown by the page that asked for it and may do nothing itself.
 _GUARD: Final = [
     (b"x-content-type-options", b"nosniff"),
-    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; object-src 'self'; "
-     b"frame-ancestors 'self'"),
+    (b"content-security-policy", _POLICY),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"referrer-policy", b"no-referrer"),
     # Nothing stays outside: no proxy keeps it, and a browser asks each time whether it is still the same.
     (b"cache-control", b"private, no-cache"),
-]  # fmt: skip
+]
 _STATUS: Final[list[tuple[type[DomainError], int]]] = [(Unauthenticated, 401), (NotFound, 404), (Exhausted, 429)]
 
 
@@ -158,8 +158,8 @@ class Gate:
             raise NotFound("there is no such document")
         if len(self._matchcodes) >= _REMEMBERED:
             self._matchcodes.clear()
-        self._matchcodes[number] = (now + _MATCHCODE_SECONDS, row.matchcode)
-        return str(row.matchcode)
+        self._matchcodes[number] = (now + _MATCHCODE_SECONDS, row["matchcode"])
+        return str(row["matchcode"])
 
 
 def _read(opened: Opened, start: int, end: int) -> bytes:

@@ -54,16 +54,8 @@ class Part:
 def part(asked: Asked, *, tag: str, size: int, written: datetime) -> Part:
     """Decide an answer, in the order of RFC 9110 §13.2.2. Several ranges at once are answered by the whole (§14.2)."""
     second = written.replace(microsecond=0)
-    if asked.if_match:
-        if not _listed(asked.if_match, tag, strong=True):
-            return Part(PRECONDITION_FAILED)
-    elif (limit := _date(asked.if_unmodified_since)) is not None and second > limit:
-        return Part(PRECONDITION_FAILED)
-    if asked.if_none_match:
-        if _listed(asked.if_none_match, tag, strong=False):
-            return Part(NOT_MODIFIED)
-    elif (since := _date(asked.if_modified_since)) is not None and second <= since:
-        return Part(NOT_MODIFIED)
+    if status := _unmet(asked, tag, second):
+        return Part(status)
     found = _RANGE.fullmatch(asked.range)
     if found is None or (asked.if_range and not _same(asked.if_range, tag, second)):
         return Part(OK, 0, size)
@@ -92,6 +84,21 @@ def disposition(name: str, *, shown: bool) -> str:
 def date(at: datetime) -> str:
     """Return an instant as HTTP writes it."""
     return format_datetime(at.astimezone(UTC), usegmt=True)
+
+
+def _unmet(asked: Asked, tag: str, written: datetime) -> int:
+    """Return the status of an answer whose condition does not hold; 0: every one holds."""
+    if asked.if_match:
+        if not _listed(asked.if_match, tag, strong=True):
+            return PRECONDITION_FAILED
+    elif (limit := _date(asked.if_unmodified_since)) is not None and written > limit:
+        return PRECONDITION_FAILED
+    if asked.if_none_match:
+        unchanged = _listed(asked.if_none_match, tag, strong=False)
+    else:
+        since = _date(asked.if_modified_since)
+        unchanged = since is not None and written <= since
+    return NOT_MODIFIED if unchanged else 0
 
 
 def _listed(header: str, tag: str, *, strong: bool) -> bool:

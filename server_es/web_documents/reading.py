@@ -1,8 +1,7 @@
 """What a visitor is shown: systems, folders, files, published calls."""
 
-from typing import Any
-
 from esoffice.es.v1 import web_documents_pb2 as pb
+from sqlalchemy import RowMapping
 
 from mesh.database import UnitOfWork
 from mesh.errors import NotFound
@@ -36,7 +35,7 @@ class Reading:
             systems=map(_system, rows[: page.size]), next_page_token=page.token(rows, ("number",))
         )
 
-    def system(self, unit: UnitOfWork, name: str, visitor: Visitor) -> Any:
+    def system(self, unit: UnitOfWork, name: str, visitor: Visitor) -> RowMapping:
         """Return a system's row; that one does not exist and that it is not the visitor's look the same."""
         number = name.removeprefix("systems/")
         row = store.find_system(unit, number) if visitor.sees(number) else None
@@ -44,20 +43,20 @@ class Reading:
             raise NotFound(f"there is no {name}", resource=name)
         return row
 
-    def tree(self, row: Any, visitor: Visitor) -> pb.WebTree:
+    def tree(self, row: RowMapping, visitor: Visitor) -> pb.WebTree:
         """Return the folders of a system that are on disk and open to the visitor."""
-        there = self._shelf.present(row.number, row.matchcode) if self._shelf else []
-        folders = [_folder(one) for one in there if visitor.sees(row.number, one)]
-        return pb.WebTree(system=_system(row._mapping), folders=folders)
+        there = self._shelf.present(row["number"], row["matchcode"]) if self._shelf else []
+        folders = [_folder(one) for one in there if visitor.sees(row["number"], one)]
+        return pb.WebTree(system=_system(row), folders=folders)
 
-    def files(self, row: Any, id_: str, visitor: Visitor) -> pb.ListFilesResponse:
+    def files(self, row: RowMapping, id_: str, visitor: Visitor) -> pb.ListFilesResponse:
         """Return the released files of a folder."""
         folder = self._shelf.structure.folders.get(id_) if self._shelf else None
-        if self._shelf is None or folder is None or not visitor.sees(row.number, folder):
-            raise NotFound(f"there is no folder {id_!r} in systems/{row.number}")
+        if self._shelf is None or folder is None or not visitor.sees(row["number"], folder):
+            raise NotFound(f"there is no folder {id_!r} in systems/{row['number']}")
         answer = pb.ListFilesResponse()
-        for one in self._shelf.files(row.number, row.matchcode, folder):
-            place = Place(row.number, folder.id, one.name)
+        for one in self._shelf.files(row["number"], row["matchcode"], folder):
+            place = Place(row["number"], folder.id, one.name)
             file = answer.files.add(
                 title=one.name, uri=rules.uri(place), size_bytes=one.size, content_type=http.content_type(one.name)
             )
@@ -69,7 +68,7 @@ class Reading:
     ) -> pb.ListPublishedCallsResponse:
         row = self.system(unit, request.parent, visitor)
         page = page_of(request)
-        rows = store.published_calls(unit, row.number, int(page.after[0]) if page.after else None, page.size + 1)
+        rows = store.published_calls(unit, row["number"], int(page.after[0]) if page.after else None, page.size + 1)
         answer = pb.ListPublishedCallsResponse(next_page_token=page.token(rows, ("number",)))
         for one in rows[: page.size]:
             call = answer.calls.add(
@@ -84,7 +83,7 @@ class Reading:
         return answer
 
 
-def _system(row: Any) -> pb.WebSystem:
+def _system(row: RowMapping) -> pb.WebSystem:
     return pb.WebSystem(name=f"systems/{row['number']}", matchcode=row["matchcode"], model=row["model"])
 
 

@@ -1,10 +1,10 @@
 """The queries of the web documents."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import RowMapping, delete, insert, or_, select, update
 
 from mesh.database import UnitOfWork
 from server_es.directory.tables import address, mail_identity, system
@@ -21,14 +21,14 @@ _KEPT: Final = timedelta(days=1)
 # -- systems and calls ------------------------------------------------------------------------------------------------
 
 
-def find_system(unit: UnitOfWork, number: str) -> Any:
+def find_system(unit: UnitOfWork, number: str) -> RowMapping | None:
     """Return a system's row, or None."""
-    return unit.connection.execute(select(*_SYSTEM).where(system.c.number == number)).one_or_none()
+    return unit.connection.execute(select(*_SYSTEM).where(system.c.number == number)).mappings().one_or_none()
 
 
 def systems(
     unit: UnitOfWork, words: Sequence[str], among: Collection[str] | None, after: str, limit: int
-) -> list[Mapping[str, Any]]:
+) -> list[RowMapping]:
     """Return systems by number, of which every word is in number, title or model; among these numbers, or any."""
     query = select(*_SYSTEM).where(system.c.number > after).order_by(system.c.number).limit(limit)
     for word in words:
@@ -64,7 +64,7 @@ def systems_of(unit: UnitOfWork, customer: str, first: str, limit: int) -> list[
     return list(unit.connection.execute(query).scalars())
 
 
-def published_calls(unit: UnitOfWork, number: str, before: int | None, limit: int) -> list[Mapping[str, Any]]:
+def published_calls(unit: UnitOfWork, number: str, before: int | None, limit: int) -> list[RowMapping]:
     """Return the published calls of a system, the newest first."""
     call = servicecall.c
     query = (
