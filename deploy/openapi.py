@@ -27,8 +27,8 @@ _SCALARS: Mapping[int, dict[str, Any]] = {
     _F.TYPE_INT32: {"type": "integer", "format": "int32"},
     _F.TYPE_INT64: {"type": "string", "format": "int64"},
 }
-_TICKET = [{"ticket": []}, {"cookie": []}]
-_SECURITY = {"public": [], "webdocuments.read": [{"token": []}]}
+_TICKET: list[dict[str, list[str]]] = [{"ticket": []}, {"cookie": []}]
+_SECURITY: dict[str, list[dict[str, list[str]]]] = {"public": [], "webdocuments.read": [{"token": []}]}
 _READS = "GET"
 
 
@@ -70,7 +70,11 @@ def described(files: FileDescriptorSet) -> dict[str, Any]:
     schemas = {_short(name): _schema(messages[name], name, comments) for name in sorted(_reached(used, messages))}
     schemas["Status"] = {
         "type": "object",
-        "properties": {"code": {"type": "integer"}, "message": {"type": "string"}, "details": {"type": "array", "items": {}}},
+        "properties": {
+            "code": {"type": "integer"},
+            "message": {"type": "string"},
+            "details": {"type": "array", "items": {}},
+        },
     }
     return {
         "openapi": "3.1.0",
@@ -98,7 +102,7 @@ def _bytes() -> dict[str, Any]:
     found = {"type": "string", "format": "binary"}
     operation = {
         "summary": "Returns the bytes of a document.",
-        "description": "Take the path from `uri` of ListFiles. `Range`, `If-Range`, `If-None-Match`, `If-Match` and the dates hold.",
+        "description": "The path is `uri` of ListFiles. Range, If-Range, If-None-Match, If-Match and the dates hold.",
         "security": _TICKET,
         "parameters": [{"name": one, "in": "path", "required": True, "schema": {"type": "string"}} for one in names],
         "responses": {
@@ -120,7 +124,13 @@ def _parameters(message: DescriptorProto, name: str, comments: Mapping[str, str]
         if field.name in in_path:
             word = in_path[field.name]
             text = f"The part after `{word}/`." if word else text
-            yield {"name": field.name, "in": "path", "required": True, "description": text, "schema": {"type": "string"}}
+            yield {
+                "name": field.name,
+                "in": "path",
+                "required": True,
+                "description": text,
+                "schema": {"type": "string"},
+            }
         else:
             yield {"name": field.json_name, "in": "query", "description": text, "schema": _type(field)}
 

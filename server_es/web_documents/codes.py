@@ -51,7 +51,7 @@ def digest(id_: str, text: str) -> str:
 
 
 def attempt(kept: Sequence[Kept], text: str, now: datetime) -> Tried:
-    """Try a code against those that are open for a mail address and a system; each that does not fit loses an attempt."""
+    """Try a code against those kept for a mail address and a system; if none fits, each open one loses an attempt."""
     usable = [one for one in kept if not one.used and one.attempts_left > 0 and now < one.expire_time]
     fitting = [one.id for one in usable if hmac.compare_digest(one.digest, digest(one.id, text))]
     if fitting:

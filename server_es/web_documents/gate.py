@@ -29,7 +29,9 @@ _CONDITIONS: Final = {
     b"if-modified-since": "if_modified_since",
     b"if-unmodified-since": "if_unmodified_since",
 }
-_POLICY: Final = b"default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; object-src 'self'; frame-ancestors 'self'"
+_POLICY: Final = (
+    b"default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; object-src 'self'; frame-ancestors 'self'"
+)
 # A document is shown by the page that asked for it and may do nothing itself.
 _GUARD: Final = [
     (b"x-content-type-options", b"nosniff"),

@@ -11,7 +11,7 @@ _AT_ONCE: Final = 50
 
 
 class Post(Protocol):
-    """Hands a mail over to whoever sends it; returning means accepted, a repeat with the same id sends nothing twice."""
+    """Hands a mail over; returning means that it was accepted, a repeat with the same id sends nothing twice."""
 
     def __call__(self, request_id: str, recipient: str, subject: str, text: str) -> None: ...
 

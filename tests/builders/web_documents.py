@@ -78,9 +78,7 @@ class WebOffice:
         self.post.append((request_id, recipient, subject, text))
 
     async def code(self, mail_address: str = "kunde@example.de", system: str = "A-1") -> None:
-        await self.stub.RequestAccessCode(
-            pb.RequestAccessCodeRequest(system_number=system, mail_address=mail_address)
-        )
+        await self.stub.RequestAccessCode(pb.RequestAccessCodeRequest(system_number=system, mail_address=mail_address))
 
 
 def tickets_of(database: Database, keyring: Keyring, *, lifetime: timedelta = timedelta(hours=1)) -> Tickets:
@@ -120,5 +118,3 @@ async def web_office(serve: Any, folder: Path, clock: Any) -> WebOffice:
     assert not [one.status.message for one in answer.results if one.HasField("status")]
     stub = WebDocumentServiceStub(office.served.channel)
     return WebOffice(office, stub, made[0], made[1], shelf, disk, keyring)
-
-

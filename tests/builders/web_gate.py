@@ -111,9 +111,7 @@ async def web_gate(folder: Path) -> AsyncIterator[WebGate]:
         tickets, fetches, disk = tickets_of(database, keyring), Fetches(clock), Threads(2, name="documents")
         stack.callback(disk.close)
         shelf = Shelf(structure(system.parent))
-        gate = Gate(
-            database, shelf=shelf, tickets=tickets, fetches=fetches, disk=disk, clock=clock, page=page.app()
-        )
+        gate = Gate(database, shelf=shelf, tickets=tickets, fetches=fetches, disk=disk, clock=clock, page=page.app())
         serving = Serving(gate, ServiceCertificate(certs, "server_es", clock), "127.0.0.1", 0)
         await serving.start()
         stack.push_async_callback(serving.stop)

@@ -135,7 +135,7 @@ def test_a_root_that_is_gone_is_unavailable_and_not_empty(tmp_path: Path) -> Non
 
 def test_no_handle_is_left_open(shelf: Shelf) -> None:
     def count() -> int:
-        return len(os.listdir("/proc/self/fd"))
+        return len(list(Path("/proc/self/fd").iterdir()))
 
     before = count()
     for name in ("Foto.png", "none.pdf", "..", "Plan_Entwurf.pdf"):
