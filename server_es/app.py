@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from esoffice.config.v1 import es_settings_pb2, settings_pb2
 from esoffice.es.v1 import (
@@ -16,6 +17,7 @@ from esoffice.es.v1 import (
     directory_pb2,
     duty_pb2,
     messages_pb2,
+    notices_pb2,
     service_levels_pb2,
     servicecalls_pb2,
     text_modules_pb2,
@@ -26,6 +28,7 @@ from mesh.database import UnitOfWork
 from mesh.keys import published_keys
 from mesh.streams import Streams
 from mesh.workers import Turn, Worker
+from server_es.absences.facts import absent
 from server_es.absences.service import Absences
 from server_es.absences.settings import AbsenceSettings
 from server_es.appointments.service import Appointments
@@ -44,6 +47,13 @@ from server_es.messages.address import BELL, Messages
 from server_es.messages.fanout import Fanout
 from server_es.messages.service import MessageService
 from server_es.messages.settings import MessageSettings
+from server_es.notices import store as notice_store
+from server_es.notices.business import Business
+from server_es.notices.rules import Policy as NoticePolicy
+from server_es.notices.service import Notifications
+from server_es.notices.telling import BELL as NOTICES_BELL
+from server_es.notices.telling import Notices
+from server_es.notices.worker import Delivery
 from server_es.schema import METADATA, OUTBOX, REQUESTS
 from server_es.service_levels.seed import seed
 from server_es.service_levels.service import ServiceLevels
@@ -83,6 +93,7 @@ async def build(app: App) -> None:
     due_times = DueTimes(sites)
     messages = _add_messages(app, settings.messages)
     _add_clients(app, messages)
+    _add_notices(app, messages, zone)
     observers: list[Observer] = []
     calls = Servicecalls(
         app.database,
@@ -183,6 +194,30 @@ def _add_clients(app: App, messages: Messages) -> None:
     app.background(_drained(app.draining, live))
     app.work(Worker(name="clients.sweep", work=sweep, every=_CLIENT_HEARTBEAT / 2))
     app.work(Worker(name="clients.prune", work=prune, every=timedelta(hours=1)))
+
+
+def _add_notices(app: App, messages: Messages, zone: str) -> Notices:
+    policy = NoticePolicy(zone=ZoneInfo(zone))
+    bell = app.bell(NOTICES_BELL)
+    kept = timedelta(days=app.settings.server_es.messages.kept_days)
+
+    def take(chosen: settings_pb2.Settings) -> None:
+        said = chosen.server_es.notifications
+        policy.fallback_after = said.fallback_duration.ToTimedelta()
+        policy.bundle = said.bundle_duration.ToTimedelta()
+        policy.mails_per_hour, policy.sms_per_hour = said.mails_per_hour, said.sms_per_hour
+        policy.identical = said.identical_duration.ToTimedelta()
+
+    def prune(_: Turn) -> bool:
+        with app.database.unit() as unit:
+            return notice_store.prune(unit, unit.now - kept, limit=_PRUNED_AT_ONCE) == _PRUNED_AT_ONCE
+
+    app.live(take)
+    app.serve(notices_pb2.DESCRIPTOR, Notifications(app.database, messages))
+    business = Business(lambda: app.channel("server_business"), app.wait)
+    app.work(Delivery(app.database, messages, business, policy, app.name).worker(bell))
+    app.work(Worker(name="notices.prune", work=prune, every=timedelta(hours=1)))
+    return Notices(messages, absent, policy, bell)
 
 
 async def _drained(draining: asyncio.Event, streams: Fanout | live_clients.LiveClients) -> None:
