@@ -17,6 +17,7 @@ from esoffice.es.v1 import (
     directory_pb2,
     duty_pb2,
     escalations_pb2,
+    forwarding_pb2,
     messages_pb2,
     notices_pb2,
     service_levels_pb2,
@@ -59,6 +60,7 @@ from server_es.escalations.service import Escalations
 from server_es.escalations.settings import EscalationSettings
 from server_es.escalations.verbs import Verbs
 from server_es.escalations.worker import LONGEST, Retimer, Timekeeper
+from server_es.forwarding.service import Forwardings
 from server_es.inboxes import INBOXES
 from server_es.messages.address import BELL, Messages
 from server_es.messages.fanout import Fanout
@@ -80,6 +82,7 @@ from server_es.servicecalls.due_times import DueTimes
 from server_es.servicecalls.observers import Observer
 from server_es.servicecalls.service import Servicecalls
 from server_es.servicecalls.settings import ServicecallSettings
+from server_es.servicecalls.transitions import Reopening
 from server_es.text_modules.call_texts import CallTexts
 from server_es.text_modules.service import TextModules
 
@@ -117,7 +120,7 @@ async def build(app: App) -> None:
     due_times = DueTimes(sites, retiming_)
     messages = _add_messages(app, settings.messages)
     _add_clients(app, messages)
-    _add_notices(app, messages, zone)
+    notices = _add_notices(app, messages, zone)
     observers: list[Observer] = [Following(sites, plans, app.bell(following.BELL))]
     calls = Servicecalls(
         app.database,
@@ -128,9 +131,14 @@ async def build(app: App) -> None:
     )
 
     absences = AbsenceSettings()
+    forwarding = Forwardings(app.database, calls.cases, notices)
 
     def take(chosen: settings_pb2.Settings) -> None:
-        calls.notices.active = chosen.server_es.servicecalls.notify_team_on_creation
+        said = chosen.server_es.servicecalls
+        calls.notices.active = said.notify_team_on_creation
+        within = timedelta(days=said.reopen_within_days) or None
+        calls.settings.reopening = Reopening(solved=said.reopen_solved, done=said.reopen_done, within=within)
+        forwarding.created_too = said.forward_created_calls
         absences.take(chosen.server_es.absences)
 
     app.live(take)
@@ -138,6 +146,7 @@ async def build(app: App) -> None:
     app.serve(calendars_pb2.DESCRIPTOR, Calendars(app.database, due_times, compiled=compiled, site_zone=zone))
     app.serve(service_levels_pb2.DESCRIPTOR, ServiceLevels(app.database, sites, due_times))
     app.serve(servicecalls_pb2.DESCRIPTOR, calls)
+    app.serve(forwarding_pb2.DESCRIPTOR, forwarding)
     app.serve(contacts_pb2.DESCRIPTOR, Contacts(app.database, calls.contacts))
     duty = Duty(app.database, REQUESTS, absences=absence_facts, tell=Telling(messages))
     app.serve(duty_pb2.DESCRIPTOR, duty)
