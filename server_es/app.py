@@ -70,6 +70,7 @@ from server_es.notices import store as notice_store
 from server_es.notices.business import Business
 from server_es.notices.rules import Policy as NoticePolicy
 from server_es.notices.service import Notifications
+from server_es.notices.tables import notice
 from server_es.notices.telling import BELL as NOTICES_BELL
 from server_es.notices.telling import Notices
 from server_es.notices.worker import Delivery
@@ -291,7 +292,8 @@ def _add_notices(app: App, messages: Messages, zone: str) -> Notices:
     app.live(take)
     app.serve(notices_pb2.DESCRIPTOR, Notifications(app.database, messages))
     business = Business(lambda: app.channel("server_business"), app.wait)
-    app.work(Delivery(app.database, messages, business, policy, app.name).worker(bell))
+    app.queue(notice)
+    app.work(Delivery(app.database, messages, business, policy, app.instance).worker(bell))
     app.work(Worker(name="notices.prune", work=prune, every=timedelta(hours=1)))
     return Notices(messages, absence_facts.absent, policy, bell)
 

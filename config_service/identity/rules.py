@@ -46,8 +46,9 @@ DISPATCHER = _built_in(
     "messages.*",
     "notifications.own",
     "notifications.read",
+    "outgoingmail.*",
     "servicecalls.*",
-    "sms.send",
+    "sms.*",
     "textmodules.read",
     "webdocuments.read",
 )
