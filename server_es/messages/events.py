@@ -48,8 +48,8 @@ def new_messages(
 ) -> bytes:
     """Return an event with new messages as it stands on the wire.
 
-    Put together field by field (protobuf.dev, "Encoding"): what is equal for all recipients is made once, and for the rest
-    no message objects are made. To tell thousands is mostly this.
+    Put together field by field (protobuf.dev, "Encoding"): what is equal for all recipients is made once, and for the
+    rest no message objects are made. To tell thousands is mostly this.
 
     Args:
         identity: of the inbox.

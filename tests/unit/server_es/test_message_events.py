@@ -15,13 +15,12 @@ INSTANT = datetime(2026, 3, 2, 8, 0, 0, 123456, tzinfo=UTC)
     st.lists(st.text(max_size=4000), min_size=1, max_size=20),
     st.sampled_from([None, INSTANT]),
     st.sampled_from([None, INSTANT]),
-    st.integers(1, 2**62),
-    st.integers(0, 2**62),
-    st.integers(1, 2**63 - 1),
+    st.tuples(st.integers(1, 2**62), st.integers(0, 2**62), st.integers(1, 2**63 - 1)),
 )
 def test_what_is_put_together_field_by_field_reads_like_what_protobuf_makes(
-    texts: list[str], read_time: datetime | None, expire_time: datetime | None, first: int, reads: int, identity: int
+    texts: list[str], read_time: datetime | None, expire_time: datetime | None, numbers: tuple[int, int, int]
 ) -> None:
+    first, reads, identity = numbers
     texts = [text.encode("utf-8", "ignore").decode() for text in texts]
     told = [
         Told(
