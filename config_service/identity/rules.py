@@ -44,8 +44,9 @@ DISPATCHER = _built_in(
     "levels.read",
     "mails.*",
     "messages.*",
+    "outgoingmail.*",
     "servicecalls.*",
-    "sms.send",
+    "sms.*",
     "textmodules.read",
     "webdocuments.read",
 )
