@@ -9,6 +9,7 @@ from esoffice.config.v1 import audit_pb2, fleet_pb2, identity_pb2, settings_pb2,
 
 from config_service import schema
 from config_service.audit.service import AuditServicer
+from config_service.envoy.dmz import DmzEnvoys
 from config_service.envoy.lan import LanEnvoys
 from config_service.envoy.service import ControlPlane
 from config_service.fleet.endpoints import Endpoints
@@ -107,12 +108,16 @@ def build(app: App) -> None:
     envoys = LanEnvoys(plane, rooms.certs, app.module("envoy.lan"))
     app.live(envoys.take)
     rooms.endpoints.on_change(envoys.told)
+    outside = DmzEnvoys(plane, rooms.certs, app.module("envoy.dmz"), site=app.site, keys=lambda: keyring.jwks)
+    app.live(outside.take)
+    rooms.endpoints.on_change(outside.told)
 
     async def look(_: Turn) -> None:
         await rooms.endpoints.look()
 
     def look_at_keys(_: Turn) -> None:
-        keyring.look()
+        if keyring.look():
+            app.loop.call_soon_threadsafe(outside.publish)
 
     app.work(
         Worker(name="identity.keys", work=look_at_keys, every=timedelta(minutes=1)),
