@@ -33,6 +33,7 @@ ABOUT = {
     "hashes, no budget. Mails a second of CPU.",
     "mesh_database": "Units of work on SQLite, beside a pooled engine and `asyncio.to_thread`. Microseconds each.",
     "servicecalls": "Servicecalls over a real channel on SQLite: batches of 500 beside the same calls one by one.",
+    "escalations": "Escalations with a million waiting: how late they are told, a burst, waiting, re-timing.",
     "idle": "The whole mesh while nothing happens: three services with their supervisors, the real Envoy, a mailbox.",
 }
 FOLDER = Path(__file__).resolve().parent.parent / "docs"

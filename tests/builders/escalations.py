@@ -82,10 +82,11 @@ class House:
 class EscalatingRooms(Rooms):
     """The rooms, wired as the service wires them."""
 
-    def __init__(self) -> None:
+    def __init__(self, house: House | None = None) -> None:
         self.retiming: Retiming | None = None
         super().__init__(retimed=self)
-        self.house = House(popups=Popups(self.messages))
+        self.house = house or House()
+        self.house.popups = Popups(self.messages)
         self.plans = Plans()
         self.choice = EscalationSettings()
         self.channels = set(Channel)
@@ -225,9 +226,9 @@ class Escalating:
         return made
 
 
-async def open_escalating(serve: Any) -> Escalating:
+async def open_escalating(serve: Any, *, house: House | None = None) -> Escalating:
     """Serve an office with one text module and one event; who is responsible is told by esMessage."""
-    rooms = EscalatingRooms()
+    rooms = EscalatingRooms(house)
     office = await open_office(serve, rooms=rooms)
     opened = Escalating(
         office=office,
