@@ -27,6 +27,7 @@ from mesh.database import UnitOfWork
 from mesh.keys import published_keys
 from mesh.streams import Streams
 from mesh.workers import Turn, Worker
+from server_es.absences import facts as absence_facts
 from server_es.absences.service import Absences
 from server_es.absences.settings import AbsenceSettings
 from server_es.absences.surroundings import Shift
@@ -42,6 +43,7 @@ from server_es.directory import facts
 from server_es.directory.service import Directory
 from server_es.duty.facts import duties
 from server_es.duty.service import Duty
+from server_es.duty.telling import Telling
 from server_es.escalations import following, retiming
 from server_es.escalations.engine import Engine
 from server_es.escalations.entries import PlanEntries
@@ -127,7 +129,8 @@ async def build(app: App) -> None:
     app.serve(service_levels_pb2.DESCRIPTOR, ServiceLevels(app.database, sites, due_times))
     app.serve(servicecalls_pb2.DESCRIPTOR, calls)
     app.serve(contacts_pb2.DESCRIPTOR, Contacts(app.database, calls.contacts))
-    app.serve(duty_pb2.DESCRIPTOR, Duty(app.database, REQUESTS))
+    duty = Duty(app.database, REQUESTS, absences=absence_facts, tell=Telling(messages))
+    app.serve(duty_pb2.DESCRIPTOR, duty)
     app.serve(appointments_pb2.DESCRIPTOR, Appointments(app.database))
     app.serve(
         absences_pb2.DESCRIPTOR,

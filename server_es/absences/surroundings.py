@@ -12,7 +12,7 @@ from sqlalchemy import select
 from mesh.database import UnitOfWork
 from mesh.instants import timestamp
 from server_es.absences import facts, store
-from server_es.absences.entries import STRESS_PERIOD
+from server_es.absences.catalogue import STRESS_PERIOD
 from server_es.absences.names import ABSENCE, KIND
 from server_es.absences.office import Office
 from server_es.absences.rules import State
@@ -85,7 +85,7 @@ def surroundings(unit: UnitOfWork, office: Office, place: Place, shifts: Shifts 
             for row in due_calls(unit, employee, start, end, limit=_CALLS_AT_MOST)
         ],
         colleagues=team_absences(unit, colleagues, span, place.zone, shows_kind=lambda _: False),
-        stress_periods=[STRESS_PERIOD.answer(row) for row in stress_periods(unit, span, teams)],
+        stress_periods=[STRESS_PERIOD.message_of(row) for row in stress_periods(unit, span, teams)],
     )
 
 

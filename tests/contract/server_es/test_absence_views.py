@@ -25,6 +25,11 @@ def shifts(unit: Any, employee: str, start: datetime, end: datetime) -> list[Shi
 
 
 @pytest.fixture
+def database_address(database_url: str) -> str:
+    return database_url
+
+
+@pytest.fixture
 async def here(serve: Serve) -> Absentees:
     return await open_absences(serve, shifts=shifts)
 
@@ -233,6 +238,26 @@ async def test_kinds_are_made_changed_listed_and_deleted_when_nobody_uses_them(h
     )  # fmt: skip
     denied = await refused(here.by(EVA).CreateAbsenceKind(kind("mine", title="Meins")))
     assert denied.code() is grpc.StatusCode.PERMISSION_DENIED
+
+
+async def test_what_is_only_checked_is_not_made(here: Absentees) -> None:
+    stub = here.chief()
+    only = group("board", JAN)
+    only.validate_only = True
+    assert (await stub.CreateApprovalGroup(only)).etag == ""
+    missing = await refused(stub.GetApprovalGroup(pb.GetApprovalGroupRequest(name="approvalGroups/board")))
+    assert missing.code() is grpc.StatusCode.NOT_FOUND
+    name = "employees/101/leaveEntitlements/2026"
+    entitled = await stub.GetLeaveEntitlement(pb.GetLeaveEntitlementRequest(name=name))
+    entitled.days = 1
+    checked = await stub.UpdateLeaveEntitlement(
+        pb.UpdateLeaveEntitlementRequest(leave_entitlement=entitled, validate_only=True)
+    )
+    assert (checked.days, checked.etag) == (1, "")
+    assert (await here.balance()).entitled_days == 30
+    twice = entitlement(EVA)
+    twice.validate_only = True
+    assert (await refused(stub.CreateLeaveEntitlement(twice))).code() is grpc.StatusCode.ALREADY_EXISTS
 
 
 async def test_a_group_names_only_who_exists_and_is_kept_while_it_has_to_decide(here: Absentees) -> None:

@@ -78,6 +78,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the mail is not open any more. Metadata: `state`."""
     ERROR_REASON_UNREADABLE_MAIL: _ErrorReason.ValueType  # 41
     """INVALID_ARGUMENT: the mail cannot be taken apart within its budget. Metadata: `problem`."""
+    ERROR_REASON_SEND_STATE_NOT_ALLOWED: _ErrorReason.ValueType  # 42
+    """FAILED_PRECONDITION: what is asked for is not possible in the state of the sending. Metadata: `state`."""
     ERROR_REASON_CLIENT_UPDATE_IN_PROGRESS: _ErrorReason.ValueType  # 80
     """FAILED_PRECONDITION: the clients are being updated; nobody new is let in. Metadata: `starter`."""
     ERROR_REASON_CLIENT_TOO_OLD: _ErrorReason.ValueType  # 81
@@ -106,6 +108,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: only an absence that is approved in full can be revoked. Metadata: `state`."""
     ERROR_REASON_DUTY_IS_PAST: _ErrorReason.ValueType  # 120
     """FAILED_PRECONDITION: the override, plan or shift is over; the past stays as it was."""
+    ERROR_REASON_DUTY_SWAP_NOT_OPEN: _ErrorReason.ValueType  # 121
+    """FAILED_PRECONDITION: somebody has taken the shift, the offer was taken back, or its time is over. Metadata: `state`."""
+    ERROR_REASON_DUTY_SWAP_NOT_POSSIBLE: _ErrorReason.ValueType  # 122
+    """FAILED_PRECONDITION: who offers a shift is not on duty then, or who takes it cannot be."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons a client may act on. The message of the status says the same in one sentence for a person."""
@@ -166,6 +172,8 @@ ERROR_REASON_MAIL_NOT_OPEN: ErrorReason.ValueType  # 40
 """FAILED_PRECONDITION: the mail is not open any more. Metadata: `state`."""
 ERROR_REASON_UNREADABLE_MAIL: ErrorReason.ValueType  # 41
 """INVALID_ARGUMENT: the mail cannot be taken apart within its budget. Metadata: `problem`."""
+ERROR_REASON_SEND_STATE_NOT_ALLOWED: ErrorReason.ValueType  # 42
+"""FAILED_PRECONDITION: what is asked for is not possible in the state of the sending. Metadata: `state`."""
 ERROR_REASON_CLIENT_UPDATE_IN_PROGRESS: ErrorReason.ValueType  # 80
 """FAILED_PRECONDITION: the clients are being updated; nobody new is let in. Metadata: `starter`."""
 ERROR_REASON_CLIENT_TOO_OLD: ErrorReason.ValueType  # 81
@@ -194,4 +202,8 @@ ERROR_REASON_ABSENCE_NOT_APPROVED: ErrorReason.ValueType  # 107
 """FAILED_PRECONDITION: only an absence that is approved in full can be revoked. Metadata: `state`."""
 ERROR_REASON_DUTY_IS_PAST: ErrorReason.ValueType  # 120
 """FAILED_PRECONDITION: the override, plan or shift is over; the past stays as it was."""
+ERROR_REASON_DUTY_SWAP_NOT_OPEN: ErrorReason.ValueType  # 121
+"""FAILED_PRECONDITION: somebody has taken the shift, the offer was taken back, or its time is over. Metadata: `state`."""
+ERROR_REASON_DUTY_SWAP_NOT_POSSIBLE: ErrorReason.ValueType  # 122
+"""FAILED_PRECONDITION: who offers a shift is not on duty then, or who takes it cannot be."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
