@@ -236,6 +236,12 @@ async def open_escalating(serve: Any, *, house: House | None = None) -> Escalati
         stub=EscalationServiceStub(office.served.channel),
         texts=TextModuleServiceStub(office.served.channel),
     )
+    await furnish(opened)
+    return opened
+
+
+async def furnish(opened: Escalating) -> None:
+    """Make a text module, and an event that tells who is responsible."""
     module = text_modules_pb2.TextModule(
         name="textModules/warning",
         title="Warnung",
@@ -243,4 +249,3 @@ async def open_escalating(serve: Any, *, house: House | None = None) -> Escalati
     )
     await opened.texts.CreateTextModule(text_modules_pb2.CreateTextModuleRequest(text_module=module))
     await opened.event()
-    return opened
