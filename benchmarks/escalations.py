@@ -50,8 +50,8 @@ class Stopwatch(House):
         self.at: dict[str, float] = {}
 
     def tell(self, unit: UnitOfWork, tidings: Sequence[Tiding]) -> None:
-        assert self.popups is not None
-        self.popups.tell(unit, tidings)
+        assert self.notified is not None
+        self.notified.tell(unit, tidings)
         unit.after_commit(
             lambda: self.at.update(dict.fromkeys([one.about for one in tidings], SystemClock().now().timestamp()))
         )
