@@ -48,6 +48,11 @@ Headers = Mapping[str, Sequence[str]]
 Test = Callable[[str], bool]
 
 
+def is_read(name: str) -> bool:
+    """Say whether any signal looks at headers of that lower-case name."""
+    return name in _READ
+
+
 def headers_by_name(items: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """Group headers under their lower-case name; all occurrences count (a relay may prepend its own)."""
     grouped: dict[str, list[str]] = {}
@@ -73,6 +78,8 @@ def automatic_signals(headers: Headers, own: OwnMarks) -> tuple[Signal, ...]:
         found.append(Signal(Kind.BOUNCE, "From", "empty"))
     found += _inbox_rule(headers)
     found += _own(headers, own, machine=bool(found))
+    if not found:
+        return ()
     order = list(Kind)
     return tuple(sorted(found, key=lambda one: order.index(one.kind)))
 
@@ -167,3 +174,6 @@ _SIGNALS: tuple[tuple[Kind, str, str, Test], ...] = (
     (Kind.BULK, "List-Unsubscribe", "list-unsubscribe", _present),
     (Kind.BULK, "Feedback-ID", "feedback-id", _present),
 )
+
+_PAIR = ("x-ms-exchange-inbox-rules-loop", "x-auto-response-suppress")
+_READ = frozenset({"from", "message-id", *_PAIR, *(header for _, _, header, _ in _SIGNALS)})

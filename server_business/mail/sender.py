@@ -40,8 +40,9 @@ class Mailbox:
     def key(self) -> str:
         """What two spellings of one address share: no case, the domain in ASCII."""
         local, _, domain = self.address.rpartition("@")
-        with contextlib.suppress(UnicodeError):  # no name the DNS knows: compared as it is
-            domain = domain.encode("idna").decode()
+        if not domain.isascii():
+            with contextlib.suppress(UnicodeError):  # no name the DNS knows: compared as it is
+                domain = domain.encode("idna").decode()
         return f"{local}@{domain}".casefold()
 
 
@@ -87,6 +88,8 @@ def read_mailboxes(values: Iterable[str]) -> tuple[Mailbox, ...]:
 
 def excluded(mailbox: Mailbox, exclusions: Collection[str]) -> bool:
     """Say whether an account leaves this sender out: by address, or by domain as `@example.com`."""
+    if not exclusions:
+        return False
     domain = mailbox.key.rpartition("@")[2]
     listed = {Mailbox(one.strip()).key for one in exclusions}
     return mailbox.key in listed or f"@{domain}" in listed
