@@ -13,7 +13,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from string import Template
 from typing import Any, TypeVar
@@ -23,6 +23,8 @@ import yaml
 from esoffice.business.v1 import mail_pb2, mail_pb2_grpc
 from esoffice.config.v1 import fleet_pb2, fleet_pb2_grpc, identity_pb2, identity_pb2_grpc
 from esoffice.es.v1 import (
+    absences_pb2,
+    absences_pb2_grpc,
     calendars_pb2_grpc,
     messages_pb2,
     messages_pb2_grpc,
@@ -37,6 +39,7 @@ from mesh.clock import SystemClock
 
 DATA = Path(__file__).parent / "demo"
 DISPATCHER, DISPATCHER_PASSWORD = "petersen", "Disposition-2026"
+TECHNICIAN, TECHNICIAN_PASSWORD = "yildiz", "Technik-2026"
 PATIENCE_SECONDS = 90
 T = TypeVar("T")
 _clock = SystemClock()
@@ -79,13 +82,18 @@ class Walk:
         stubs: dict[str, Any] = {
             "CalendarService": calendars_pb2_grpc.CalendarServiceStub(self.channel),
             "ServiceLevelService": service_levels_pb2_grpc.ServiceLevelServiceStub(self.channel),
+            "AbsenceService": absences_pb2_grpc.AbsenceServiceStub(self.channel),
         }
         steps = yaml.safe_load((DATA / "catalogue.yaml").read_text(encoding="utf-8"))
         made = sum(self.asked(stubs, *one) for step in steps for one in step.items())
-        say("calendars and service levels", f"{made} entries made, {len(steps) - made} were there")
+        say("calendars, service levels, leave", f"{made} entries made, {len(steps) - made} were there")
         self.esconfig(
             "users", "create", DISPATCHER, "--role", "dispatcher", "--employee", "101", "--full-name", "Maike Petersen",
             "--new-password-stdin", said=f"{DISPATCHER_PASSWORD}\n", allowed=(0, 1),
+        )  # fmt: skip
+        self.esconfig(
+            "users", "create", TECHNICIAN, "--role", "technician", "--employee", "201", "--full-name", "Emre Yıldız",
+            "--new-password-stdin", said=f"{TECHNICIAN_PASSWORD}\n", allowed=(0, 1),
         )  # fmt: skip
 
     def stub_answers(self) -> bool:
@@ -178,6 +186,38 @@ class Walk:
         for one in answer.explanations:
             print("      " + one.explanation.german_text.strip().replace("\n", "\n      "))
 
+    def ask_for_leave(self, shown: list[messages_pb2.Message]) -> None:
+        """A technician asks for three days; the dispatcher opens the request from her popup and agrees."""
+        stub = absences_pb2_grpc.AbsenceServiceStub(self.channel)
+        technician = self.signed_in(TECHNICIAN, TECHNICIAN_PASSWORD)
+        dispatcher = self.signed_in(DISPATCHER, DISPATCHER_PASSWORD)
+        earlier = stub.ListAbsences(absences_pb2.ListAbsencesRequest(page_size=1), metadata=technician).absences
+        if earlier:
+            say(earlier[0].name, "was approved when the demo ran before")
+            return
+        monday = next_monday(_clock.now().date() + timedelta(weeks=3))
+        last = monday + timedelta(days=2)
+        entitled = {"name": f"employees/201/leaveEntitlements/{last.year}", "days": 30}
+        self.asked({"AbsenceService": stub}, "AbsenceService.CreateLeaveEntitlement", {"leaveEntitlement": entitled})
+        wanted = absences_pb2.Absence(
+            kind="absenceKinds/urlaub",
+            start_date=monday.isoformat(),
+            end_date=last.isoformat(),
+            ends_at_noon=True,
+            reason="Umzug",
+        )
+        asked = stub.RequestAbsence(
+            absences_pb2.RequestAbsenceRequest(absence=wanted, request_id=str(uuid.uuid4())), metadata=technician
+        )
+        say("Emre Yıldız, technician, asks", f"{asked.days:g} days from {asked.start_date}")
+        eventually("the popup of the request", lambda: any(one.about == asked.name for one in shown))
+        seen = stub.GetAbsence(absences_pb2.GetAbsenceRequest(name=asked.name), metadata=dispatcher)
+        agreed = stub.ApproveAbsence(
+            absences_pb2.ApproveAbsenceRequest(name=seen.name, etag=seen.etag, request_id=str(uuid.uuid4())),
+            metadata=dispatcher,
+        )
+        say("Maike Petersen agrees", f"{agreed.name} is approved and stands in the calendar as {agreed.appointment}")
+
     def change_setting(self) -> None:
         """A setting that needs a restart is saved; the service comes back on the new revision."""
         path = "server_business.mail.accounts.demo.poll_duration"
@@ -204,9 +244,14 @@ def stubs_methods(service: str) -> dict[str, Callable[[], Any]]:
     from esoffice.es.v1 import calendars_pb2, service_levels_pb2
     from google.protobuf.message_factory import GetMessageClass
 
-    files = (calendars_pb2.DESCRIPTOR, service_levels_pb2.DESCRIPTOR)
+    files = (calendars_pb2.DESCRIPTOR, service_levels_pb2.DESCRIPTOR, absences_pb2.DESCRIPTOR)
     described = next(one.services_by_name[service] for one in files if service in one.services_by_name)
     return {one.name: GetMessageClass(one.input_type) for one in described.methods}
+
+
+def next_monday(day: date) -> date:
+    """Return the day itself if it is a Monday, else the next one."""
+    return day + timedelta(days=-day.weekday() % 7)
 
 
 def eventually(what: str, look: Callable[[], T | None]) -> T:
@@ -263,9 +308,11 @@ def main() -> None:
         station(3, "The customer answers: the mail becomes a contact on her call")
         walk.answer(first)
         eventually("the popups", lambda: shown)
-    station(4, f"Why is {first.servicecall} due then?")
+        station(4, "A technician asks for leave; she decides in the popup")
+        walk.ask_for_leave(shown)
+    station(5, f"Why is {first.servicecall} due then?")
     walk.explain(first.servicecall)
-    station(5, "An administrator changes a setting that needs a restart")
+    station(6, "An administrator changes a setting that needs a restart")
     walk.change_setting()
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import grpc
 from esoffice.config.v1 import settings_pb2
 from google.protobuf.descriptor import FileDescriptor
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, Table
 
 from mesh.audit import AuditOutbox
 from mesh.bootstrap import Bootstrap
@@ -44,6 +44,7 @@ class App:
         settings: what it starts on: `common` and its own part. LIVE changes come over `live`.
         draining: set when streams are to end, so that their clients resume elsewhere.
         upstream: config_service as this service sees it.
+        instance: name of this process, as it signs leases and claims.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class App:
         wakeups: Wakeups,
         draining: asyncio.Event,
         upstream: Upstream,
+        instance: str,
     ) -> None:
         self.name = name
         self.settings = settings
@@ -68,12 +70,14 @@ class App:
         self.wakeups = wakeups
         self.draining = draining
         self.upstream = upstream
+        self.instance = instance
         self.loop = asyncio.get_running_loop()
         self.servicers: list[tuple[FileDescriptor, object]] = []
         self.foreign: list[Callable[[grpc.aio.Server], None]] = []
         self.workers: list[Worker] = []
         self.takers: list[Take] = []
         self.modules: list[HealthLine] = []
+        self.queues: list[Table] = []
         self.closers: list[Callable[[], Any]] = []
         self._bootstrap = bootstrap
         self._certificate = certificate
@@ -92,6 +96,10 @@ class App:
     def work(self, *workers: Worker) -> None:
         """Run background work."""
         self.workers.extend(workers)
+
+    def queue(self, table: Table) -> None:
+        """Free the rows of a queue at start that a predecessor had claimed when it was killed."""
+        self.queues.append(table)
 
     def live(self, take: Take) -> None:
         """Call back now, and with every later settings whose changes are all LIVE. Raising refuses the settings."""

@@ -4,7 +4,7 @@ The row is the job. A table becomes a queue by the columns of `job_columns()`; w
 A worker that was taken for dead and comes back late is refused by the fencing token, not by its clock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -161,6 +161,13 @@ def held(unit: UnitOfWork, table: Table, claims: Sequence[Claim]) -> list[Claim]
     query = select(*keys, table.c.lease_token).where(_among(table, claims)).with_for_update()
     found = {tuple(row) for row in unit.connection.execute(query)}
     return [claim for claim in claims if (*claim.key, claim.token) in found]
+
+
+def give_back_of(unit: UnitOfWork, table: Table, dead: Collection[str]) -> int:
+    """Free what owners hold that are certainly dead (see `mesh.predecessors`); return how many rows."""
+    left = and_(table.c.lease_owner.in_(sorted(dead)), table.c.lease_until.is_not(None))
+    free = update(table).where(left).values(lease_until=None, lease_owner=None)
+    return unit.connection.execute(free).rowcount if dead else 0
 
 
 def _among(table: Table, claims: Sequence[Claim]) -> ColumnElement[bool]:

@@ -9,7 +9,7 @@ import grpc
 from esoffice.config.v1 import settings_pb2
 from sqlalchemy import make_url
 
-from mesh import log, metrics, migrations, private_files
+from mesh import claims, log, metrics, migrations, private_files
 from mesh.app import App, Definition
 from mesh.audit import AuditLog
 from mesh.bootstrap import Bootstrap
@@ -102,7 +102,7 @@ class Service:
                 app = App(
                     name=self._definition.name, settings=snapshot.settings, bootstrap=self._bootstrap,
                     certificate=certificate, clock=self._clock, database=database, wakeups=wakeups,
-                    draining=self._draining, upstream=upstream,
+                    draining=self._draining, upstream=upstream, instance=reporter.instance,
                 )  # fmt: skip
                 stack.push_async_callback(app.close)
                 served = await self._started(app, stack, certificate, snapshot, reporter)
@@ -183,9 +183,12 @@ class Service:
             [*app.workers, *self._own_workers(app, keys, reporter, certificate)],
             clock=self._clock, owner=reporter.instance, database=app.database, leases=self._definition.leases,
         )  # fmt: skip
-        if self._definition.leases is not None:
+        if self._definition.leases is not None or app.queues:
             before = stack.enter_context(Predecessors(app.data, reporter.instance))
-            await app.database.run(self._definition.leases.give_back_of, before.dead)
+            if self._definition.leases is not None:
+                await app.database.run(self._definition.leases.give_back_of, before.dead)
+            for table in app.queues:
+                await app.database.run(claims.give_back_of, table, before.dead)
             before.forget()
         port = await server.start(self._bootstrap.listen, certificate.server_credentials())
         reporter.place = self._place(port)

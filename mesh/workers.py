@@ -1,8 +1,8 @@
 """Background work of a service: a list of small workers. One that fails does not stop the next.
 
-A worker looks at its queue every so often, and at once when its doorbell rings. What it does is one plain function
-(in a
-thread of the worker's own) or coroutine function, which returns True when there is more to do at once.
+A worker looks at its queue every so often, and at once when its doorbell rings. What it does is one plain function (in
+a thread of the worker's own) or coroutine function, which returns True when there is more to do at once, or a timedelta
+when it knows how long there will be nothing.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ class Worker:
 
     Args:
         name: such as `mail.inbox`; it stands in health lines and metrics.
-        work: plain or coroutine function; returns True when there is more to do at once.
+        work: plain or coroutine function; returns True when there is more to do at once, or how long there is nothing.
         every: how often to look without being rung for.
         bell: rings when there is something to do.
         limit: how long one turn may take; a coroutine is cancelled then, a thread is reported until it returns.
@@ -157,34 +157,38 @@ class Workers:
             self._rung.add(rung)
             while not self._stopping.is_set():
                 rung.clear()
-                more = await self._turn(worker, line, threads, held)
-                if not (more and line.failures == 0):
+                pause = await self._turn(worker, line, threads, held)
+                delay = self._delay(line, pause)
+                if delay > 0:
                     with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(self._delay(worker, line)):
+                        async with asyncio.timeout(delay):
                             await rung.wait()
             self._rung.discard(rung)
         await self._give_back(held)
         if threads is not None:
             threads.close()
 
-    async def _turn(self, worker: Worker, line: HealthLine, threads: Threads | None, held: list[Lease]) -> bool:
+    async def _turn(self, worker: Worker, line: HealthLine, threads: Threads | None, held: list[Lease]) -> timedelta:
+        """Do one turn and return how long to wait after it, at most."""
         started = self._clock.monotonic()
         try:
             turn = Turn(self._stopping_threads)
             if worker.lease is not None and not await self._lead(worker, turn, held):
                 line.healthy, line.failures, line.sentence = True, 0, "another instance does the work"
-                return False
-            more = bool(await self._limited(worker, line, threads, turn))
+                return worker.every
+            said = await self._limited(worker, line, threads, turn)
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop the worker
             self._failed(worker, line, error)
-            return False
+            return worker.every
         line.healthy, line.failures = True, 0
         line.sentence = f"last ran at {self._clock.now():%Y-%m-%d %H:%M:%S} UTC"
         metrics.WORKER_RUNS.labels(worker.name, "ok").inc()
         metrics.WORKER_SECONDS.labels(worker.name).observe(self._clock.monotonic() - started)
-        return more
+        if isinstance(said, timedelta):
+            return min(said, worker.every)
+        return timedelta(0) if said else worker.every
 
     async def _limited(self, worker: Worker, line: HealthLine, threads: Threads | None, turn: Turn) -> Any:
         seconds = worker.limit.total_seconds()
@@ -223,9 +227,9 @@ class Workers:
         turn.lease = got
         return got is not None
 
-    def _delay(self, worker: Worker, line: HealthLine) -> float:
+    def _delay(self, line: HealthLine, pause: timedelta) -> float:
         if not line.failures:
-            return worker.every.total_seconds()
+            return pause.total_seconds()
         backoff = min(_LONGEST_BACKOFF, self._first_backoff * 2.0 ** min(line.failures - 1, 20))
         return backoff * (0.75 + random.random() / 2)  # noqa: S311 - spreads replicas, guards nothing
 

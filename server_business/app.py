@@ -3,25 +3,38 @@
 from pathlib import Path
 from typing import Final
 
-from esoffice.business.v1 import mail_pb2
+from esoffice.business.v1 import mail_pb2, outgoing_mail_pb2, sms_pb2
 from esoffice.config.v1 import business_settings_pb2 as settings
 
 from mesh.app import App, Definition
 from mesh.keys import published_keys
+from mesh.wakeups import Doorbell
 from server_business.mail.accounts import Account, account, active_accounts
 from server_business.mail.automatic import OwnMarks
 from server_business.mail.by_hand import ByHand
 from server_business.mail.es_server import EsServer
 from server_business.mail.service import MailServicer
 from server_business.mail.worker import Reception
+from server_business.outgoing_mail.service import OutgoingMails
+from server_business.outgoing_mail.smtp import Security, Server, SmtpCarrier
+from server_business.outgoing_mail.tables import MAILS
 from server_business.schema import LEASES, METADATA, OUTBOX
+from server_business.sending.carrier import Carrier
+from server_business.sending.store import SendQueue
+from server_business.sending.worker import Sender
+from server_business.sms.outbox import OutboxCarrier
+from server_business.sms.service import ShortMessages
+from server_business.sms.tables import SMS
 
 NAME: Final = "server_business"
 
 
 def build(app: App) -> None:
     """Add the rooms."""
-    _add_mail(app, app.settings.server_business.mail, EsServer(app.channel("server_es"), app.wait))
+    own = app.settings.server_business
+    _add_mail(app, own.mail, EsServer(app.channel("server_es"), app.wait))
+    _add_outgoing_mail(app, own.outgoing_mail, own.mail.own_domains[0] if own.mail.own_domains else app.site)
+    _add_sms(app, own.sms)
 
 
 def _add_mail(app: App, mail: settings.MailSettings, es: EsServer) -> None:
@@ -41,6 +54,45 @@ def _add_mail(app: App, mail: settings.MailSettings, es: EsServer) -> None:
         app.on_close(reception.inbox.close)
 
 
+def _add_outgoing_mail(app: App, said: settings.OutgoingMailSettings, message_id_domain: str) -> None:
+    carrier = SmtpCarrier(_server(said)) if said.active else None
+    bell = _send(app, "outgoing_mail", MAILS, carrier)
+    give_up = said.give_up_duration.ToTimedelta()
+    room = OutgoingMails(app.database, bell, message_id_domain=message_id_domain, give_up=give_up)
+    app.serve(outgoing_mail_pb2.DESCRIPTOR, room)
+
+
+def _server(said: settings.OutgoingMailSettings) -> Server:
+    security = Security(said.security or Security.STARTTLS)
+    return Server(
+        host=said.host,
+        port=said.port or {Security.TLS: 465, Security.STARTTLS: 587, Security.NONE: 25}[security],
+        security=security,
+        sender=said.sender,
+        sender_name=said.sender_name,
+        user=said.user,
+        password=said.password.value,
+        timeout=said.timeout_duration.ToTimedelta().total_seconds(),
+    )
+
+
+def _add_sms(app: App, said: settings.SmsSettings) -> None:
+    bell = _send(app, "sms", SMS, OutboxCarrier(Path(said.outbox_folder)) if said.active else None)
+    give_up = said.give_up_duration.ToTimedelta()
+    app.serve(sms_pb2.DESCRIPTOR, ShortMessages(app.database, bell, country=said.country, give_up=give_up))
+
+
+def _send(app: App, name: str, queue: SendQueue, carrier: Carrier | None) -> Doorbell:
+    """Let a worker send what is in a queue; return the bell that wakes it."""
+    bell = app.bell(f"{name}.accepted")
+    app.queue(queue.table)
+    if carrier is not None:
+        app.on_close(carrier.close)
+    sender = Sender(app.database, queue, carrier, app.instance, app.module(name))
+    app.work(sender.worker(f"{name}.send", bell))
+    return bell
+
+
 definition = Definition(
     name=NAME,
     metadata=METADATA,
@@ -49,4 +101,5 @@ definition = Definition(
     leases=LEASES,
     build=build,
     keys=published_keys,
+    allows={"server_es": ["outgoingmail.send", "outgoingmail.read", "sms.send", "sms.read"]},
 )

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +15,7 @@ from esoffice.es.v1 import (
     contacts_pb2,
     directory_pb2,
     duty_pb2,
+    escalations_pb2,
     messages_pb2,
     service_levels_pb2,
     servicecalls_pb2,
@@ -26,8 +27,10 @@ from mesh.database import UnitOfWork
 from mesh.keys import published_keys
 from mesh.streams import Streams
 from mesh.workers import Turn, Worker
+from server_es.absences import facts as absence_facts
 from server_es.absences.service import Absences
 from server_es.absences.settings import AbsenceSettings
+from server_es.absences.surroundings import Shift
 from server_es.appointments.service import Appointments
 from server_es.calendars.compiled import Compiled
 from server_es.calendars.service import Calendars
@@ -38,7 +41,22 @@ from server_es.clients.service import Clients
 from server_es.contacts.service import Contacts
 from server_es.directory import facts
 from server_es.directory.service import Directory
+from server_es.duty.facts import duties
 from server_es.duty.service import Duty
+from server_es.duty.telling import Telling
+from server_es.escalations import following, retiming
+from server_es.escalations.engine import Engine
+from server_es.escalations.entries import PlanEntries
+from server_es.escalations.following import Following
+from server_es.escalations.house import House
+from server_es.escalations.outlook import Outlook
+from server_es.escalations.plans import Plans
+from server_es.escalations.popups import Popups
+from server_es.escalations.retiming import Retiming
+from server_es.escalations.service import Escalations
+from server_es.escalations.settings import EscalationSettings
+from server_es.escalations.verbs import Verbs
+from server_es.escalations.worker import LONGEST, Retimer, Timekeeper
 from server_es.inboxes import INBOXES
 from server_es.messages.address import BELL, Messages
 from server_es.messages.fanout import Fanout
@@ -73,6 +91,11 @@ class DirectoryStaff:
         return {one: staff.members(one) for one in teams if one in staff.teams}
 
 
+def duty_shifts(unit: UnitOfWork, employee: str, start: datetime, end: datetime) -> list[Shift]:
+    """Answer what the absences room asks the duty rosters: when somebody is on duty."""
+    return [Shift(roster=one.roster, start=one.start, end=one.end) for one in duties(unit, employee, start, end)]
+
+
 async def build(app: App) -> None:
     """Add the rooms."""
     await app.database.run(seed)
@@ -80,10 +103,12 @@ async def build(app: App) -> None:
     zone = app.settings.common.site.time_zone or "Europe/Berlin"
     compiled = Compiled()
     sites = Sites(compiled)
-    due_times = DueTimes(sites)
+    plans = Plans()
+    retiming_ = Retiming(sites, plans, app.bell(retiming.BELL), app.bell(following.BELL))
+    due_times = DueTimes(sites, retiming_)
     messages = _add_messages(app, settings.messages)
     _add_clients(app, messages)
-    observers: list[Observer] = []
+    observers: list[Observer] = [Following(sites, plans, app.bell(following.BELL))]
     calls = Servicecalls(
         app.database,
         sites=sites,
@@ -104,13 +129,56 @@ async def build(app: App) -> None:
     app.serve(service_levels_pb2.DESCRIPTOR, ServiceLevels(app.database, sites, due_times))
     app.serve(servicecalls_pb2.DESCRIPTOR, calls)
     app.serve(contacts_pb2.DESCRIPTOR, Contacts(app.database, calls.contacts))
-    app.serve(duty_pb2.DESCRIPTOR, Duty(app.database, REQUESTS))
+    duty = Duty(app.database, REQUESTS, absences=absence_facts, tell=Telling(messages))
+    app.serve(duty_pb2.DESCRIPTOR, duty)
     app.serve(appointments_pb2.DESCRIPTOR, Appointments(app.database))
     app.serve(
         absences_pb2.DESCRIPTOR,
-        Absences(app.database, compiled=compiled, messages=messages, settings=absences, site_zone=zone),
+        Absences(
+            app.database,
+            compiled=compiled,
+            messages=messages,
+            settings=absences,
+            site_zone=zone,
+            shifts=duty_shifts,
+        ),
     )
-    app.serve(text_modules_pb2.DESCRIPTOR, TextModules(app.database, CallTexts(sites, zone)))
+    texts = CallTexts(sites, zone)
+    app.serve(text_modules_pb2.DESCRIPTOR, TextModules(app.database, texts))
+    engine = Engine(
+        sites=sites,
+        plans=plans,
+        call_texts=texts,
+        reach=House(),
+        teller=Popups(messages),
+        states=calls.states,
+        settings=EscalationSettings(),
+    )
+    _add_escalations(app, engine, retiming_)
+
+
+def _add_escalations(app: App, engine: Engine, retiming_: Retiming) -> None:
+    settings = engine.settings
+
+    def take(chosen: settings_pb2.Settings) -> None:
+        said = chosen.server_es.escalations
+        settings.fallback_employee, settings.fallback_team = said.fallback_employee, said.fallback_team
+        settings.late_per_minute = said.late_per_minute
+
+    app.live(take)
+    service = Escalations(
+        app.database,
+        entries=PlanEntries(engine.sites, retiming_, engine.reach.existing_rosters, engine.teller.channels),
+        verbs=Verbs(engine),
+        outlook=Outlook(engine),
+        teller=engine.teller,
+    )
+    app.serve(escalations_pb2.DESCRIPTOR, service)
+    timekeeper, retimer = Timekeeper(app.database, engine, settings), Retimer(app.database, retiming_)
+    app.work(
+        Worker(name="escalations.due", work=timekeeper.turn, every=LONGEST, bell=app.bell(following.BELL)),
+        Worker(name="escalations.retime", work=retimer.turn, every=LONGEST, bell=app.bell(retiming.BELL)),
+    )
 
 
 def _add_messages(app: App, said: es_settings_pb2.MessageSettings) -> Messages:

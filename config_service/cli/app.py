@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from config_service.cli import audit, clients, directory, health, mails, pki, settings, sign_in, status, users, watch
+from config_service.cli import (
+    audit,
+    clients,
+    directory,
+    health,
+    mails,
+    pki,
+    sending,
+    settings,
+    sign_in,
+    status,
+    users,
+    watch,
+)
 from config_service.cli.exits import Exit, ended_by, say
 from config_service.cli.options import prepared, session_of
 from config_service.cli.output import Output
@@ -28,6 +41,8 @@ app.add_typer(directory.app, name="directory")
 app.add_typer(mails.app, name="mails")
 app.add_typer(directory.app, name="directory", callback=prepared)
 app.add_typer(clients.app, name="clients")
+app.add_typer(sending.mails, name="outgoing")
+app.add_typer(sending.sms, name="sms")
 app.add_typer(audit.app, name="audit")
 app.add_typer(pki.app, name="pki")
 app.command("status")(status.status)

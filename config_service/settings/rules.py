@@ -18,24 +18,28 @@ from mesh.validation import violations
 NUMBER = "<ServCall.ServicecallNr>"
 _MailAccount = business_settings_pb2.MailAccount
 _ACCOUNTS = "server_business.mail.accounts"
+_OUTGOING = "server_business.outgoing_mail"
+_SMS = "server_business.sms"
 _FQDN = re.compile(r"(?=.{4,253}$)([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?\.?")
 
 
 def problems(settings: settings_pb2.Settings) -> list[Violation]:
     """Return all that is wrong with the settings as they would be in effect.
 
-    Inactive mail accounts are not looked at.
+    What is switched off is not looked at.
     """
-    asleep = tuple(
-        f"{_ACCOUNTS}.{name}." for name, account in settings.server_business.mail.accounts.items() if not account.active
-    )
-    formal = violations(settings)
-    found = [one for one in formal if not one.field.startswith(asleep)] if asleep else list(formal)
+    business = settings.server_business
+    asleep = [f"{_ACCOUNTS}.{name}." for name, account in business.mail.accounts.items() if not account.active]
+    asleep += [] if business.outgoing_mail.active else [f"{_OUTGOING}."]
+    asleep += [] if business.sms.active else [f"{_SMS}."]
+    found = [one for one in violations(settings) if not one.field.startswith(tuple(asleep))]
     found += _site(settings.common.site)
     found += _roles(settings.common.roles)
     for service in ("server_es", "server_business"):
         found += _database(f"{service}.database", getattr(settings, service).database)
-    found += _accounts(settings.server_business.mail.accounts)
+    found += _accounts(business.mail.accounts)
+    found += _outgoing(business.outgoing_mail)
+    found += _short_messages(business.sms)
     return sorted(found, key=lambda one: one.field)
 
 
@@ -60,6 +64,10 @@ def warnings(settings: settings_pb2.Settings) -> list[Violation]:
         if account.active and account.kind == _MailAccount.KIND_IMAP and account.security == _MailAccount.SECURITY_NONE:
             text = "without TLS the password and the mails can be read on the wire"
             found.append(Violation(f"{_ACCOUNTS}.{key}.security", text))
+    outgoing = settings.server_business.outgoing_mail
+    if outgoing.active and outgoing.user and outgoing.security == outgoing.SECURITY_NONE:
+        text = "without TLS the password and the mails can be read on the wire"
+        found.append(Violation(f"{_OUTGOING}.security", text))
     return found
 
 
@@ -192,3 +200,19 @@ def _mailbox(account: business_settings_pb2.MailAccount) -> tuple[str, ...]:
     if account.kind == _MailAccount.KIND_MAILDIR:
         return ("maildir", account.path.rstrip("/"), account.folder)
     return ("imap", account.host.lower(), str(account.port), account.user, account.folder)
+
+
+def _outgoing(said: business_settings_pb2.OutgoingMailSettings) -> Iterator[Violation]:
+    if not said.active:
+        return
+    if not said.host:
+        yield Violation(f"{_OUTGOING}.host", "sending mails needs the name of the SMTP server")
+    if not said.sender:
+        yield Violation(f"{_OUTGOING}.sender", "mails need an address they come from")
+    if bool(said.user) != bool(said.password.value or said.password.stored):
+        yield Violation(f"{_OUTGOING}.password", "signing in needs both a user and a password")
+
+
+def _short_messages(said: business_settings_pb2.SmsSettings) -> Iterator[Violation]:
+    if said.active and not said.outbox_folder.startswith("/"):
+        yield Violation(f"{_SMS}.outbox_folder", "short messages need the absolute path of a folder to be written to")

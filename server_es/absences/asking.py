@@ -20,8 +20,9 @@ from server_es.absences.rules import Group, State
 from server_es.absences.settings import AbsenceSettings
 from server_es.absences.surroundings import Shifts, surroundings
 from server_es.absences.telling import News, Telling
-from server_es.absences.wanted import Wanted, days_left, problems, understood
+from server_es.absences.wanted import Wanted, asked_by, days_left, problems, understood
 from server_es.absences.working_times import WorkingTimes
+from server_es.directory.names import EMPLOYEE
 
 FIELDS: Final = (
     "employee",
@@ -64,10 +65,9 @@ class Asking:
 
     def request(self, unit: UnitOfWork, said: pb.Absence, by: Asker) -> pb.Absence:
         """Make a request."""
-        _check_may_ask(said.employee, by)
-        plain = pb.Absence()
-        plain.CopyFrom(said)
+        plain = asked_by(said, by)
         plain.ClearField("name")
+        _check_may_ask(plain.employee, by)
         wanted = understood(unit, plain, self._working_times)
         store.lock_employees(unit, [wanted.employee])
         there = office(unit, approve_own=self._settings.approve_own)
@@ -165,9 +165,9 @@ def _informed(wanted: Wanted, groups: Sequence[Group]) -> set[str]:
 
 
 def _check_may_ask(employee: str, by: Asker) -> None:
-    if employee != f"employees/{by.employee}" and not by.writes_all:
+    if employee != EMPLOYEE.build(by.employee) and not by.writes_all:
         raise PermissionDenied(
-            f"You may ask for absence of your own only; for {employee} absences.write is needed.",
+            f"You may ask for absence of your own only; for {employee or 'others'} absences.write is needed.",
             permission="absences.write",
         )
 

@@ -10,8 +10,8 @@ from sqlalchemy import select
 from mesh.database import UnitOfWork
 from mesh.instants import timestamp
 from server_es.absences import store
-from server_es.absences.entries import days_of
 from server_es.absences.names import ABSENCE, GROUP, KIND
+from server_es.absences.quantities import days_of
 from server_es.absences.rules import Content, Decision, Request, State, Verdict
 from server_es.absences.spans import Span
 from server_es.absences.tables import absence_kind

@@ -1,25 +1,22 @@
 """How much leave an employee has, from entitlements and absences in the tables (Resturlaub, Übertrag)."""
 
-from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any, Final
 
 from esoffice.es.v1 import absences_pb2 as pb
-from sqlalchemy import insert, select
 
 from mesh.database import UnitOfWork
-from server_es.absences import administration, store
+from server_es.absences import entitlements, store
 from server_es.absences.balance import Balance, Entitlement, Taken, balance, carried_over
 from server_es.absences.days import count
-from server_es.absences.entries import ENTITLEMENT, date_of, days_of, half_days_of
+from server_es.absences.entitlements import Row
+from server_es.absences.quantities import date_of, days_of, half_days_of
 from server_es.absences.rules import State
 from server_es.absences.spans import Span
-from server_es.absences.tables import leave_entitlement
 from server_es.absences.working_times import WorkingTimes
 from server_es.calendars.hours import Calendar
 from server_es.directory.names import EMPLOYEE
 
-_C: Final = leave_entitlement.c
 _FIRST_DAY: Final = date(2000, 1, 1)
 _ALL: Final = 2 * 366 * 3
 
@@ -36,7 +33,7 @@ class Leave:
 
     def stands(self, unit: UnitOfWork, employee: str, year: int, *, but: int = 0) -> tuple[Entitlement, list[Taken]]:
         """Return what an employee may take in a year, and what is taken or asked for without the absence `but`."""
-        entitlement = _entitlement(_row(unit, employee, year))
+        entitlement = _entitlement(entitlements.find(unit, (employee, year)))
         absences = [row for row in store.taking_leave(unit, [employee], _whole(year)) if row.id != but]
         return entitlement, [self._taken(unit, row, entitlement) for row in absences]
 
@@ -52,7 +49,7 @@ class Leave:
         most = half_days_of(request.most_days, "most_days") or _ALL
         employees = [EMPLOYEE.parse(one, field="employees")[0] for one in request.employees]
         made = []
-        for old in _rows_of(unit, request.year, employees):
+        for old in entitlements.of_year(unit, request.year, employees):
             entitlement, taken = self.stands(unit, old["employee"], request.year)
             carried = carried_over(entitlement, taken, request.year, most)
             made.append(_carried(unit, old, {**row, "carried_half_days": carried}, write=not request.validate_only))
@@ -83,41 +80,19 @@ def _may_be_parted(span: Span, entitlement: Entitlement) -> bool:
     return until is not None and span.first <= until < span.last
 
 
-def _carried(unit: UnitOfWork, old: dict[str, Any], changed: dict[str, Any], *, write: bool) -> pb.LeaveEntitlement:
-    key = {"employee": old["employee"], "year": old["year"] + 1}
-    there = _row(unit, key["employee"], key["year"])
-    new = {"half_days": old["half_days"], "note": "", **(there or {}), **key, **changed}
-    values = {column: new[column] for column in ("half_days", "carried_half_days", "carried_until", "note")}
-    revision = there["revision"] + 1 if there else 1
-    if write and there:
-        administration.put(unit, ENTITLEMENT, key, values, revision=revision)
-    elif write:
-        kept = {"revision": revision, "update_time": unit.now}
-        unit.connection.execute(insert(leave_entitlement).values(**key, **values, **kept))
-    answer = ENTITLEMENT.answer({**key, **values, "revision": revision, "update_time": unit.now})
-    if not write:
-        answer.ClearField("etag")
-    return answer
+def _carried(unit: UnitOfWork, old: Row, changed: Row, *, write: bool) -> pb.LeaveEntitlement:
+    key = (old["employee"], old["year"] + 1)
+    there = entitlements.find(unit, key, lock=write)
+    kept = there or {"half_days": old["half_days"], "note": ""}
+    values = {"half_days": kept["half_days"], "note": kept["note"], **changed}
+    return entitlements.put(unit, key, values, there, write=write)
 
 
 def _whole(year: int) -> Span:
     return Span.of(date(year, 1, 1), date(year, 12, 31))
 
 
-def _row(unit: UnitOfWork, employee: str, year: int) -> dict[str, Any] | None:
-    query = select(leave_entitlement).where(_C.employee == employee, _C.year == year)
-    row = unit.connection.execute(query).mappings().one_or_none()
-    return dict(row) if row else None
-
-
-def _rows_of(unit: UnitOfWork, year: int, employees: Collection[str]) -> Sequence[dict[str, Any]]:
-    query = select(leave_entitlement).where(_C.year == year).order_by(_C.employee)
-    if employees:
-        query = query.where(_C.employee.in_(sorted(employees)))
-    return [dict(row) for row in unit.connection.execute(query).mappings()]
-
-
-def _entitlement(row: dict[str, Any] | None) -> Entitlement:
+def _entitlement(row: Row | None) -> Entitlement:
     if row is None:
         return Entitlement()
     return Entitlement(half_days=row["half_days"], carried=row["carried_half_days"], carried_until=row["carried_until"])

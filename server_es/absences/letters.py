@@ -9,8 +9,8 @@ from esoffice.es.v1 import absences_pb2 as pb
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from server_es.absences.cases import Case
-from server_es.absences.entries import days_of
 from server_es.absences.office import Office
+from server_es.absences.quantities import days_of
 from server_es.absences.rules import Verdict
 from server_es.absences.surroundings import span_of
 from server_es.directory.names import EMPLOYEE

@@ -14,11 +14,12 @@ from mesh.pages import page_of
 from server_es.absences import store, wanted
 from server_es.absences.askers import Asker
 from server_es.absences.cases import Case, cases, load
+from server_es.absences.catalogue import STRESS_PERIOD
 from server_es.absences.days import counted
-from server_es.absences.entries import STRESS_PERIOD, date_of, days_of
 from server_es.absences.leave import Leave
 from server_es.absences.names import ABSENCE, GROUP
 from server_es.absences.office import Office, office
+from server_es.absences.quantities import date_of, days_of
 from server_es.absences.rules import OPEN, Verdict
 from server_es.absences.settings import AbsenceSettings
 from server_es.absences.spans import Span
@@ -84,6 +85,7 @@ class Reading:
     def preview(self, unit: UnitOfWork, said: pb.Absence, by: Asker) -> pb.PreviewAbsenceResponse:
         """Say what a request would be."""
         there = self._office(unit)
+        said = wanted.asked_by(said, by)
         self._check_may_preview(unit, said, there, by)
         asked = wanted.understood(unit, said, self._working_times)
         found = wanted.problems(unit, asked, there, self._leave, confirmed=said.stress_confirmed)
@@ -144,7 +146,7 @@ class Reading:
                 )
                 for one in conflicts(members, together, span)
             ],
-            stress_periods=[STRESS_PERIOD.answer(row) for row in stress_periods(unit, span, [team])],
+            stress_periods=[STRESS_PERIOD.message_of(row) for row in stress_periods(unit, span, [team])],
         )
 
     # -- who may see what ---------------------------------------------------------------------------------------------

@@ -9,11 +9,11 @@ from google.protobuf.empty_pb2 import Empty
 
 from mesh.call import caller
 from mesh.database import Database, UnitOfWork
-from server_es.absences import administration, working_times
+from server_es.absences import entitlements, working_times
 from server_es.absences.askers import Asker, asker_of
 from server_es.absences.asking import Asking
+from server_es.absences.catalogue import GROUP, KIND, STRESS_PERIOD, Entries
 from server_es.absences.deciding import Deciding
-from server_es.absences.entries import ENTITLEMENT, GROUP, KIND, STRESS_PERIOD, Entry, Family
 from server_es.absences.leave import Leave
 from server_es.absences.reading import Reading
 from server_es.absences.settings import AbsenceSettings
@@ -21,6 +21,7 @@ from server_es.absences.surroundings import Shifts
 from server_es.absences.telling import Telling
 from server_es.absences.working_times import WorkingTimes
 from server_es.calendars.compiled import Compiled
+from server_es.catalogues import Catalogue, Entry
 from server_es.messages.address import Messages
 from server_es.schema import REQUESTS
 
@@ -52,6 +53,7 @@ class Absences(grpc_.AbsenceServiceServicer):
         times, telling = WorkingTimes(compiled, settings), Telling(messages)
         leave = self._leave = Leave(times)
         self._database = database
+        self._entries = Entries()
         self._asking = Asking(working_times=times, leave=leave, telling=telling, settings=settings, shifts=shifts)
         self._deciding = Deciding(working_times=times, leave=leave, telling=telling, settings=settings)
         self._reading = Reading(working_times=times, leave=leave, settings=settings, shifts=shifts, site_zone=site_zone)
@@ -106,22 +108,50 @@ class Absences(grpc_.AbsenceServiceServicer):
     async def _once(self, verb: Verb, request: Any) -> pb.Absence:
         return await self._database.run(_remembered, verb, request, asker_of(caller()))
 
-    # -- the four families of one shape -------------------------------------------------------------------------------
+    # -- leave entitlements -------------------------------------------------------------------------------------------
 
-    async def _get(self, family: Family[Entry], request: Any) -> Entry:
-        return await self._database.read(administration.get, family, request.name)
+    async def GetLeaveEntitlement(self, request: pb.GetLeaveEntitlementRequest, _context: Any) -> pb.LeaveEntitlement:
+        return await self._database.read(entitlements.get, request)
 
-    async def _page(self, family: Family[Any], request: Any) -> dict[str, Any]:
-        return await self._database.read(administration.page, family, request)
+    async def ListLeaveEntitlements(
+        self, request: pb.ListLeaveEntitlementsRequest, _context: Any
+    ) -> pb.ListLeaveEntitlementsResponse:
+        return await self._database.read(entitlements.page, request)
 
-    async def _create(self, family: Family[Entry], request: Any) -> Entry:
-        return await self._database.run(administration.create, family, request)
+    async def CreateLeaveEntitlement(
+        self, request: pb.CreateLeaveEntitlementRequest, _context: Any
+    ) -> pb.LeaveEntitlement:
+        unit = self._database.read if request.validate_only else self._database.run
+        return await unit(entitlements.create, request)
 
-    async def _update(self, family: Family[Entry], request: Any) -> Entry:
-        return await self._database.run(administration.change, family, request)
+    async def UpdateLeaveEntitlement(
+        self, request: pb.UpdateLeaveEntitlementRequest, _context: Any
+    ) -> pb.LeaveEntitlement:
+        unit = self._database.read if request.validate_only else self._database.run
+        return await unit(entitlements.change, request)
 
-    async def _delete(self, family: Family[Any], request: Any) -> Empty:
-        await self._database.run(administration.remove, family, request)
+    async def DeleteLeaveEntitlement(self, request: pb.DeleteLeaveEntitlementRequest, _context: Any) -> Empty:
+        await self._database.run(entitlements.remove, request)
+        return Empty()
+
+    # -- the three catalogues of one shape ----------------------------------------------------------------------------
+
+    async def _get(self, catalogue: Catalogue[Entry], request: Any) -> Entry:
+        return await self._database.read(self._entries.get, catalogue, request.name)
+
+    async def _page(self, catalogue: Catalogue[Any], request: Any) -> dict[str, Any]:
+        return await self._database.read(self._entries.page, catalogue, request)
+
+    async def _create(self, catalogue: Catalogue[Entry], request: Any) -> Entry:
+        unit = self._database.read if request.validate_only else self._database.run
+        return await unit(self._entries.create, catalogue, request)
+
+    async def _update(self, catalogue: Catalogue[Entry], request: Any) -> Entry:
+        unit = self._database.read if request.validate_only else self._database.run
+        return await unit(self._entries.update, catalogue, request)
+
+    async def _delete(self, catalogue: Catalogue[Any], request: Any) -> Empty:
+        await self._database.run(self._entries.delete, catalogue, request)
         return Empty()
 
     async def GetAbsenceKind(self, request: pb.GetAbsenceKindRequest, _context: Any) -> pb.AbsenceKind:
@@ -172,27 +202,6 @@ class Absences(grpc_.AbsenceServiceServicer):
 
     async def DeleteStressPeriod(self, request: pb.DeleteStressPeriodRequest, _context: Any) -> Empty:
         return await self._delete(STRESS_PERIOD, request)
-
-    async def GetLeaveEntitlement(self, request: pb.GetLeaveEntitlementRequest, _context: Any) -> pb.LeaveEntitlement:
-        return await self._get(ENTITLEMENT, request)
-
-    async def ListLeaveEntitlements(
-        self, request: pb.ListLeaveEntitlementsRequest, _context: Any
-    ) -> pb.ListLeaveEntitlementsResponse:
-        return pb.ListLeaveEntitlementsResponse(**await self._page(ENTITLEMENT, request))
-
-    async def CreateLeaveEntitlement(
-        self, request: pb.CreateLeaveEntitlementRequest, _context: Any
-    ) -> pb.LeaveEntitlement:
-        return await self._create(ENTITLEMENT, request)
-
-    async def UpdateLeaveEntitlement(
-        self, request: pb.UpdateLeaveEntitlementRequest, _context: Any
-    ) -> pb.LeaveEntitlement:
-        return await self._update(ENTITLEMENT, request)
-
-    async def DeleteLeaveEntitlement(self, request: pb.DeleteLeaveEntitlementRequest, _context: Any) -> Empty:
-        return await self._delete(ENTITLEMENT, request)
 
 
 def _remembered(unit: UnitOfWork, verb: Verb, request: Any, by: Asker) -> pb.Absence:

@@ -112,7 +112,7 @@ def informed_of(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, list[st
     return {number: [row.employee for row in rows] for number, rows in found.items()}
 
 
-def has_open_decisions(unit: UnitOfWork, group: str) -> int | None:
+def waits_for(unit: UnitOfWork, group: str) -> int | None:
     """Return the number of an absence in force on which the group has still to decide; None when there is none."""
     query = (
         select(_A.id)

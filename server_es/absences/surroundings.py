@@ -12,7 +12,7 @@ from sqlalchemy import select
 from mesh.database import UnitOfWork
 from mesh.instants import timestamp
 from server_es.absences import facts, store
-from server_es.absences.entries import STRESS_PERIOD
+from server_es.absences.catalogue import STRESS_PERIOD
 from server_es.absences.names import ABSENCE, KIND
 from server_es.absences.office import Office
 from server_es.absences.rules import State
@@ -25,6 +25,7 @@ from server_es.servicecalls.facts import due_calls
 from server_es.servicecalls.names import SERVICECALL
 
 _CALLS_AT_MOST: Final = 50
+_SHIFTS_AT_MOST: Final = 100
 _INSTANT: Final = timedelta(microseconds=1)
 
 
@@ -70,7 +71,7 @@ def surroundings(unit: UnitOfWork, office: Office, place: Place, shifts: Shifts 
     return pb.AbsenceSurroundings(
         shifts=[
             pb.AbsenceShift(roster=one.roster, start_time=timestamp(one.start), end_time=timestamp(one.end))
-            for one in (shifts(unit, employee, start, end) if shifts else ())
+            for one in (shifts(unit, employee, start, end)[:_SHIFTS_AT_MOST] if shifts else ())
         ],
         appointments=[
             message_of(row)
@@ -84,7 +85,7 @@ def surroundings(unit: UnitOfWork, office: Office, place: Place, shifts: Shifts 
             for row in due_calls(unit, employee, start, end, limit=_CALLS_AT_MOST)
         ],
         colleagues=team_absences(unit, colleagues, span, place.zone, shows_kind=lambda _: False),
-        stress_periods=[STRESS_PERIOD.answer(row) for row in stress_periods(unit, span, teams)],
+        stress_periods=[STRESS_PERIOD.message_of(row) for row in stress_periods(unit, span, teams)],
     )
 
 

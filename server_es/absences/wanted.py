@@ -11,13 +11,14 @@ from sqlalchemy import select
 from mesh.database import UnitOfWork
 from mesh.errors import DomainError, FailedPrecondition, InvalidArgument, Violation
 from server_es.absences import letters, store
+from server_es.absences.askers import Asker
 from server_es.absences.balance import Entitlement, Taken, balance, own_left
 from server_es.absences.cases import Case
 from server_es.absences.days import count
-from server_es.absences.entries import date_of, days_of
 from server_es.absences.leave import Leave, taken_by
 from server_es.absences.names import ABSENCE, GROUP, KIND, STRESS_PERIOD
 from server_es.absences.office import Office
+from server_es.absences.quantities import date_of, days_of
 from server_es.absences.rules import Content
 from server_es.absences.spans import Span
 from server_es.absences.surroundings import Place, stress_periods
@@ -219,7 +220,19 @@ def _own(wanted: Wanted, entitlement: Entitlement) -> Taken:
     return taken_by(wanted.calendar, wanted.span, wanted.half_days, entitlement, approved=True)
 
 
+def asked_by(said: pb.Absence, by: Asker) -> pb.Absence:
+    """Return what was said, about the caller where it names nobody."""
+    whole = pb.Absence()
+    whole.CopyFrom(said)
+    if not whole.employee and by.employee:
+        whole.employee = EMPLOYEE.build(by.employee)
+    return whole
+
+
 def _references(unit: UnitOfWork, said: pb.Absence) -> Iterator[Violation]:
+    if not said.employee:
+        yield Violation("absence.employee", "is required")
+        return
     named = {"employee": said.employee, **{f"informed[{place}]": one for place, one in enumerate(said.informed)}}
     gone = missing(unit, set(named.values()))
     for field, name in named.items():

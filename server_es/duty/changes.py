@@ -13,8 +13,9 @@ from mesh.pages import page_of
 from server_es.directory import facts as directory
 from server_es.duty import mapping, store
 from server_es.duty.names import OVERRIDE, PLAN, ROSTER
-from server_es.duty.rosters import Origin
+from server_es.duty.rosters import Override, Plan
 from server_es.duty.tables import duty_override, duty_plan
+from server_es.duty.wall import moment, seconds
 from server_es.servicecalls.actors import Actor
 
 
@@ -33,28 +34,44 @@ def check_employees(unit: UnitOfWork, names: Iterable[str], *, field: str) -> No
 # -- overrides --------------------------------------------------------------------------------------------------------
 
 
-def create_override(unit: UnitOfWork, request: pb.CreateDutyOverrideRequest, actor: Actor) -> pb.DutyOverride:
-    given = request.override
-    row = store.get(unit, given.roster, lock=not request.validate_only)
+def checked_override(unit: UnitOfWork, given: pb.DutyOverride) -> Override:
+    """Return an override that may be saved.
+
+    Raises:
+        InvalidArgument: with what is wrong.
+    """
+    mapping.check_override(given)
     from_then = given.start_time if given.HasField("start_time") else None
     start = mapping.not_past(from_then, unit.now, field="override.start_time")
     end = mapping.instant(given.end_time, field="override.end_time")
     mapping.span(start, end, field="override.end_time")
     check_employees(unit, filter(None, (given.employee, given.replaced)), field="override")
+    return mapping.override_of(given, start, end)
+
+
+def create_override(unit: UnitOfWork, request: pb.CreateDutyOverrideRequest, actor: Actor) -> pb.DutyOverride:
+    given = request.override
+    row = store.get(unit, given.roster, lock=not request.validate_only)
+    checked = checked_override(unit, given)
     if request.validate_only:
         return given
+    return override_message(add_override(unit, row.id, checked, reason=given.reason, creator=actor.name))
+
+
+def add_override(unit: UnitOfWork, roster: str, override: Override, *, reason: str, creator: str) -> Any:
+    """Save an override of a locked roster and return its row."""
+    store.enlist(unit, roster, filter(None, (override.employee, override.replaced)))
     values = {
-        "change": int(given.change),
-        "origin": int(Origin.OVERRIDE),
-        "employee": mapping.employee_id(given.employee) or None,
-        "replaced": mapping.employee_id(given.replaced) or None,
-        "start_time": start,
-        "end_time": end,
-        "reason": given.reason,
-        "creator": actor.name,
+        "change": int(override.change),
+        "origin": int(override.origin),
+        "employee": override.employee or None,
+        "replaced": override.replaced or None,
+        "start_time": moment(override.start),
+        "end_time": moment(override.end),
+        "reason": reason,
+        "creator": creator,
     }
-    store.enlist(unit, row.id, map(mapping.employee_id, filter(None, (given.employee, given.replaced))))
-    return override_message(store.add(unit, duty_override, row.id, values))
+    return store.add(unit, duty_override, roster, values)
 
 
 def cancel_override(unit: UnitOfWork, name: str) -> pb.DutyOverride:
@@ -85,26 +102,36 @@ def override_message(row: Any) -> pb.DutyOverride:
 # -- plans ------------------------------------------------------------------------------------------------------------
 
 
-def create_plan(unit: UnitOfWork, request: pb.CreateDutyPlanRequest, actor: Actor) -> pb.DutyPlan:
-    given = request.plan
-    row = store.get(unit, given.roster, lock=not request.validate_only)
+def checked_plan(unit: UnitOfWork, given: pb.DutyPlan) -> Plan:
+    """Return a plan that may be saved.
+
+    Raises:
+        InvalidArgument: with what is wrong.
+    """
     from_then = given.start_time if given.HasField("start_time") else None
     start = mapping.not_past(from_then, unit.now, field="plan.start_time")
     end = mapping.instant(given.end_time, field="plan.end_time")
     mapping.span(start, end, field="plan.end_time")
     mapping.check_plan(given, start, end)
-    named = [one for shift in given.shifts for one in shift.employees]
-    check_employees(unit, named, field="plan")
+    check_employees(unit, (one for shift in given.shifts for one in shift.employees), field="plan")
+    shifts = mapping.planned_shifts(given)
+    return Plan(start=seconds(start), end=seconds(end), title=given.title, shifts=shifts)
+
+
+def create_plan(unit: UnitOfWork, request: pb.CreateDutyPlanRequest, actor: Actor) -> pb.DutyPlan:
+    given = request.plan
+    row = store.get(unit, given.roster, lock=not request.validate_only)
+    checked = checked_plan(unit, given)
     if request.validate_only:
         return given
     values = {
         "title": given.title,
-        "start_time": start,
-        "end_time": end,
+        "start_time": moment(checked.start),
+        "end_time": moment(checked.end),
         "shifts": pb.DutyPlan(shifts=given.shifts).SerializeToString(deterministic=True),
         "creator": actor.name,
     }
-    store.enlist(unit, row.id, map(mapping.employee_id, named))
+    store.enlist(unit, row.id, (one for shift in checked.shifts for one in shift.employees))
     return plan_message(store.add(unit, duty_plan, row.id, values))
 
 

@@ -56,43 +56,56 @@ class Rosters:
         if missing:
             if len(self._kept) + len(missing) > _AT_MOST:
                 self._kept.clear()
-            new = _compiled(unit, [row.id for row in missing])
+            made_of = parts(unit, [row.id for row in missing])
+            new = {id_: compiled(ROSTER.build(id_), one) for id_, one in made_of.items()}
             self._kept.update({row.id: (row.mark, new[row.id]) for row in missing})
             made.update(new)
         return [made[row.id] for row in rows]
 
 
-def _compiled(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, Compiled]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a roster is compiled of, in the order in which it was saved.
+
+    Attributes:
+        versions: have an `effective_time`.
+        overrides: until when they really hold.
+        plans: likewise.
+        end: when the roster was deleted; None while it is in use.
+    """
+
+    versions: Sequence[pb.Roster] = ()
+    overrides: Sequence[Override] = ()
+    plans: Sequence[Plan] = ()
+    end: int | None = None
+
+
+def parts(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, Parts]:
+    """Return what these rosters are made of."""
     versions = store.rows_of(unit, duty_roster_version, ids)
     overrides = store.rows_of(unit, duty_override, ids)
     plans = store.rows_of(unit, duty_plan, ids)
     ended = store.deletions(unit, ids)
     return {
-        id_: compiled(
-            ROSTER.build(id_),
-            [store.message_of(one, etag=False) for one in versions[id_]],
-            [_override(one) for one in overrides[id_]],
-            [_plan(one) for one in plans[id_]],
+        id_: Parts(
+            versions=[store.message_of(one, etag=False) for one in versions[id_]],
+            overrides=[_override(one) for one in overrides[id_]],
+            plans=[_plan(one) for one in plans[id_]],
             end=seconds(ended[id_]) if id_ in ended else None,
         )
         for id_ in ids
     }
 
 
-def compiled(
-    name: str,
-    versions: Sequence[pb.Roster],
-    overrides: Sequence[Override],
-    plans: Sequence[Plan],
-    *,
-    end: int | None = None,
-) -> Compiled:
-    """Return a roster made of its versions, which have an `effective_time`, and of what changes it."""
-    said = [(one.effective_time.seconds, one) for one in versions]
-    fit = [(one.effective_time.seconds, mapping.qualifications_of(one)) for one in versions]
+def compiled(name: str, made_of: Parts) -> Compiled:
+    """Return a roster ready to be asked."""
+    said = [(one.effective_time.seconds, one) for one in made_of.versions]
+    fit = [(at, mapping.qualifications_of(one)) for at, one in said]
+    versions = [mapping.version_of(one, at) for at, one in said]
+    end = made_of.end
     return Compiled(
         name=name,
-        roster=Roster([mapping.version_of(one, at) for at, one in said], overrides, plans, end=end, clock=wall_clock),
+        roster=Roster(versions, made_of.overrides, made_of.plans, end=end, clock=wall_clock),
         said=in_force(said, end),
         qualifications=in_force(fit, end),
     )

@@ -1,5 +1,6 @@
-"""What other rooms ask: who is on duty."""
+"""What other rooms ask: who is on duty, and when somebody is."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -9,9 +10,11 @@ from mesh.database import UnitOfWork
 from mesh.errors import NotFound
 from server_es.directory.names import SYSTEM
 from server_es.directory.tables import address, component, system
+from server_es.duty import store
 from server_es.duty.compiled import Compiled, Rosters
 from server_es.duty.fitness import Called, SystemFacts, called, fit_for
-from server_es.duty.wall import seconds
+from server_es.duty.shifts import shifts
+from server_es.duty.wall import moment, seconds
 
 ROSTERS: Final = Rosters()
 """The compiled rosters of this process."""
@@ -39,6 +42,31 @@ def who(unit: UnitOfWork, roster: Compiled, at: datetime, system: str | None = N
     about = system_facts(unit, system) if system else None
     fit = fit_for(roster.qualifications.at(instant) or {}, about)
     return called(roster.roster.levels(instant), fit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standby:
+    """A shift of an employee, cut at the span that was asked about; `roster` is its roster's title."""
+
+    roster: str
+    start: datetime
+    end: datetime
+
+
+def duties(unit: UnitOfWork, employee: str, start: datetime, end: datetime) -> list[Standby]:
+    """Return when an employee is on duty between two instants, in any roster, ordered by start."""
+    first, beyond = seconds(start), seconds(end)
+    found = [
+        Standby(
+            roster=said.title if (said := roster.said.at(one.start)) else "",
+            start=moment(one.start),
+            end=moment(one.end),
+        )
+        for roster in ROSTERS.several(unit, store.marks(unit, employee=employee))
+        for one in shifts(roster.roster, first, beyond)
+        if one.on_duty.employee == employee
+    ]
+    return sorted(found, key=lambda one: (one.start, one.roster))
 
 
 def system_facts(unit: UnitOfWork, name: str) -> SystemFacts:

@@ -8,12 +8,14 @@ from esoffice.es.v1 import duty_pb2 as pb
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mesh.errors import InvalidArgument, Violation
-from server_es.calendars.holidays import Region
+from server_es.calendars.holidays import Region, holidays_of
 from server_es.calendars.times import zone_violations
 from server_es.duty import rotations
+from server_es.duty.checks import Window
 from server_es.duty.fitness import Called, Qualification
 from server_es.duty.rosters import Change, Layer, Override, PlannedShift, Version
 from server_es.duty.shifts import Shift
+from server_es.duty.standby import IsHoliday, Night
 from server_es.duty.wall import seconds
 
 ZONE: Final = "Europe/Berlin"
@@ -22,6 +24,8 @@ BEYOND: Final = datetime(2191, 1, 1, tzinfo=UTC)
 LONGEST: Final = timedelta(days=400)
 
 _EMPLOYEE: Final = "employees/"
+_REST: Final = 11 * 60 * 60
+_LEAD: Final = 24 * 60 * 60
 
 
 # -- rosters ----------------------------------------------------------------------------------------------------------
@@ -59,6 +63,38 @@ def employees_of(message: pb.Roster) -> list[str]:
     """Return the names of all employees of a roster, each once."""
     grouped = (one for layer in message.layers for group in layer.groups for one in group.employees)
     return list(dict.fromkeys([*grouped, *(one.employee for one in message.qualifications)]))
+
+
+def night_of(message: pb.Roster) -> Night:
+    """Return which hours are paid as night."""
+    said = message.night
+    return Night(start=said.start_minute, end=said.end_minute) if message.HasField("night") else Night()
+
+
+def windows_of(message: pb.Roster) -> list[Window]:
+    """Return when somebody must be on duty."""
+    found = []
+    for one in message.coverage:
+        start, end = one.window.start_minute, one.window.end_minute
+        end += rotations.MINUTES_A_DAY if end <= start else 0
+        found.append(Window(weekday=one.weekday - 1, start=start, end=end))
+    return found
+
+
+def rest_of(message: pb.Roster) -> int:
+    """Return the least rest before a shift, in seconds; 0: it is not looked at."""
+    return message.rest_duration.seconds if message.HasField("rest_duration") else _REST
+
+
+def lead_of(message: pb.Roster) -> int:
+    """Return how many seconds before his shift somebody is told of it."""
+    return message.notice_lead_duration.seconds if message.HasField("notice_lead_duration") else _LEAD
+
+
+def is_holiday(message: pb.Roster) -> IsHoliday:
+    """Return what says of a day whether it is a public holiday where the roster is."""
+    region = region_of(message)
+    return (lambda _: False) if region is None else (lambda day: day in holidays_of(region, day.year))
 
 
 def region_of(message: pb.Roster) -> Region | None:

@@ -12,12 +12,11 @@ from datetime import date
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from server_es.duty.wall import DAY, MINUTE, WallClock, day_number, day_of
+from server_es.duty.wall import DAY, MINUTE, WallClock, day_number, day_of, weekday
 
 EVERY_DAY: Final = frozenset(range(7))
 MINUTES_A_DAY: Final = 24 * 60
 
-_EPOCH_WEEKDAY: Final = 3  # 1970-01-01 was a Thursday
 _WEEK: Final = 7
 _MONTHS: Final = 12
 _EVERY_MONTH: Final = 28  # the last day that every month has
@@ -73,7 +72,7 @@ class Rotation:
         counted, total = [], 0
         for one in range(_WEEK):
             counted.append(total)
-            total += (one + _EPOCH_WEEKDAY) % _WEEK in self.weekdays
+            total += weekday(one) in self.weekdays
         object.__setattr__(self, "_counted", (*counted, total))
         object.__setattr__(self, "_first_day", day_number(self.first))
         object.__setattr__(self, "_origin", self._matching_before(self._first_day))
@@ -134,7 +133,7 @@ class Rotation:
 
     def _turn(self, day: int) -> int | None:
         """Return the first turn of the duty day that begins on a day; None when none begins."""
-        if day < self._first_day or (day + _EPOCH_WEEKDAY) % _WEEK not in self.weekdays:
+        if day < self._first_day or weekday(day) not in self.weekdays:
             return None
         if self.kind is Kind.WEEKLY:
             return (day - self._first_day) // (_WEEK * self.length)

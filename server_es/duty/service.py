@@ -1,10 +1,12 @@
 """The servicer of on-call duty."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from esoffice.es.v1 import duty_pb2 as pb
 from esoffice.es.v1 import duty_pb2_grpc as grpc_
+from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 
@@ -12,7 +14,9 @@ from mesh import etags, masks
 from mesh.call import caller
 from mesh.database import Database, UnitOfWork
 from mesh.idempotency import RequestLog
-from server_es.duty import asking, changes, mapping, store
+from server_es.duty import asking, changes, export, feeds, mapping, store, swapping
+from server_es.duty.reports import Absences, Reports
+from server_es.duty.swapping import Swapping, Tell
 from server_es.servicecalls.actors import Actor, actor_of
 
 Answer = TypeVar("Answer", bound=Message)
@@ -26,6 +30,7 @@ _FIELDS: Final = (
     "holidays",
     "rest_duration",
     "notice_lead_duration",
+    "night",
 )
 
 
@@ -35,11 +40,15 @@ class Duty(grpc_.DutyServiceServicer):
     Args:
         database: of server_es.
         requests: remembers what was answered under a request id.
+        absences: knows who is away.
+        tell: tells colleagues.
     """
 
-    def __init__(self, database: Database, requests: RequestLog) -> None:
+    def __init__(self, database: Database, requests: RequestLog, *, absences: Absences, tell: Tell) -> None:
         self._database = database
         self._requests = requests
+        self._reports = Reports(absences)
+        self._swapping = Swapping(self._reports, tell)
 
     # -- rosters ------------------------------------------------------------------------------------------------------
 
@@ -79,7 +88,6 @@ class Duty(grpc_.DutyServiceServicer):
     # -- overrides and plans ------------------------------------------------------------------------------------------
 
     async def CreateDutyOverride(self, request: pb.CreateDutyOverrideRequest, _context: Any) -> pb.DutyOverride:
-        mapping.check_override(request.override)
         return await self._change(request, changes.create_override, pb.DutyOverride)
 
     async def CancelDutyOverride(self, request: pb.CancelDutyOverrideRequest, _context: Any) -> pb.DutyOverride:
@@ -99,13 +107,65 @@ class Duty(grpc_.DutyServiceServicer):
     async def ListDutyPlans(self, request: pb.ListDutyPlansRequest, _context: Any) -> pb.ListDutyPlansResponse:
         return await self._database.read(changes.list_plans, request)
 
+    # -- swaps --------------------------------------------------------------------------------------------------------
+
+    async def RequestDutySwap(self, request: pb.RequestDutySwapRequest, _context: Any) -> pb.DutySwap:
+        do = partial(self._swapping.request, for_others=_plans())
+        return await self._once(request, do, pb.DutySwap)
+
+    async def TakeDutySwap(self, request: pb.TakeDutySwapRequest, _context: Any) -> pb.TakeDutySwapResponse:
+        return await self._change(request, self._swapping.take, pb.TakeDutySwapResponse)
+
+    async def WithdrawDutySwap(self, request: pb.WithdrawDutySwapRequest, _context: Any) -> pb.DutySwap:
+        do = partial(self._swapping.withdraw, for_others=_plans())
+        return await self._database.run(do, request.name, actor_of(caller()))
+
+    async def ListDutySwaps(self, request: pb.ListDutySwapsRequest, _context: Any) -> pb.ListDutySwapsResponse:
+        return await self._database.read(swapping.listed, request)
+
+    # -- what is wrong, and what is paid ------------------------------------------------------------------------------
+
+    async def PreviewRoster(self, request: pb.PreviewRosterRequest, _context: Any) -> pb.PreviewRosterResponse:
+        return await self._database.read(self._reports.preview, request)
+
+    async def GetDutyReport(self, request: pb.GetDutyReportRequest, _context: Any) -> pb.GetDutyReportResponse:
+        return await self._database.read(self._reports.report, request)
+
+    async def ExportStandbyHours(
+        self, request: pb.ExportStandbyHoursRequest, _context: Any
+    ) -> pb.ExportStandbyHoursResponse:
+        return await self._database.read(export.export, request)
+
+    # -- feeds --------------------------------------------------------------------------------------------------------
+
+    async def CreateDutyFeed(self, request: pb.CreateDutyFeedRequest, _context: Any) -> pb.DutyFeed:
+        do = partial(feeds.create, for_others=_plans())
+        return await self._database.run(do, request, actor_of(caller()))
+
+    async def RevokeDutyFeed(self, request: pb.RevokeDutyFeedRequest, _context: Any) -> pb.DutyFeed:
+        do = partial(feeds.revoke, for_others=_plans())
+        return await self._database.run(do, request.name, actor_of(caller()))
+
+    async def ListDutyFeeds(self, request: pb.ListDutyFeedsRequest, _context: Any) -> pb.ListDutyFeedsResponse:
+        do = partial(feeds.listed, for_others=_plans())
+        return await self._database.read(do, request, actor_of(caller()))
+
+    async def GetDutyFeed(self, request: pb.GetDutyFeedRequest, _context: Any) -> HttpBody:
+        return await self._database.read(feeds.read, request)
+
+    # -- once ---------------------------------------------------------------------------------------------------------
+
     async def _change(
         self, request: Any, do: Callable[[UnitOfWork, Any, Actor], Answer], answer: type[Answer]
     ) -> Answer:
-        """Do what is asked, once for each request id; only check it where that is all that is wanted."""
-        actor = actor_of(caller())
+        """Do what is asked as `_once`; only check it where that is all that is wanted."""
         if request.validate_only:
-            return await self._database.read(do, request, actor)
+            return await self._database.read(do, request, actor_of(caller()))
+        return await self._once(request, do, answer)
+
+    async def _once(self, request: Any, do: Callable[[UnitOfWork, Any, Actor], Answer], answer: type[Answer]) -> Answer:
+        """Do what is asked, once for each request id."""
+        actor = actor_of(caller())
 
         def once(unit: UnitOfWork) -> Answer:
             return self._requests.once(
@@ -113,6 +173,11 @@ class Duty(grpc_.DutyServiceServicer):
             )
 
         return await self._database.run(once)
+
+
+def _plans() -> bool:
+    """Say whether the caller plans for others."""
+    return caller().may("duty.write")
 
 
 def _get(unit: UnitOfWork, request: pb.GetRosterRequest) -> pb.Roster:

@@ -21,6 +21,8 @@ NEAR: Final = 3 * DAY
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
+_EPOCH_WEEKDAY: Final = 3  # a Thursday
+_WEEK: Final = 7
 _LOOK: Final = 3 * DAY
 """Jumps are looked for so far apart; no zone has had two within this time since 1990."""
 
@@ -87,6 +89,11 @@ def moment(instant: int) -> datetime:
 def day_number(day: date) -> int:
     """Return a date as the number of days since 1970-01-01."""
     return day.toordinal() - _EPOCH_DAY
+
+
+def weekday(number: int) -> int:
+    """Return the weekday of a day number; 0 is Monday."""
+    return (number + _EPOCH_WEEKDAY) % _WEEK
 
 
 def day_of(number: int) -> date:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from esoffice.es.v1 import calendars_pb2 as calendars_pb
 from esoffice.es.v1 import servicecalls_pb2 as pb
@@ -40,15 +40,24 @@ def of_call(call: Any, log: Log, site: Site, now: datetime) -> datetime | None:
     return answers.next_due_time_of(log, terms, now) or NEVER
 
 
+class Retimed(Protocol):
+    """What else is timed by calendars, levels and states."""
+
+    def ask(self, unit: UnitOfWork, levels: Iterable[int], *, from_log: bool) -> None:
+        """Have the calls of these levels timed anew after the unit; from their logs when these mean something else."""
+
+
 class DueTimes:
     """Answers the calendars and the catalogues.
 
     Args:
         sites: the catalogues in memory.
+        retimed: times anew what else hangs on the calls.
     """
 
-    def __init__(self, sites: Sites) -> None:
+    def __init__(self, sites: Sites, retimed: Retimed | None = None) -> None:
         self._sites = sites
+        self._retimed = retimed
 
     def preview_calendar(self, unit: UnitOfWork, id_: str, calendar: Calendar) -> Preview:
         site = self._sites.read(unit)
@@ -61,14 +70,21 @@ class DueTimes:
     def calendar_changed(self, unit: UnitOfWork, id_: str) -> None:
         site = self._sites.read(unit)
         self._refresh(unit, site, store.open_calls(unit, site.levels_of_calendar(id_)))
+        self._retime(unit, site.levels_of_calendar(id_), from_log=False)
 
     def level_changed(self, unit: UnitOfWork, number: int) -> None:
         self._refresh(unit, self._sites.read(unit), store.open_calls(unit, {number}))
+        self._retime(unit, {number}, from_log=True)
 
     def states_changed(self, unit: UnitOfWork, number: int) -> None:
         site = self._sites.read(unit)
         store.set_meaning(unit, number, int(site.states.standing(number).meaning))
         self._refresh(unit, site, store.open_calls(unit, None, also_in_state=number))
+        self._retime(unit, site.levels, from_log=True)
+
+    def _retime(self, unit: UnitOfWork, levels: Iterable[int], *, from_log: bool) -> None:
+        if self._retimed is not None:
+            self._retimed.ask(unit, levels, from_log=from_log)
 
     def _preview(self, unit: UnitOfWork, before: Site, after: Site, levels: Iterable[int]) -> Preview:
         calls = store.open_calls(unit, levels, lock=False)

@@ -23,6 +23,7 @@ from server_es.servicecalls.lists import Reading
 from server_es.servicecalls.notices import Notices
 from server_es.servicecalls.observers import Observer
 from server_es.servicecalls.settings import ServicecallSettings
+from server_es.servicecalls.states import CallStates
 
 Asked = TypeVar("Asked")
 Verb = Callable[[UnitOfWork, Asked, Actor], pb.Servicecall]
@@ -57,6 +58,8 @@ class Servicecalls(grpc_.ServicecallServiceServicer):
         self._reading = Reading(sites, chosen.site_zone)
         self.contacts = CallContacts(cases)
         """For the room of contacts."""
+        self.states = CallStates(cases)
+        """For the room of escalations."""
 
     async def GetServicecall(self, request: pb.GetServicecallRequest, _context: Any) -> pb.Servicecall:
         return await self._database.read(self._reading.get, request.name)

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from mesh.database import UnitOfWork
 from server_es.directory.letters import components, records
 from server_es.service_levels import tables as levels
+from server_es.service_levels.rules import Level
 from server_es.service_levels.site import Site, Sites
 from server_es.servicecalls import answers, store
 from server_es.servicecalls.logs import log_of
@@ -34,6 +35,10 @@ class CallTexts:
     def __init__(self, sites: Sites, zone: str) -> None:
         self._sites = sites
         self._zone = ZoneInfo(zone)
+
+    def zone_of(self, level: Level) -> ZoneInfo:
+        """Return where the times of calls on a level are local."""
+        return ZoneInfo(level.calendar.zone) if level.calendar else self._zone
 
     def read(self, unit: UnitOfWork, numbers: Iterable[int]) -> dict[int, Facts]:
         """Return the facts of those of these calls that there are."""
@@ -63,7 +68,7 @@ class CallTexts:
                 state=site.states.standing(call.state).name,
                 titles=titles,
                 read_milestones=partial(_milestones, unit, site, call),
-                zone=ZoneInfo(level.calendar.zone) if level.calendar else self._zone,
+                zone=self.zone_of(level),
                 address=of["address"].get(call.address),
                 system=of["system"].get(call.system),
                 component=parts.get((call.system, call.component)),

@@ -1,5 +1,6 @@
 """An office with absences: kinds, approval groups and leave, behind the office's real door."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +10,8 @@ from esoffice.es.v1.absences_pb2_grpc import AbsenceServiceStub
 from esoffice.es.v1.appointments_pb2_grpc import AppointmentServiceStub
 
 from mesh.tokens import Caller
-from server_es.absences.service import Absences
 from server_es.absences.settings import AbsenceSettings
 from server_es.absences.surroundings import Shifts
-from server_es.appointments.service import Appointments
 from tests.builders import directory as build
 from tests.builders.office import Office, Rooms, office_hours, open_office
 from tests.contract.conftest import CHIEF, person
@@ -102,25 +101,17 @@ def entitlement(employee: str = EVA, year: int = 2026, **fields: Any) -> pb.Crea
     return pb.CreateLeaveEntitlementRequest(leave_entitlement=pb.LeaveEntitlement(name=name, **{"days": 30, **fields}))
 
 
-async def open_absences(serve: Any, *, shifts: Shifts | None = None) -> Absentees:
+async def open_absences(serve: Any, *, shifts: Shifts | None = None, more: Sequence[Any] = ()) -> Absentees:
     """Serve an office in which Eva and Max are technicians, Lea and Jan lead them, and Tom is the personnel office."""
-    rooms, settings = Rooms(), AbsenceSettings(calendar="calendars/bavaria")
-    more = [
-        (
-            pb.DESCRIPTOR,
-            lambda database: Absences(
-                database, compiled=rooms.compiled, messages=rooms.messages, settings=settings, shifts=shifts
-            ),
-        ),
-        (appointments_pb2.DESCRIPTOR, Appointments),
-    ]
+    rooms = Rooms()
+    rooms.absences.calendar, rooms.shifts = "calendars/bavaria", shifts
     office = await open_office(serve, rooms=rooms, more=more)
     channel = office.served.channel
     made = Absentees(
         office=office,
         stub=AbsenceServiceStub(channel),
         appointments=AppointmentServiceStub(channel),
-        settings=settings,
+        settings=rooms.absences,
     )
     await office.calendars.CreateCalendar(
         calendars_pb2.CreateCalendarRequest(

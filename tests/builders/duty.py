@@ -6,9 +6,12 @@ from typing import Any
 from esoffice.es.v1 import duty_pb2 as pb
 from esoffice.es.v1.duty_pb2_grpc import DutyServiceStub
 
+from mesh.database import Database
+from server_es.absences import facts as absence_facts
 from server_es.duty.service import Duty
+from server_es.duty.telling import Telling
 from server_es.schema import REQUESTS
-from tests.builders.office import Office, open_office
+from tests.builders.office import Office, Rooms, open_office
 
 WEEK = "rosters/week"
 
@@ -27,7 +30,12 @@ def roster(name: str = WEEK, *layers: pb.DutyLayer, **fields: Any) -> pb.Roster:
 
 async def duty_office(serve: Any) -> tuple[Office, Any]:
     """Return an office with rosters, and the stub of its duty."""
-    office = await open_office(serve, more=[(pb.DESCRIPTOR, lambda database: Duty(database, REQUESTS))])
+    rooms = Rooms()
+
+    def duty(database: Database) -> Duty:
+        return Duty(database, REQUESTS, absences=absence_facts, tell=Telling(rooms.messages))
+
+    office = await open_office(serve, rooms=rooms, more=[(pb.DESCRIPTOR, duty)])
     return office, DutyServiceStub(office.served.channel)
 
 

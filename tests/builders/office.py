@@ -7,7 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from esoffice.es.v1 import calendars_pb2, directory_pb2, service_levels_pb2, servicecalls_pb2
+from esoffice.es.v1 import (
+    absences_pb2,
+    appointments_pb2,
+    calendars_pb2,
+    directory_pb2,
+    service_levels_pb2,
+    servicecalls_pb2,
+)
 from esoffice.es.v1.calendars_pb2_grpc import CalendarServiceStub
 from esoffice.es.v1.directory_pb2_grpc import DirectoryServiceStub
 from esoffice.es.v1.service_levels_pb2_grpc import ServiceLevelServiceStub
@@ -16,6 +23,10 @@ from sqlalchemy import select
 
 from mesh.database import Database
 from mesh.wakeups import Doorbell
+from server_es.absences.service import Absences
+from server_es.absences.settings import AbsenceSettings
+from server_es.absences.surroundings import Shifts
+from server_es.appointments.service import Appointments
 from server_es.calendars.compiled import Compiled
 from server_es.calendars.service import Calendars
 from server_es.directory.service import Directory
@@ -25,7 +36,7 @@ from server_es.service_levels.seed import seed
 from server_es.service_levels.service import ServiceLevels
 from server_es.service_levels.site import Sites
 from server_es.service_levels.store import existing_levels
-from server_es.servicecalls.due_times import DueTimes
+from server_es.servicecalls.due_times import DueTimes, Retimed
 from server_es.servicecalls.observers import Observer
 from server_es.servicecalls.service import Servicecalls
 from server_es.servicecalls.settings import ServicecallSettings
@@ -52,13 +63,15 @@ def request_id() -> str:
 class Rooms:
     """The rooms, wired as the service wires them."""
 
-    def __init__(self, settings: ServicecallSettings | None = None) -> None:
+    def __init__(self, settings: ServicecallSettings | None = None, retimed: Retimed | None = None) -> None:
         self.compiled = Compiled()
         self.sites = Sites(self.compiled)
-        self.due_times = DueTimes(self.sites)
+        self.due_times = DueTimes(self.sites, retimed)
         self.messages = Messages(INBOXES, Doorbell(BELL, lambda _: None), lambda _: None)
         self.settings = settings
         self.observers: list[Observer] = []
+        self.absences = AbsenceSettings(calendar="calendars/office")
+        self.shifts: Shifts | None = None
 
     def all(self) -> list[Any]:
         return [
@@ -69,7 +82,14 @@ class Rooms:
             ),
             (service_levels_pb2.DESCRIPTOR, lambda database: ServiceLevels(database, self.sites, self.due_times)),
             (servicecalls_pb2.DESCRIPTOR, self.servicecalls),
+            (appointments_pb2.DESCRIPTOR, Appointments),
+            (absences_pb2.DESCRIPTOR, self.absence_room),
         ]
+
+    def absence_room(self, database: Database) -> Absences:
+        return Absences(
+            database, compiled=self.compiled, messages=self.messages, settings=self.absences, shifts=self.shifts
+        )
 
     def servicecalls(self, database: Database) -> Servicecalls:
         return Servicecalls(

@@ -93,6 +93,12 @@ def test_the_dispatcher_sees_popups_and_the_due_time_is_explained(running: Runni
     assert "Lösung fällig" in running.told
 
 
+def test_a_technician_asks_for_leave_and_the_dispatcher_agrees_in_her_popup(running: Running) -> None:
+    assert "☎ popup for Maike Petersen: Antrag: Urlaub" in running.told
+    assert "Maike Petersen agrees: absences/1 is approved" in running.told
+    assert "approved" in running.command("esclient", "absences", "list", "--view", "all")
+
+
 def test_the_service_comes_back_on_the_new_revision(running: Running) -> None:
     assert "server_business is back: serving on revision" in running.told
 

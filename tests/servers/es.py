@@ -86,6 +86,7 @@ async def serving(certs: Path, database: Database, port: int = 0) -> AsyncIterat
         app = App(
             name=NAME, settings=settings, bootstrap=bootstrap, certificate=certificate, clock=database.clock,
             database=database, wakeups=wakeups, draining=draining, upstream=RemoteUpstream(nobody, None),
+            instance="es",
         )  # fmt: skip
         await definition.build(app)
         audit = AuditLog(definition.outbox, database.clock)

@@ -16,7 +16,7 @@ import traceback
 from pathlib import Path
 from typing import Any, Self
 
-MODULES = ("tests.servers.mail_worker", "tests.servers.es")
+MODULES = ("tests.servers.mail_worker", "tests.servers.es", "tests.servers.sender")
 LEFT = "left by itself"
 
 

@@ -376,8 +376,137 @@ class MailSettings(_message.Message):
 Global___MailSettings: _TypeAlias = MailSettings  # noqa: Y015
 
 @_typing.final
+class OutgoingMailSettings(_message.Message):
+    """Sending of e-mails (Postausgangsserver)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Security:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _SecurityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[OutgoingMailSettings._Security.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        SECURITY_UNSPECIFIED: OutgoingMailSettings._Security.ValueType  # 0
+        """Not said: read as SECURITY_STARTTLS."""
+        SECURITY_NONE: OutgoingMailSettings._Security.ValueType  # 1
+        """Not at all: password and mails can be read on the wire."""
+        SECURITY_STARTTLS: OutgoingMailSettings._Security.ValueType  # 2
+        """Begins in plain text and must change to TLS before anything is said (STARTTLS)."""
+        SECURITY_TLS: OutgoingMailSettings._Security.ValueType  # 3
+        """TLS from the first byte (SMTPS)."""
+
+    class Security(_Security, metaclass=_SecurityEnumTypeWrapper):
+        """How the connection to the server is protected (Verschlüsselung)."""
+
+    SECURITY_UNSPECIFIED: OutgoingMailSettings.Security.ValueType  # 0
+    """Not said: read as SECURITY_STARTTLS."""
+    SECURITY_NONE: OutgoingMailSettings.Security.ValueType  # 1
+    """Not at all: password and mails can be read on the wire."""
+    SECURITY_STARTTLS: OutgoingMailSettings.Security.ValueType  # 2
+    """Begins in plain text and must change to TLS before anything is said (STARTTLS)."""
+    SECURITY_TLS: OutgoingMailSettings.Security.ValueType  # 3
+    """TLS from the first byte (SMTPS)."""
+
+    ACTIVE_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
+    PORT_FIELD_NUMBER: _builtins.int
+    SECURITY_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
+    PASSWORD_FIELD_NUMBER: _builtins.int
+    SENDER_FIELD_NUMBER: _builtins.int
+    SENDER_NAME_FIELD_NUMBER: _builtins.int
+    TIMEOUT_DURATION_FIELD_NUMBER: _builtins.int
+    GIVE_UP_DURATION_FIELD_NUMBER: _builtins.int
+    active: _builtins.bool
+    """Whether mails are sent (aktiv). While it is off they wait, visibly; the other settings are not checked then. Default: no."""
+    host: _builtins.str
+    """Host name or IP address of the SMTP server."""
+    port: _builtins.int
+    """TCP port, 1 to 65535. Default: 465 with SECURITY_TLS, 587 with SECURITY_STARTTLS, else 25."""
+    security: Global___OutgoingMailSettings.Security.ValueType
+    """How the connection is protected. Default: SECURITY_STARTTLS."""
+    user: _builtins.str
+    """Name to sign in with, at most 256 characters. Empty: without signing in."""
+    sender: _builtins.str
+    """Address the mails come from (Absender)."""
+    sender_name: _builtins.str
+    """Name beside that address, at most 100 characters."""
+    @_builtins.property
+    def password(self) -> _common_settings_pb2.Secret:
+        """Password to sign in with."""
+
+    @_builtins.property
+    def timeout_duration(self) -> _duration_pb2.Duration:
+        """How long an answer of the server is waited for, 1 to 600 s. Default: 60 s."""
+
+    @_builtins.property
+    def give_up_duration(self) -> _duration_pb2.Duration:
+        """How long a mail is tried that the server does not take for now, 1 min to 14 d. Default: 2 d."""
+
+    def __init__(
+        self,
+        *,
+        active: _builtins.bool = ...,
+        host: _builtins.str = ...,
+        port: _builtins.int = ...,
+        security: Global___OutgoingMailSettings.Security.ValueType = ...,
+        user: _builtins.str = ...,
+        password: _common_settings_pb2.Secret | None = ...,
+        sender: _builtins.str = ...,
+        sender_name: _builtins.str = ...,
+        timeout_duration: _duration_pb2.Duration | None = ...,
+        give_up_duration: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["give_up_duration", b"give_up_duration", "password", b"password", "timeout_duration", b"timeout_duration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "give_up_duration", b"give_up_duration", "host", b"host", "password", b"password", "port", b"port", "security", b"security", "sender", b"sender", "sender_name", b"sender_name", "timeout_duration", b"timeout_duration", "user", b"user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OutgoingMailSettings: _TypeAlias = OutgoingMailSettings  # noqa: Y015
+
+@_typing.final
+class SmsSettings(_message.Message):
+    """Sending of short messages (SMS-Versand)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTIVE_FIELD_NUMBER: _builtins.int
+    COUNTRY_FIELD_NUMBER: _builtins.int
+    OUTBOX_FOLDER_FIELD_NUMBER: _builtins.int
+    GIVE_UP_DURATION_FIELD_NUMBER: _builtins.int
+    active: _builtins.bool
+    """Whether short messages are sent (aktiv). While it is off they wait, visibly. Default: no."""
+    country: _builtins.str
+    """Country whose dialling rules count for numbers without `+`, two capital letters (ISO 3166). Default: DE."""
+    outbox_folder: _builtins.str
+    """Folder on the service's machine into which each message is written as a JSON file, for a program that takes them from
+    there. An absolute path, at most 1,000 characters.
+    """
+    @_builtins.property
+    def give_up_duration(self) -> _duration_pb2.Duration:
+        """How long a message is tried that cannot be sent for now, 1 min to 14 d. Default: 4 h."""
+
+    def __init__(
+        self,
+        *,
+        active: _builtins.bool = ...,
+        country: _builtins.str = ...,
+        outbox_folder: _builtins.str = ...,
+        give_up_duration: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["give_up_duration", b"give_up_duration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "country", b"country", "give_up_duration", b"give_up_duration", "outbox_folder", b"outbox_folder"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SmsSettings: _TypeAlias = SmsSettings  # noqa: Y015
+
+@_typing.final
 class BusinessSettings(_message.Message):
-    """Settings of server_business. The outgoing mail server (Postausgangsserver) joins them with the room that uses it."""
+    """Settings of server_business."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -386,6 +515,8 @@ class BusinessSettings(_message.Message):
     METRICS_FIELD_NUMBER: _builtins.int
     SERVICE_USER_FIELD_NUMBER: _builtins.int
     MAIL_FIELD_NUMBER: _builtins.int
+    OUTGOING_MAIL_FIELD_NUMBER: _builtins.int
+    SMS_FIELD_NUMBER: _builtins.int
     log_level: _common_settings_pb2.LogLevel.ValueType
     """How much it logs. Default: LOG_LEVEL_INFO."""
     service_user: _builtins.str
@@ -404,6 +535,14 @@ class BusinessSettings(_message.Message):
     def mail(self) -> Global___MailSettings:
         """E-mail reception."""
 
+    @_builtins.property
+    def outgoing_mail(self) -> Global___OutgoingMailSettings:
+        """Sending of e-mails."""
+
+    @_builtins.property
+    def sms(self) -> Global___SmsSettings:
+        """Sending of short messages."""
+
     def __init__(
         self,
         *,
@@ -412,10 +551,12 @@ class BusinessSettings(_message.Message):
         metrics: _common_settings_pb2.MetricsSettings | None = ...,
         service_user: _builtins.str = ...,
         mail: Global___MailSettings | None = ...,
+        outgoing_mail: Global___OutgoingMailSettings | None = ...,
+        sms: Global___SmsSettings | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["database", b"database", "mail", b"mail", "metrics", b"metrics"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["database", b"database", "mail", b"mail", "metrics", b"metrics", "outgoing_mail", b"outgoing_mail", "sms", b"sms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["database", b"database", "log_level", b"log_level", "mail", b"mail", "metrics", b"metrics", "service_user", b"service_user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["database", b"database", "log_level", b"log_level", "mail", b"mail", "metrics", b"metrics", "outgoing_mail", b"outgoing_mail", "service_user", b"service_user", "sms", b"sms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

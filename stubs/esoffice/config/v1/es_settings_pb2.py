@@ -28,7 +28,7 @@ from esoffice.options.v1 import options_pb2 as esoffice_dot_options_dot_v1_dot_o
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$esoffice/config/v1/es_settings.proto\x12\x12\x65soffice.config.v1\x1a\x1b\x62uf/validate/validate.proto\x1a(esoffice/config/v1/common_settings.proto\x1a!esoffice/options/v1/options.proto\x1a\x1egoogle/protobuf/duration.proto\"\xa9\x01\n\x13ServicecallSettings\x12\x1f\n\x17notify_team_on_creation\x18\x01 \x01(\x08\x12\x1d\n\x15\x66orward_created_calls\x18\x02 \x01(\x08\x12\x15\n\rreopen_solved\x18\x03 \x01(\x08\x12\x13\n\x0breopen_done\x18\x04 \x01(\x08\x12&\n\x12reopen_within_days\x18\x05 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc2\x1c(\x00\"\x89\x01\n\x0fMessageSettings\x12M\n\x12heartbeat_duration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationB\x16\xbaH\x0c\xaa\x01\t\"\x03\x08\xac\x02\x32\x02\x08\x01\xaa\xc2\x18\x03\x32\x30s\x12\'\n\tkept_days\x18\x02 \x01(\x05\x42\x14\xbaH\n\x1a\x05\x18\xc2\x1c(\x01\xd8\x01\x01\xaa\xc2\x18\x03\x33\x36\x35\"_\n\x0f\x41\x62senceSettings\x12\x13\n\x0b\x61pprove_own\x18\x01 \x01(\x08\x12\x37\n\x08\x63\x61lendar\x18\x02 \x01(\tB%\xbaH\"r 2\x1e^(calendars/[a-z0-9-]{1,40})?$\"\xdc\x01\n\x0e\x43lientSettings\x12\x45\n\x0fminimum_version\x18\x01 \x01(\tB,\xbaH)r$\x18@2 ^[0-9]{1,9}([.][0-9]{1,9}){0,5}$\xd8\x01\x01\x12\'\n\x14\x63lients_per_employee\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x16\n\x0ereplace_oldest\x18\x03 \x01(\x08\x12\x1a\n\x05seats\x18\x04 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\x8d\x06(\x00\x12&\n\tkept_days\x18\x05 \x01(\x05\x42\x13\xbaH\n\x1a\x05\x18\xc2\x1c(\x01\xd8\x01\x01\xaa\xc2\x18\x02\x33\x30\"\xf4\x03\n\nEsSettings\x12<\n\x08\x64\x61tabase\x18\x01 \x01(\x0b\x32$.esoffice.config.v1.DatabaseSettingsB\x04\xa0\xc2\x18\x02\x12O\n\tlog_level\x18\x02 \x01(\x0e\x32\x1c.esoffice.config.v1.LogLevelB\x1e\xbaH\x05\x82\x01\x02\x10\x01\xa0\xc2\x18\x01\xaa\xc2\x18\x0eLOG_LEVEL_INFO\x12:\n\x07metrics\x18\x03 \x01(\x0b\x32#.esoffice.config.v1.MetricsSettingsB\x04\xa0\xc2\x18\x02\x12!\n\x0cservice_user\x18\x04 \x01(\tB\x0b\xbaH\x04r\x02\x18 \xa0\xc2\x18\x02\x12\x43\n\x0cservicecalls\x18\x05 \x01(\x0b\x32\'.esoffice.config.v1.ServicecallSettingsB\x04\xa0\xc2\x18\x01\x12;\n\x08messages\x18\x06 \x01(\x0b\x32#.esoffice.config.v1.MessageSettingsB\x04\xa0\xc2\x18\x02\x12;\n\x08\x61\x62sences\x18\x0e \x01(\x0b\x32#.esoffice.config.v1.AbsenceSettingsB\x04\xa0\xc2\x18\x01\x12\x39\n\x07\x63lients\x18\x0c \x01(\x0b\x32\".esoffice.config.v1.ClientSettingsB\x04\xa0\xc2\x18\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$esoffice/config/v1/es_settings.proto\x12\x12\x65soffice.config.v1\x1a\x1b\x62uf/validate/validate.proto\x1a(esoffice/config/v1/common_settings.proto\x1a!esoffice/options/v1/options.proto\x1a\x1egoogle/protobuf/duration.proto\"\xa9\x01\n\x13ServicecallSettings\x12\x1f\n\x17notify_team_on_creation\x18\x01 \x01(\x08\x12\x1d\n\x15\x66orward_created_calls\x18\x02 \x01(\x08\x12\x15\n\rreopen_solved\x18\x03 \x01(\x08\x12\x13\n\x0breopen_done\x18\x04 \x01(\x08\x12&\n\x12reopen_within_days\x18\x05 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc2\x1c(\x00\"\x89\x01\n\x0fMessageSettings\x12M\n\x12heartbeat_duration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationB\x16\xbaH\x0c\xaa\x01\t\"\x03\x08\xac\x02\x32\x02\x08\x01\xaa\xc2\x18\x03\x32\x30s\x12\'\n\tkept_days\x18\x02 \x01(\x05\x42\x14\xbaH\n\x1a\x05\x18\xc2\x1c(\x01\xd8\x01\x01\xaa\xc2\x18\x03\x33\x36\x35\"\x88\x01\n\x12\x45scalationSettings\x12\"\n\x11\x66\x61llback_employee\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18(\x12\x1e\n\rfallback_team\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18(\x12.\n\x0flate_per_minute\x18\x03 \x01(\x05\x42\x15\xbaH\x0b\x1a\x06\x18\xb0\xea\x01(\x01\xd8\x01\x01\xaa\xc2\x18\x03\x36\x30\x30\"_\n\x0f\x41\x62senceSettings\x12\x13\n\x0b\x61pprove_own\x18\x01 \x01(\x08\x12\x37\n\x08\x63\x61lendar\x18\x02 \x01(\tB%\xbaH\"r 2\x1e^(calendars/[a-z0-9-]{1,40})?$\"\xdc\x01\n\x0e\x43lientSettings\x12\x45\n\x0fminimum_version\x18\x01 \x01(\tB,\xbaH)r$\x18@2 ^[0-9]{1,9}([.][0-9]{1,9}){0,5}$\xd8\x01\x01\x12\'\n\x14\x63lients_per_employee\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x16\n\x0ereplace_oldest\x18\x03 \x01(\x08\x12\x1a\n\x05seats\x18\x04 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\x8d\x06(\x00\x12&\n\tkept_days\x18\x05 \x01(\x05\x42\x13\xbaH\n\x1a\x05\x18\xc2\x1c(\x01\xd8\x01\x01\xaa\xc2\x18\x02\x33\x30\"\xb7\x04\n\nEsSettings\x12<\n\x08\x64\x61tabase\x18\x01 \x01(\x0b\x32$.esoffice.config.v1.DatabaseSettingsB\x04\xa0\xc2\x18\x02\x12O\n\tlog_level\x18\x02 \x01(\x0e\x32\x1c.esoffice.config.v1.LogLevelB\x1e\xbaH\x05\x82\x01\x02\x10\x01\xa0\xc2\x18\x01\xaa\xc2\x18\x0eLOG_LEVEL_INFO\x12:\n\x07metrics\x18\x03 \x01(\x0b\x32#.esoffice.config.v1.MetricsSettingsB\x04\xa0\xc2\x18\x02\x12!\n\x0cservice_user\x18\x04 \x01(\tB\x0b\xbaH\x04r\x02\x18 \xa0\xc2\x18\x02\x12\x43\n\x0cservicecalls\x18\x05 \x01(\x0b\x32\'.esoffice.config.v1.ServicecallSettingsB\x04\xa0\xc2\x18\x01\x12;\n\x08messages\x18\x06 \x01(\x0b\x32#.esoffice.config.v1.MessageSettingsB\x04\xa0\xc2\x18\x02\x12\x41\n\x0b\x65scalations\x18\x14 \x01(\x0b\x32&.esoffice.config.v1.EscalationSettingsB\x04\xa0\xc2\x18\x01\x12;\n\x08\x61\x62sences\x18\x0e \x01(\x0b\x32#.esoffice.config.v1.AbsenceSettingsB\x04\xa0\xc2\x18\x01\x12\x39\n\x07\x63lients\x18\x0c \x01(\x0b\x32\".esoffice.config.v1.ClientSettingsB\x04\xa0\xc2\x18\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,6 +41,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MESSAGESETTINGS'].fields_by_name['heartbeat_duration']._serialized_options = b'\272H\014\252\001\t\"\003\010\254\0022\002\010\001\252\302\030\00320s'
   _globals['_MESSAGESETTINGS'].fields_by_name['kept_days']._loaded_options = None
   _globals['_MESSAGESETTINGS'].fields_by_name['kept_days']._serialized_options = b'\272H\n\032\005\030\302\034(\001\330\001\001\252\302\030\003365'
+  _globals['_ESCALATIONSETTINGS'].fields_by_name['fallback_employee']._loaded_options = None
+  _globals['_ESCALATIONSETTINGS'].fields_by_name['fallback_employee']._serialized_options = b'\272H\004r\002\030('
+  _globals['_ESCALATIONSETTINGS'].fields_by_name['fallback_team']._loaded_options = None
+  _globals['_ESCALATIONSETTINGS'].fields_by_name['fallback_team']._serialized_options = b'\272H\004r\002\030('
+  _globals['_ESCALATIONSETTINGS'].fields_by_name['late_per_minute']._loaded_options = None
+  _globals['_ESCALATIONSETTINGS'].fields_by_name['late_per_minute']._serialized_options = b'\272H\013\032\006\030\260\352\001(\001\330\001\001\252\302\030\003600'
   _globals['_ABSENCESETTINGS'].fields_by_name['calendar']._loaded_options = None
   _globals['_ABSENCESETTINGS'].fields_by_name['calendar']._serialized_options = b'\272H\"r 2\036^(calendars/[a-z0-9-]{1,40})?$'
   _globals['_CLIENTSETTINGS'].fields_by_name['minimum_version']._loaded_options = None
@@ -63,6 +69,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ESSETTINGS'].fields_by_name['servicecalls']._serialized_options = b'\240\302\030\001'
   _globals['_ESSETTINGS'].fields_by_name['messages']._loaded_options = None
   _globals['_ESSETTINGS'].fields_by_name['messages']._serialized_options = b'\240\302\030\002'
+  _globals['_ESSETTINGS'].fields_by_name['escalations']._loaded_options = None
+  _globals['_ESSETTINGS'].fields_by_name['escalations']._serialized_options = b'\240\302\030\001'
   _globals['_ESSETTINGS'].fields_by_name['absences']._loaded_options = None
   _globals['_ESSETTINGS'].fields_by_name['absences']._serialized_options = b'\240\302\030\001'
   _globals['_ESSETTINGS'].fields_by_name['clients']._loaded_options = None
@@ -71,10 +79,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SERVICECALLSETTINGS']._serialized_end=368
   _globals['_MESSAGESETTINGS']._serialized_start=371
   _globals['_MESSAGESETTINGS']._serialized_end=508
-  _globals['_ABSENCESETTINGS']._serialized_start=510
-  _globals['_ABSENCESETTINGS']._serialized_end=605
-  _globals['_CLIENTSETTINGS']._serialized_start=608
-  _globals['_CLIENTSETTINGS']._serialized_end=828
-  _globals['_ESSETTINGS']._serialized_start=831
-  _globals['_ESSETTINGS']._serialized_end=1331
+  _globals['_ESCALATIONSETTINGS']._serialized_start=511
+  _globals['_ESCALATIONSETTINGS']._serialized_end=647
+  _globals['_ABSENCESETTINGS']._serialized_start=649
+  _globals['_ABSENCESETTINGS']._serialized_end=744
+  _globals['_CLIENTSETTINGS']._serialized_start=747
+  _globals['_CLIENTSETTINGS']._serialized_end=967
+  _globals['_ESSETTINGS']._serialized_start=970
+  _globals['_ESSETTINGS']._serialized_end=1537
 # @@protoc_insertion_point(module_scope)

@@ -85,6 +85,36 @@ class MessageSettings(_message.Message):
 Global___MessageSettings: _TypeAlias = MessageSettings  # noqa: Y015
 
 @_typing.final
+class EscalationSettings(_message.Message):
+    """How servicecalls escalate (Eskalationen)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FALLBACK_EMPLOYEE_FIELD_NUMBER: _builtins.int
+    FALLBACK_TEAM_FIELD_NUMBER: _builtins.int
+    LATE_PER_MINUTE_FIELD_NUMBER: _builtins.int
+    fallback_employee: _builtins.str
+    """Personnel number of who is told when nobody can be reached. Empty, the default: nobody. At most 40 characters."""
+    fallback_team: _builtins.str
+    """Id of the team that is told when nobody can be reached. Empty, the default: none. At most 40 characters."""
+    late_per_minute: _builtins.int
+    """After a downtime: how many late escalations fire per minute, 1 to 30,000; a second's worth at once. Default: 600."""
+    def __init__(
+        self,
+        *,
+        fallback_employee: _builtins.str = ...,
+        fallback_team: _builtins.str = ...,
+        late_per_minute: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fallback_employee", b"fallback_employee", "fallback_team", b"fallback_team", "late_per_minute", b"late_per_minute"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EscalationSettings: _TypeAlias = EscalationSettings  # noqa: Y015
+
+@_typing.final
 class AbsenceSettings(_message.Message):
     """How requests for absence are counted and decided (Abwesenheits-/Urlaubsantrag)."""
 
@@ -162,6 +192,7 @@ class EsSettings(_message.Message):
     SERVICE_USER_FIELD_NUMBER: _builtins.int
     SERVICECALLS_FIELD_NUMBER: _builtins.int
     MESSAGES_FIELD_NUMBER: _builtins.int
+    ESCALATIONS_FIELD_NUMBER: _builtins.int
     ABSENCES_FIELD_NUMBER: _builtins.int
     CLIENTS_FIELD_NUMBER: _builtins.int
     log_level: _common_settings_pb2.LogLevel.ValueType
@@ -187,6 +218,10 @@ class EsSettings(_message.Message):
         """How esMessages reach the clients."""
 
     @_builtins.property
+    def escalations(self) -> Global___EscalationSettings:
+        """How servicecalls escalate."""
+
+    @_builtins.property
     def absences(self) -> Global___AbsenceSettings:
         """How requests for absence are counted and decided."""
 
@@ -203,12 +238,13 @@ class EsSettings(_message.Message):
         service_user: _builtins.str = ...,
         servicecalls: Global___ServicecallSettings | None = ...,
         messages: Global___MessageSettings | None = ...,
+        escalations: Global___EscalationSettings | None = ...,
         absences: Global___AbsenceSettings | None = ...,
         clients: Global___ClientSettings | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "clients", b"clients", "database", b"database", "messages", b"messages", "metrics", b"metrics", "servicecalls", b"servicecalls"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "clients", b"clients", "database", b"database", "escalations", b"escalations", "messages", b"messages", "metrics", b"metrics", "servicecalls", b"servicecalls"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "clients", b"clients", "database", b"database", "log_level", b"log_level", "messages", b"messages", "metrics", b"metrics", "service_user", b"service_user", "servicecalls", b"servicecalls"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "clients", b"clients", "database", b"database", "escalations", b"escalations", "log_level", b"log_level", "messages", b"messages", "metrics", b"metrics", "service_user", b"service_user", "servicecalls", b"servicecalls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

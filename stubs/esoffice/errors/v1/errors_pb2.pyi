@@ -70,10 +70,16 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the servicecall is a draft; nobody has reported anything yet. Metadata: `servicecall`."""
     ERROR_REASON_WORKING_TIME_OUT_OF_RANGE: _ErrorReason.ValueType  # 26
     """OUT_OF_RANGE: there is not enough working time between 1970 and 2199."""
+    ERROR_REASON_NOTHING_TO_ACKNOWLEDGE: _ErrorReason.ValueType  # 30
+    """FAILED_PRECONDITION: nothing has escalated on the servicecall in its present cycle."""
+    ERROR_REASON_NOTHING_TO_ESCALATE: _ErrorReason.ValueType  # 31
+    """FAILED_PRECONDITION: the servicecall is solved or a draft, or no escalation point is left for it."""
     ERROR_REASON_MAIL_NOT_OPEN: _ErrorReason.ValueType  # 40
     """FAILED_PRECONDITION: the mail is not open any more. Metadata: `state`."""
     ERROR_REASON_UNREADABLE_MAIL: _ErrorReason.ValueType  # 41
     """INVALID_ARGUMENT: the mail cannot be taken apart within its budget. Metadata: `problem`."""
+    ERROR_REASON_SEND_STATE_NOT_ALLOWED: _ErrorReason.ValueType  # 42
+    """FAILED_PRECONDITION: what is asked for is not possible in the state of the sending. Metadata: `state`."""
     ERROR_REASON_CLIENT_UPDATE_IN_PROGRESS: _ErrorReason.ValueType  # 80
     """FAILED_PRECONDITION: the clients are being updated; nobody new is let in. Metadata: `starter`."""
     ERROR_REASON_CLIENT_TOO_OLD: _ErrorReason.ValueType  # 81
@@ -102,6 +108,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: only an absence that is approved in full can be revoked. Metadata: `state`."""
     ERROR_REASON_DUTY_IS_PAST: _ErrorReason.ValueType  # 120
     """FAILED_PRECONDITION: the override, plan or shift is over; the past stays as it was."""
+    ERROR_REASON_DUTY_SWAP_NOT_OPEN: _ErrorReason.ValueType  # 121
+    """FAILED_PRECONDITION: somebody has taken the shift, the offer was taken back, or its time is over. Metadata: `state`."""
+    ERROR_REASON_DUTY_SWAP_NOT_POSSIBLE: _ErrorReason.ValueType  # 122
+    """FAILED_PRECONDITION: who offers a shift is not on duty then, or who takes it cannot be."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons a client may act on. The message of the status says the same in one sentence for a person."""
@@ -154,10 +164,16 @@ ERROR_REASON_SERVICECALL_NOT_RECEIVED: ErrorReason.ValueType  # 25
 """FAILED_PRECONDITION: the servicecall is a draft; nobody has reported anything yet. Metadata: `servicecall`."""
 ERROR_REASON_WORKING_TIME_OUT_OF_RANGE: ErrorReason.ValueType  # 26
 """OUT_OF_RANGE: there is not enough working time between 1970 and 2199."""
+ERROR_REASON_NOTHING_TO_ACKNOWLEDGE: ErrorReason.ValueType  # 30
+"""FAILED_PRECONDITION: nothing has escalated on the servicecall in its present cycle."""
+ERROR_REASON_NOTHING_TO_ESCALATE: ErrorReason.ValueType  # 31
+"""FAILED_PRECONDITION: the servicecall is solved or a draft, or no escalation point is left for it."""
 ERROR_REASON_MAIL_NOT_OPEN: ErrorReason.ValueType  # 40
 """FAILED_PRECONDITION: the mail is not open any more. Metadata: `state`."""
 ERROR_REASON_UNREADABLE_MAIL: ErrorReason.ValueType  # 41
 """INVALID_ARGUMENT: the mail cannot be taken apart within its budget. Metadata: `problem`."""
+ERROR_REASON_SEND_STATE_NOT_ALLOWED: ErrorReason.ValueType  # 42
+"""FAILED_PRECONDITION: what is asked for is not possible in the state of the sending. Metadata: `state`."""
 ERROR_REASON_CLIENT_UPDATE_IN_PROGRESS: ErrorReason.ValueType  # 80
 """FAILED_PRECONDITION: the clients are being updated; nobody new is let in. Metadata: `starter`."""
 ERROR_REASON_CLIENT_TOO_OLD: ErrorReason.ValueType  # 81
@@ -186,4 +202,8 @@ ERROR_REASON_ABSENCE_NOT_APPROVED: ErrorReason.ValueType  # 107
 """FAILED_PRECONDITION: only an absence that is approved in full can be revoked. Metadata: `state`."""
 ERROR_REASON_DUTY_IS_PAST: ErrorReason.ValueType  # 120
 """FAILED_PRECONDITION: the override, plan or shift is over; the past stays as it was."""
+ERROR_REASON_DUTY_SWAP_NOT_OPEN: ErrorReason.ValueType  # 121
+"""FAILED_PRECONDITION: somebody has taken the shift, the offer was taken back, or its time is over. Metadata: `state`."""
+ERROR_REASON_DUTY_SWAP_NOT_POSSIBLE: ErrorReason.ValueType  # 122
+"""FAILED_PRECONDITION: who offers a shift is not on duty then, or who takes it cannot be."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

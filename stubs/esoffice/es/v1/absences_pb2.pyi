@@ -149,7 +149,7 @@ class Absence(_message.Message):
     name: _builtins.str
     """Resource name, given by the server. Format: `absences/{number}`."""
     employee: _builtins.str
-    """Who is to be away. Format: `employees/{personnel_number}`. Required."""
+    """Who is to be away. Format: `employees/{personnel_number}`. Empty in RequestAbsence and PreviewAbsence: the caller."""
     kind: _builtins.str
     """Kind of absence (Art). Format: `absenceKinds/{id}`. Required."""
     start_date: _builtins.str
@@ -733,7 +733,7 @@ class AbsenceSurroundings(_message.Message):
     STRESS_PERIODS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def shifts(self) -> _containers.RepeatedCompositeFieldContainer[Global___AbsenceShift]:
-        """Duty shifts of the employee (Bereitschaften), ordered by start."""
+        """Duty shifts of the employee (Bereitschaften), cut at the span, ordered by start. At most 100."""
 
     @_builtins.property
     def appointments(self) -> _containers.RepeatedCompositeFieldContainer[_appointments_pb2.Appointment]:
@@ -1369,6 +1369,9 @@ class CreateAbsenceKindRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ABSENCE_KIND_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    validate_only: _builtins.bool
+    """Only check, make nothing."""
     @_builtins.property
     def absence_kind(self) -> Global___AbsenceKind:
         """Required. Its `etag` is not looked at."""
@@ -1377,10 +1380,11 @@ class CreateAbsenceKindRequest(_message.Message):
         self,
         *,
         absence_kind: Global___AbsenceKind | None = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["absence_kind", b"absence_kind"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absence_kind", b"absence_kind"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absence_kind", b"absence_kind", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1394,6 +1398,9 @@ class UpdateAbsenceKindRequest(_message.Message):
 
     ABSENCE_KIND_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    validate_only: _builtins.bool
+    """Only check, change nothing."""
     @_builtins.property
     def absence_kind(self) -> Global___AbsenceKind:
         """Required. Its `name` says which one; its `etag` is required."""
@@ -1407,10 +1414,11 @@ class UpdateAbsenceKindRequest(_message.Message):
         *,
         absence_kind: Global___AbsenceKind | None = ...,
         update_mask: _field_mask_pb2.FieldMask | None = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["absence_kind", b"absence_kind", "update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absence_kind", b"absence_kind", "update_mask", b"update_mask"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absence_kind", b"absence_kind", "update_mask", b"update_mask", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1525,6 +1533,9 @@ class CreateApprovalGroupRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     APPROVAL_GROUP_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    validate_only: _builtins.bool
+    """Only check, make nothing."""
     @_builtins.property
     def approval_group(self) -> Global___ApprovalGroup:
         """Required. Its `etag` is not looked at."""
@@ -1533,10 +1544,11 @@ class CreateApprovalGroupRequest(_message.Message):
         self,
         *,
         approval_group: Global___ApprovalGroup | None = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["approval_group", b"approval_group"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_group", b"approval_group"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_group", b"approval_group", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1550,6 +1562,9 @@ class UpdateApprovalGroupRequest(_message.Message):
 
     APPROVAL_GROUP_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    validate_only: _builtins.bool
+    """Only check, change nothing."""
     @_builtins.property
     def approval_group(self) -> Global___ApprovalGroup:
         """Required. Its `name` says which one; its `etag` is required."""
@@ -1563,10 +1578,11 @@ class UpdateApprovalGroupRequest(_message.Message):
         *,
         approval_group: Global___ApprovalGroup | None = ...,
         update_mask: _field_mask_pb2.FieldMask | None = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["approval_group", b"approval_group", "update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_group", b"approval_group", "update_mask", b"update_mask"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_group", b"approval_group", "update_mask", b"update_mask", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1681,6 +1697,9 @@ class CreateStressPeriodRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     STRESS_PERIOD_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    validate_only: _builtins.bool
+    """Only check, make nothing."""
     @_builtins.property
     def stress_period(self) -> Global___StressPeriod:
         """Required. Its `etag` is not looked at."""
@@ -1689,10 +1708,11 @@ class CreateStressPeriodRequest(_message.Message):
         self,
         *,
         stress_period: Global___StressPeriod | None = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["stress_period", b"stress_period"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["stress_period", b"stress_period"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["stress_period", b"stress_period", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1706,6 +1726,9 @@ class UpdateStressPeriodRequest(_message.Message):
 
     STRESS_PERIOD_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    validate_only: _builtins.bool
+    """Only check, change nothing."""
     @_builtins.property
     def stress_period(self) -> Global___StressPeriod:
         """Required. Its `name` says which one; its `etag` is required."""
@@ -1719,10 +1742,11 @@ class UpdateStressPeriodRequest(_message.Message):
         *,
         stress_period: Global___StressPeriod | None = ...,
         update_mask: _field_mask_pb2.FieldMask | None = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["stress_period", b"stress_period", "update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["stress_period", b"stress_period", "update_mask", b"update_mask"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["stress_period", b"stress_period", "update_mask", b"update_mask", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1845,6 +1869,9 @@ class CreateLeaveEntitlementRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     LEAVE_ENTITLEMENT_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    validate_only: _builtins.bool
+    """Only check, make nothing."""
     @_builtins.property
     def leave_entitlement(self) -> Global___LeaveEntitlement:
         """Required. Its `etag` is not looked at."""
@@ -1853,10 +1880,11 @@ class CreateLeaveEntitlementRequest(_message.Message):
         self,
         *,
         leave_entitlement: Global___LeaveEntitlement | None = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["leave_entitlement", b"leave_entitlement"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["leave_entitlement", b"leave_entitlement"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["leave_entitlement", b"leave_entitlement", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1870,6 +1898,9 @@ class UpdateLeaveEntitlementRequest(_message.Message):
 
     LEAVE_ENTITLEMENT_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    validate_only: _builtins.bool
+    """Only check, change nothing."""
     @_builtins.property
     def leave_entitlement(self) -> Global___LeaveEntitlement:
         """Required. Its `name` says which one; its `etag` is required."""
@@ -1883,10 +1914,11 @@ class UpdateLeaveEntitlementRequest(_message.Message):
         *,
         leave_entitlement: Global___LeaveEntitlement | None = ...,
         update_mask: _field_mask_pb2.FieldMask | None = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["leave_entitlement", b"leave_entitlement", "update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["leave_entitlement", b"leave_entitlement", "update_mask", b"update_mask"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["leave_entitlement", b"leave_entitlement", "update_mask", b"update_mask", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -87,6 +87,78 @@ DUTY_ORIGIN_SWAP: DutyOrigin.ValueType  # 4
 """He took a shift from a colleague."""
 Global___DutyOrigin: _TypeAlias = DutyOrigin  # noqa: Y015
 
+class _DutyFindingKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DutyFindingKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DutyFindingKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DUTY_FINDING_KIND_UNSPECIFIED: _DutyFindingKind.ValueType  # 0
+    """Not said; no server sends it."""
+    DUTY_FINDING_KIND_GAP: _DutyFindingKind.ValueType  # 1
+    """Nobody is on duty within `coverage` (Lücke)."""
+    DUTY_FINDING_KIND_OPEN_TURN: _DutyFindingKind.ValueType  # 2
+    """A turn of a layer that nobody has taken."""
+    DUTY_FINDING_KIND_ABSENCE: _DutyFindingKind.ValueType  # 3
+    """Somebody is on duty while he is away."""
+    DUTY_FINDING_KIND_REST: _DutyFindingKind.ValueType  # 4
+    """Less than `rest_duration` between two shifts of one employee, in whichever rosters."""
+    DUTY_FINDING_KIND_LOAD: _DutyFindingKind.ValueType  # 5
+    """Somebody bears over a fourth more than the average, and more than one shift more."""
+    DUTY_FINDING_KIND_SPECIAL_LOAD: _DutyFindingKind.ValueType  # 6
+    """Likewise of weekends and public holidays."""
+
+class DutyFindingKind(_DutyFindingKind, metaclass=_DutyFindingKindEnumTypeWrapper):
+    """What is wrong with a roster."""
+
+DUTY_FINDING_KIND_UNSPECIFIED: DutyFindingKind.ValueType  # 0
+"""Not said; no server sends it."""
+DUTY_FINDING_KIND_GAP: DutyFindingKind.ValueType  # 1
+"""Nobody is on duty within `coverage` (Lücke)."""
+DUTY_FINDING_KIND_OPEN_TURN: DutyFindingKind.ValueType  # 2
+"""A turn of a layer that nobody has taken."""
+DUTY_FINDING_KIND_ABSENCE: DutyFindingKind.ValueType  # 3
+"""Somebody is on duty while he is away."""
+DUTY_FINDING_KIND_REST: DutyFindingKind.ValueType  # 4
+"""Less than `rest_duration` between two shifts of one employee, in whichever rosters."""
+DUTY_FINDING_KIND_LOAD: DutyFindingKind.ValueType  # 5
+"""Somebody bears over a fourth more than the average, and more than one shift more."""
+DUTY_FINDING_KIND_SPECIAL_LOAD: DutyFindingKind.ValueType  # 6
+"""Likewise of weekends and public holidays."""
+Global___DutyFindingKind: _TypeAlias = DutyFindingKind  # noqa: Y015
+
+class _DutySwapState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DutySwapStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DutySwapState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DUTY_SWAP_STATE_UNSPECIFIED: _DutySwapState.ValueType  # 0
+    """Not said; no server sends it."""
+    DUTY_SWAP_STATE_OPEN: _DutySwapState.ValueType  # 1
+    """It can be taken."""
+    DUTY_SWAP_STATE_TAKEN: _DutySwapState.ValueType  # 2
+    """Somebody has taken it."""
+    DUTY_SWAP_STATE_WITHDRAWN: _DutySwapState.ValueType  # 3
+    """It was taken back."""
+    DUTY_SWAP_STATE_EXPIRED: _DutySwapState.ValueType  # 4
+    """Its time went by and nobody took it."""
+
+class DutySwapState(_DutySwapState, metaclass=_DutySwapStateEnumTypeWrapper):
+    """Where an offered shift stands."""
+
+DUTY_SWAP_STATE_UNSPECIFIED: DutySwapState.ValueType  # 0
+"""Not said; no server sends it."""
+DUTY_SWAP_STATE_OPEN: DutySwapState.ValueType  # 1
+"""It can be taken."""
+DUTY_SWAP_STATE_TAKEN: DutySwapState.ValueType  # 2
+"""Somebody has taken it."""
+DUTY_SWAP_STATE_WITHDRAWN: DutySwapState.ValueType  # 3
+"""It was taken back."""
+DUTY_SWAP_STATE_EXPIRED: DutySwapState.ValueType  # 4
+"""Its time went by and nobody took it."""
+Global___DutySwapState: _TypeAlias = DutySwapState  # noqa: Y015
+
 class _DutyChange:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -130,6 +202,7 @@ class Roster(_message.Message):
     HOLIDAYS_FIELD_NUMBER: _builtins.int
     REST_DURATION_FIELD_NUMBER: _builtins.int
     NOTICE_LEAD_DURATION_FIELD_NUMBER: _builtins.int
+    NIGHT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     EFFECTIVE_TIME_FIELD_NUMBER: _builtins.int
     EDITOR_FIELD_NUMBER: _builtins.int
@@ -171,6 +244,10 @@ class Roster(_message.Message):
         """So long before his shift somebody is told of it. 0 s to 14 days; unset: 24 hours. 0: only when it begins."""
 
     @_builtins.property
+    def night(self) -> _calendars_pb2.TimeWindow:
+        """Hours that count as night in the export of standby hours. Unset: 23:00 to 06:00 (§ 2 ArbZG)."""
+
+    @_builtins.property
     def effective_time(self) -> _timestamp_pb2.Timestamp:
         """Output. From when on this version is in force."""
 
@@ -186,14 +263,15 @@ class Roster(_message.Message):
         holidays: _calendars_pb2.HolidayRegion | None = ...,
         rest_duration: _duration_pb2.Duration | None = ...,
         notice_lead_duration: _duration_pb2.Duration | None = ...,
+        night: _calendars_pb2.TimeWindow | None = ...,
         version: _builtins.int = ...,
         effective_time: _timestamp_pb2.Timestamp | None = ...,
         editor: _builtins.str = ...,
         etag: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["effective_time", b"effective_time", "holidays", b"holidays", "notice_lead_duration", b"notice_lead_duration", "rest_duration", b"rest_duration"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["effective_time", b"effective_time", "holidays", b"holidays", "night", b"night", "notice_lead_duration", b"notice_lead_duration", "rest_duration", b"rest_duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "editor", b"editor", "effective_time", b"effective_time", "etag", b"etag", "holidays", b"holidays", "layers", b"layers", "name", b"name", "notice_lead_duration", b"notice_lead_duration", "qualifications", b"qualifications", "rest_duration", b"rest_duration", "time_zone", b"time_zone", "title", b"title", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "editor", b"editor", "effective_time", b"effective_time", "etag", b"etag", "holidays", b"holidays", "layers", b"layers", "name", b"name", "night", b"night", "notice_lead_duration", b"notice_lead_duration", "qualifications", b"qualifications", "rest_duration", b"rest_duration", "time_zone", b"time_zone", "title", b"title", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -582,6 +660,326 @@ class PlannedShift(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PlannedShift: _TypeAlias = PlannedShift  # noqa: Y015
+
+@_typing.final
+class DutySwap(_message.Message):
+    """A shift somebody wants to hand over (Dienstabgabe)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ROSTER_FIELD_NUMBER: _builtins.int
+    EMPLOYEE_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    ASKED_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    TAKEN_BY_FIELD_NUMBER: _builtins.int
+    OVERRIDE_FIELD_NUMBER: _builtins.int
+    CREATOR_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    CLOSE_TIME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Output. Format: `dutySwaps/{id}`."""
+    roster: _builtins.str
+    """Required. Format: `rosters/{id}`."""
+    employee: _builtins.str
+    """Who is on duty. Empty: the caller. Format: `employees/{personnel_number}`."""
+    reason: _builtins.str
+    """Why, for the colleagues. At most 400 characters."""
+    asked: _builtins.str
+    """The only one who may take it. Empty: everybody who stands in the roster. Format: `employees/{personnel_number}`."""
+    state: Global___DutySwapState.ValueType
+    """Output. Where it stands."""
+    taken_by: _builtins.str
+    """Output. Who took it. Format: `employees/{personnel_number}`."""
+    override: _builtins.str
+    """Output. The override that puts him on duty. Format: `dutyOverrides/{id}`."""
+    creator: _builtins.str
+    """Output. Who made it, such as `employees/17`."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """Required. From when on, inclusive. Not in the past."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """Required. Until when, exclusive. At most 400 days after the start."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """Output. When it was made."""
+
+    @_builtins.property
+    def close_time(self) -> _timestamp_pb2.Timestamp:
+        """Output. When it was taken or taken back."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        roster: _builtins.str = ...,
+        employee: _builtins.str = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        reason: _builtins.str = ...,
+        asked: _builtins.str = ...,
+        state: Global___DutySwapState.ValueType = ...,
+        taken_by: _builtins.str = ...,
+        override: _builtins.str = ...,
+        creator: _builtins.str = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        close_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["close_time", b"close_time", "create_time", b"create_time", "end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "close_time", b"close_time", "create_time", b"create_time", "creator", b"creator", "employee", b"employee", "end_time", b"end_time", "name", b"name", "override", b"override", "reason", b"reason", "roster", b"roster", "start_time", b"start_time", "state", b"state", "taken_by", b"taken_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DutySwap: _TypeAlias = DutySwap  # noqa: Y015
+
+@_typing.final
+class DutyFinding(_message.Message):
+    """Something that is wrong with a roster."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROSTER_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    EMPLOYEE_FIELD_NUMBER: _builtins.int
+    OTHER_FIELD_NUMBER: _builtins.int
+    ACTUAL_DURATION_FIELD_NUMBER: _builtins.int
+    USUAL_DURATION_FIELD_NUMBER: _builtins.int
+    IS_NEW_FIELD_NUMBER: _builtins.int
+    GERMAN_TEXT_FIELD_NUMBER: _builtins.int
+    ENGLISH_TEXT_FIELD_NUMBER: _builtins.int
+    roster: _builtins.str
+    """Format: `rosters/{id}`."""
+    kind: Global___DutyFindingKind.ValueType
+    """What."""
+    employee: _builtins.str
+    """Whom it concerns. Format: `employees/{personnel_number}`."""
+    other: _builtins.str
+    """Title of the layer of an open turn; the absence; for REST the roster of the shift before."""
+    is_new: _builtins.bool
+    """It is not there yet and would be by what is previewed; never set in a report."""
+    german_text: _builtins.str
+    """All of it in a German sentence."""
+    english_text: _builtins.str
+    """All of it in an English sentence."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """From when on. For REST the end of the shift before; for LOAD the start of the time that was looked at."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when. For REST the start of the shift after."""
+
+    @_builtins.property
+    def actual_duration(self) -> _duration_pb2.Duration:
+        """The rest there is, or the load somebody bears."""
+
+    @_builtins.property
+    def usual_duration(self) -> _duration_pb2.Duration:
+        """The rest there should be, or the average load."""
+
+    def __init__(
+        self,
+        *,
+        roster: _builtins.str = ...,
+        kind: Global___DutyFindingKind.ValueType = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        employee: _builtins.str = ...,
+        other: _builtins.str = ...,
+        actual_duration: _duration_pb2.Duration | None = ...,
+        usual_duration: _duration_pb2.Duration | None = ...,
+        is_new: _builtins.bool = ...,
+        german_text: _builtins.str = ...,
+        english_text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actual_duration", b"actual_duration", "end_time", b"end_time", "start_time", b"start_time", "usual_duration", b"usual_duration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actual_duration", b"actual_duration", "employee", b"employee", "end_time", b"end_time", "english_text", b"english_text", "german_text", b"german_text", "is_new", b"is_new", "kind", b"kind", "other", b"other", "roster", b"roster", "start_time", b"start_time", "usual_duration", b"usual_duration"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DutyFinding: _TypeAlias = DutyFinding  # noqa: Y015
+
+@_typing.final
+class DutyLoad(_message.Message):
+    """How much of the duty of a roster somebody bears."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROSTER_FIELD_NUMBER: _builtins.int
+    EMPLOYEE_FIELD_NUMBER: _builtins.int
+    TOTAL_DURATION_FIELD_NUMBER: _builtins.int
+    SPECIAL_DURATION_FIELD_NUMBER: _builtins.int
+    roster: _builtins.str
+    """Format: `rosters/{id}`."""
+    employee: _builtins.str
+    """Format: `employees/{personnel_number}`."""
+    @_builtins.property
+    def total_duration(self) -> _duration_pb2.Duration:
+        """Time on duty."""
+
+    @_builtins.property
+    def special_duration(self) -> _duration_pb2.Duration:
+        """Of that, on weekends and public holidays."""
+
+    def __init__(
+        self,
+        *,
+        roster: _builtins.str = ...,
+        employee: _builtins.str = ...,
+        total_duration: _duration_pb2.Duration | None = ...,
+        special_duration: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["special_duration", b"special_duration", "total_duration", b"total_duration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["employee", b"employee", "roster", b"roster", "special_duration", b"special_duration", "total_duration", b"total_duration"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DutyLoad: _TypeAlias = DutyLoad  # noqa: Y015
+
+@_typing.final
+class StandbyHours(_message.Message):
+    """Hours of standby of an employee in a roster. Hours are real ones: the night the clock goes back has one more. A public holiday
+    is neither weekday, Saturday nor Sunday.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EMPLOYEE_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    ROSTER_FIELD_NUMBER: _builtins.int
+    SUBDIVISION_FIELD_NUMBER: _builtins.int
+    WEEKDAY_DURATION_FIELD_NUMBER: _builtins.int
+    WEEKDAY_NIGHT_DURATION_FIELD_NUMBER: _builtins.int
+    SATURDAY_DURATION_FIELD_NUMBER: _builtins.int
+    SATURDAY_NIGHT_DURATION_FIELD_NUMBER: _builtins.int
+    SUNDAY_DURATION_FIELD_NUMBER: _builtins.int
+    SUNDAY_NIGHT_DURATION_FIELD_NUMBER: _builtins.int
+    HOLIDAY_DURATION_FIELD_NUMBER: _builtins.int
+    HOLIDAY_NIGHT_DURATION_FIELD_NUMBER: _builtins.int
+    employee: _builtins.str
+    """Format: `employees/{personnel_number}`."""
+    display_name: _builtins.str
+    """His name."""
+    roster: _builtins.str
+    """Format: `rosters/{id}`."""
+    subdivision: _builtins.str
+    """Federal state whose holidays counted, such as `NI`; empty when none did."""
+    @_builtins.property
+    def weekday_duration(self) -> _duration_pb2.Duration:
+        """Monday to Friday by day."""
+
+    @_builtins.property
+    def weekday_night_duration(self) -> _duration_pb2.Duration:
+        """Monday to Friday by night."""
+
+    @_builtins.property
+    def saturday_duration(self) -> _duration_pb2.Duration:
+        """Saturdays by day."""
+
+    @_builtins.property
+    def saturday_night_duration(self) -> _duration_pb2.Duration:
+        """Saturdays by night."""
+
+    @_builtins.property
+    def sunday_duration(self) -> _duration_pb2.Duration:
+        """Sundays by day."""
+
+    @_builtins.property
+    def sunday_night_duration(self) -> _duration_pb2.Duration:
+        """Sundays by night."""
+
+    @_builtins.property
+    def holiday_duration(self) -> _duration_pb2.Duration:
+        """Public holidays by day."""
+
+    @_builtins.property
+    def holiday_night_duration(self) -> _duration_pb2.Duration:
+        """Public holidays by night."""
+
+    def __init__(
+        self,
+        *,
+        employee: _builtins.str = ...,
+        display_name: _builtins.str = ...,
+        roster: _builtins.str = ...,
+        subdivision: _builtins.str = ...,
+        weekday_duration: _duration_pb2.Duration | None = ...,
+        weekday_night_duration: _duration_pb2.Duration | None = ...,
+        saturday_duration: _duration_pb2.Duration | None = ...,
+        saturday_night_duration: _duration_pb2.Duration | None = ...,
+        sunday_duration: _duration_pb2.Duration | None = ...,
+        sunday_night_duration: _duration_pb2.Duration | None = ...,
+        holiday_duration: _duration_pb2.Duration | None = ...,
+        holiday_night_duration: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["holiday_duration", b"holiday_duration", "holiday_night_duration", b"holiday_night_duration", "saturday_duration", b"saturday_duration", "saturday_night_duration", b"saturday_night_duration", "sunday_duration", b"sunday_duration", "sunday_night_duration", b"sunday_night_duration", "weekday_duration", b"weekday_duration", "weekday_night_duration", b"weekday_night_duration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["display_name", b"display_name", "employee", b"employee", "holiday_duration", b"holiday_duration", "holiday_night_duration", b"holiday_night_duration", "roster", b"roster", "saturday_duration", b"saturday_duration", "saturday_night_duration", b"saturday_night_duration", "subdivision", b"subdivision", "sunday_duration", b"sunday_duration", "sunday_night_duration", b"sunday_night_duration", "weekday_duration", b"weekday_duration", "weekday_night_duration", b"weekday_night_duration"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StandbyHours: _TypeAlias = StandbyHours  # noqa: Y015
+
+@_typing.final
+class DutyFeed(_message.Message):
+    """An iCalendar feed that calendar programs read."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ROSTER_FIELD_NUMBER: _builtins.int
+    EMPLOYEE_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    CREATOR_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    REVOKE_TIME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Output. Format: `dutyFeeds/{id}`."""
+    roster: _builtins.str
+    """The roster whose shifts it shows. Either this or `employee`. Format: `rosters/{id}`."""
+    employee: _builtins.str
+    """The employee whose shifts it shows, in all rosters. Format: `employees/{personnel_number}`."""
+    token: _builtins.str
+    """Output, only of CreateDutyFeed: the key to GetDutyFeed. Who knows it reads the feed until it is revoked."""
+    creator: _builtins.str
+    """Output. Who made it, such as `employees/17`."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """Output. When it was made."""
+
+    @_builtins.property
+    def revoke_time(self) -> _timestamp_pb2.Timestamp:
+        """Output. When it was revoked; unset while it is read."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        roster: _builtins.str = ...,
+        employee: _builtins.str = ...,
+        token: _builtins.str = ...,
+        creator: _builtins.str = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        revoke_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "revoke_time", b"revoke_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "creator", b"creator", "employee", b"employee", "name", b"name", "revoke_time", b"revoke_time", "roster", b"roster", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DutyFeed: _TypeAlias = DutyFeed  # noqa: Y015
 
 @_typing.final
 class GetRosterRequest(_message.Message):
@@ -1186,3 +1584,513 @@ class ListDutyPlansResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListDutyPlansResponse: _TypeAlias = ListDutyPlansResponse  # noqa: Y015
+
+@_typing.final
+class RequestDutySwapRequest(_message.Message):
+    """Describes an offer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SWAP_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Optional. UUID of this request, remembered for 24 h."""
+    @_builtins.property
+    def swap(self) -> Global___DutySwap:
+        """Required. What is output in it is ignored."""
+
+    def __init__(
+        self,
+        *,
+        swap: Global___DutySwap | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["swap", b"swap"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "swap", b"swap"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestDutySwapRequest: _TypeAlias = RequestDutySwapRequest  # noqa: Y015
+
+@_typing.final
+class TakeDutySwapRequest(_message.Message):
+    """Names an offer to take."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. Format: `dutySwaps/{id}`."""
+    validate_only: _builtins.bool
+    """Only check, change nothing: what would be wrong then?"""
+    request_id: _builtins.str
+    """Optional. UUID of this request, remembered for 24 h."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakeDutySwapRequest: _TypeAlias = TakeDutySwapRequest  # noqa: Y015
+
+@_typing.final
+class TakeDutySwapResponse(_message.Message):
+    """What became of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SWAP_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def swap(self) -> Global___DutySwap:
+        """The offer."""
+
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___DutyFinding]:
+        """What is wrong with the caller's shifts by that, such as too little rest."""
+
+    def __init__(
+        self,
+        *,
+        swap: Global___DutySwap | None = ...,
+        findings: _abc.Iterable[Global___DutyFinding] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["swap", b"swap"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["findings", b"findings", "swap", b"swap"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakeDutySwapResponse: _TypeAlias = TakeDutySwapResponse  # noqa: Y015
+
+@_typing.final
+class WithdrawDutySwapRequest(_message.Message):
+    """Names an offer to take back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. Format: `dutySwaps/{id}`."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WithdrawDutySwapRequest: _TypeAlias = WithdrawDutySwapRequest  # noqa: Y015
+
+@_typing.final
+class ListDutySwapsRequest(_message.Message):
+    """Asks for offers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROSTER_FIELD_NUMBER: _builtins.int
+    OPEN_ONLY_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    roster: _builtins.str
+    """Format: `rosters/{id}`. Empty: of all rosters."""
+    open_only: _builtins.bool
+    """Only those that can still be taken."""
+    page_size: _builtins.int
+    """Most offers in one answer. Default 50, at most 1,000."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before."""
+    def __init__(
+        self,
+        *,
+        roster: _builtins.str = ...,
+        open_only: _builtins.bool = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["open_only", b"open_only", "page_size", b"page_size", "page_token", b"page_token", "roster", b"roster"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDutySwapsRequest: _TypeAlias = ListDutySwapsRequest  # noqa: Y015
+
+@_typing.final
+class ListDutySwapsResponse(_message.Message):
+    """A page of offers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SWAPS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    @_builtins.property
+    def swaps(self) -> _containers.RepeatedCompositeFieldContainer[Global___DutySwap]:
+        """The newest first."""
+
+    def __init__(
+        self,
+        *,
+        swaps: _abc.Iterable[Global___DutySwap] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "swaps", b"swaps"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDutySwapsResponse: _TypeAlias = ListDutySwapsResponse  # noqa: Y015
+
+@_typing.final
+class PreviewRosterRequest(_message.Message):
+    """Describes changes to look at before they are made."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ROSTER_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_TIME_FIELD_NUMBER: _builtins.int
+    OVERRIDES_FIELD_NUMBER: _builtins.int
+    PLANS_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. Format: `rosters/{id}`; one that does not exist yet needs `roster`."""
+    @_builtins.property
+    def roster(self) -> Global___Roster:
+        """The roster as it would be. Unset: it stays as it is."""
+
+    @_builtins.property
+    def effective_time(self) -> _timestamp_pb2.Timestamp:
+        """From when on that would be in force. Unset: from now on."""
+
+    @_builtins.property
+    def overrides(self) -> _containers.RepeatedCompositeFieldContainer[Global___DutyOverride]:
+        """Overrides that would be made; their `roster` is `name`."""
+
+    @_builtins.property
+    def plans(self) -> _containers.RepeatedCompositeFieldContainer[Global___DutyPlan]:
+        """Plans that would be made; their `roster` is `name`."""
+
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """From when on to look. Unset: from now on."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when. Unset: 84 days after the start. At most 400 days after it."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        roster: Global___Roster | None = ...,
+        effective_time: _timestamp_pb2.Timestamp | None = ...,
+        overrides: _abc.Iterable[Global___DutyOverride] | None = ...,
+        plans: _abc.Iterable[Global___DutyPlan] | None = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["effective_time", b"effective_time", "end_time", b"end_time", "roster", b"roster", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["effective_time", b"effective_time", "end_time", b"end_time", "name", b"name", "overrides", b"overrides", "plans", b"plans", "roster", b"roster", "start_time", b"start_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewRosterRequest: _TypeAlias = PreviewRosterRequest  # noqa: Y015
+
+@_typing.final
+class PreviewRosterResponse(_message.Message):
+    """What would be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    SHIFTS_FIELD_NUMBER: _builtins.int
+    LOADS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___DutyFinding]:
+        """What would be wrong, ordered by start; what is not wrong yet is marked as new."""
+
+    @_builtins.property
+    def shifts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Shift]:
+        """Who would be on duty, ordered by start."""
+
+    @_builtins.property
+    def loads(self) -> _containers.RepeatedCompositeFieldContainer[Global___DutyLoad]:
+        """What everybody would bear, ordered by employee."""
+
+    def __init__(
+        self,
+        *,
+        findings: _abc.Iterable[Global___DutyFinding] | None = ...,
+        shifts: _abc.Iterable[Global___Shift] | None = ...,
+        loads: _abc.Iterable[Global___DutyLoad] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["findings", b"findings", "loads", b"loads", "shifts", b"shifts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewRosterResponse: _TypeAlias = PreviewRosterResponse  # noqa: Y015
+
+@_typing.final
+class GetDutyReportRequest(_message.Message):
+    """Asks for a report."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROSTER_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    roster: _builtins.str
+    """Format: `rosters/{id}`. Empty: all rosters."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """From when on to look. Unset: from now on."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when. Unset: 84 days after the start. At most 400 days after it."""
+
+    def __init__(
+        self,
+        *,
+        roster: _builtins.str = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "roster", b"roster", "start_time", b"start_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDutyReportRequest: _TypeAlias = GetDutyReportRequest  # noqa: Y015
+
+@_typing.final
+class GetDutyReportResponse(_message.Message):
+    """What is wrong, and who bears what."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    LOADS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___DutyFinding]:
+        """Ordered by roster, then start."""
+
+    @_builtins.property
+    def loads(self) -> _containers.RepeatedCompositeFieldContainer[Global___DutyLoad]:
+        """Ordered by roster, then employee."""
+
+    def __init__(
+        self,
+        *,
+        findings: _abc.Iterable[Global___DutyFinding] | None = ...,
+        loads: _abc.Iterable[Global___DutyLoad] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["findings", b"findings", "loads", b"loads"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDutyReportResponse: _TypeAlias = GetDutyReportResponse  # noqa: Y015
+
+@_typing.final
+class ExportStandbyHoursRequest(_message.Message):
+    """Asks for hours of standby."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_DATE_FIELD_NUMBER: _builtins.int
+    END_DATE_FIELD_NUMBER: _builtins.int
+    ROSTER_FIELD_NUMBER: _builtins.int
+    start_date: _builtins.str
+    """Required. First day, from 00:00 in each roster's zone. ISO date between 2000 and 2190."""
+    end_date: _builtins.str
+    """Required. Last day, inclusive. At most 400 days after the first."""
+    roster: _builtins.str
+    """Format: `rosters/{id}`. Empty: all rosters, deleted ones too."""
+    def __init__(
+        self,
+        *,
+        start_date: _builtins.str = ...,
+        end_date: _builtins.str = ...,
+        roster: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_date", b"end_date", "roster", b"roster", "start_date", b"start_date"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportStandbyHoursRequest: _TypeAlias = ExportStandbyHoursRequest  # noqa: Y015
+
+@_typing.final
+class ExportStandbyHoursResponse(_message.Message):
+    """Hours of standby."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOURS_FIELD_NUMBER: _builtins.int
+    CSV_FIELD_NUMBER: _builtins.int
+    csv: _builtins.bytes
+    """The same as a file: UTF-8 with byte order mark, semicolons, German heads, hours with decimal comma, as Excel in Germany opens it."""
+    @_builtins.property
+    def hours(self) -> _containers.RepeatedCompositeFieldContainer[Global___StandbyHours]:
+        """Ordered by employee, then roster."""
+
+    def __init__(
+        self,
+        *,
+        hours: _abc.Iterable[Global___StandbyHours] | None = ...,
+        csv: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["csv", b"csv", "hours", b"hours"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportStandbyHoursResponse: _TypeAlias = ExportStandbyHoursResponse  # noqa: Y015
+
+@_typing.final
+class CreateDutyFeedRequest(_message.Message):
+    """Describes a feed to make."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FEED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def feed(self) -> Global___DutyFeed:
+        """Required. What is output in it is ignored."""
+
+    def __init__(
+        self,
+        *,
+        feed: Global___DutyFeed | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["feed", b"feed"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["feed", b"feed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateDutyFeedRequest: _TypeAlias = CreateDutyFeedRequest  # noqa: Y015
+
+@_typing.final
+class RevokeDutyFeedRequest(_message.Message):
+    """Names a feed to revoke."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. Format: `dutyFeeds/{id}`."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevokeDutyFeedRequest: _TypeAlias = RevokeDutyFeedRequest  # noqa: Y015
+
+@_typing.final
+class ListDutyFeedsRequest(_message.Message):
+    """Asks for feeds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """Most feeds in one answer. Default 50, at most 1,000."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDutyFeedsRequest: _TypeAlias = ListDutyFeedsRequest  # noqa: Y015
+
+@_typing.final
+class ListDutyFeedsResponse(_message.Message):
+    """A page of feeds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FEEDS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    @_builtins.property
+    def feeds(self) -> _containers.RepeatedCompositeFieldContainer[Global___DutyFeed]:
+        """The newest first."""
+
+    def __init__(
+        self,
+        *,
+        feeds: _abc.Iterable[Global___DutyFeed] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["feeds", b"feeds", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDutyFeedsResponse: _TypeAlias = ListDutyFeedsResponse  # noqa: Y015
+
+@_typing.final
+class GetDutyFeedRequest(_message.Message):
+    """Names a feed by its key."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKEN_FIELD_NUMBER: _builtins.int
+    token: _builtins.str
+    """Required. The token, with or without the ending `.ics`."""
+    def __init__(
+        self,
+        *,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDutyFeedRequest: _TypeAlias = GetDutyFeedRequest  # noqa: Y015

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from esoffice.es.v1 import duty_pb2 as esoffice_dot_es_dot_v1_dot_duty__pb2
+from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -111,6 +112,61 @@ class DutyServiceStub:
                 '/esoffice.es.v1.DutyService/ListDutyPlans',
                 request_serializer=esoffice_dot_es_dot_v1_dot_duty__pb2.ListDutyPlansRequest.SerializeToString,
                 response_deserializer=esoffice_dot_es_dot_v1_dot_duty__pb2.ListDutyPlansResponse.FromString,
+                _registered_method=True)
+        self.RequestDutySwap = channel.unary_unary(
+                '/esoffice.es.v1.DutyService/RequestDutySwap',
+                request_serializer=esoffice_dot_es_dot_v1_dot_duty__pb2.RequestDutySwapRequest.SerializeToString,
+                response_deserializer=esoffice_dot_es_dot_v1_dot_duty__pb2.DutySwap.FromString,
+                _registered_method=True)
+        self.TakeDutySwap = channel.unary_unary(
+                '/esoffice.es.v1.DutyService/TakeDutySwap',
+                request_serializer=esoffice_dot_es_dot_v1_dot_duty__pb2.TakeDutySwapRequest.SerializeToString,
+                response_deserializer=esoffice_dot_es_dot_v1_dot_duty__pb2.TakeDutySwapResponse.FromString,
+                _registered_method=True)
+        self.WithdrawDutySwap = channel.unary_unary(
+                '/esoffice.es.v1.DutyService/WithdrawDutySwap',
+                request_serializer=esoffice_dot_es_dot_v1_dot_duty__pb2.WithdrawDutySwapRequest.SerializeToString,
+                response_deserializer=esoffice_dot_es_dot_v1_dot_duty__pb2.DutySwap.FromString,
+                _registered_method=True)
+        self.ListDutySwaps = channel.unary_unary(
+                '/esoffice.es.v1.DutyService/ListDutySwaps',
+                request_serializer=esoffice_dot_es_dot_v1_dot_duty__pb2.ListDutySwapsRequest.SerializeToString,
+                response_deserializer=esoffice_dot_es_dot_v1_dot_duty__pb2.ListDutySwapsResponse.FromString,
+                _registered_method=True)
+        self.PreviewRoster = channel.unary_unary(
+                '/esoffice.es.v1.DutyService/PreviewRoster',
+                request_serializer=esoffice_dot_es_dot_v1_dot_duty__pb2.PreviewRosterRequest.SerializeToString,
+                response_deserializer=esoffice_dot_es_dot_v1_dot_duty__pb2.PreviewRosterResponse.FromString,
+                _registered_method=True)
+        self.GetDutyReport = channel.unary_unary(
+                '/esoffice.es.v1.DutyService/GetDutyReport',
+                request_serializer=esoffice_dot_es_dot_v1_dot_duty__pb2.GetDutyReportRequest.SerializeToString,
+                response_deserializer=esoffice_dot_es_dot_v1_dot_duty__pb2.GetDutyReportResponse.FromString,
+                _registered_method=True)
+        self.ExportStandbyHours = channel.unary_unary(
+                '/esoffice.es.v1.DutyService/ExportStandbyHours',
+                request_serializer=esoffice_dot_es_dot_v1_dot_duty__pb2.ExportStandbyHoursRequest.SerializeToString,
+                response_deserializer=esoffice_dot_es_dot_v1_dot_duty__pb2.ExportStandbyHoursResponse.FromString,
+                _registered_method=True)
+        self.CreateDutyFeed = channel.unary_unary(
+                '/esoffice.es.v1.DutyService/CreateDutyFeed',
+                request_serializer=esoffice_dot_es_dot_v1_dot_duty__pb2.CreateDutyFeedRequest.SerializeToString,
+                response_deserializer=esoffice_dot_es_dot_v1_dot_duty__pb2.DutyFeed.FromString,
+                _registered_method=True)
+        self.RevokeDutyFeed = channel.unary_unary(
+                '/esoffice.es.v1.DutyService/RevokeDutyFeed',
+                request_serializer=esoffice_dot_es_dot_v1_dot_duty__pb2.RevokeDutyFeedRequest.SerializeToString,
+                response_deserializer=esoffice_dot_es_dot_v1_dot_duty__pb2.DutyFeed.FromString,
+                _registered_method=True)
+        self.ListDutyFeeds = channel.unary_unary(
+                '/esoffice.es.v1.DutyService/ListDutyFeeds',
+                request_serializer=esoffice_dot_es_dot_v1_dot_duty__pb2.ListDutyFeedsRequest.SerializeToString,
+                response_deserializer=esoffice_dot_es_dot_v1_dot_duty__pb2.ListDutyFeedsResponse.FromString,
+                _registered_method=True)
+        self.GetDutyFeed = channel.unary_unary(
+                '/esoffice.es.v1.DutyService/GetDutyFeed',
+                request_serializer=esoffice_dot_es_dot_v1_dot_duty__pb2.GetDutyFeedRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
 
 
@@ -226,6 +282,89 @@ class DutyServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RequestDutySwap(self, request, context):
+        """Offers a shift of the caller, or a part of it, to his colleagues (Dienstabgabe); they are told. Who holds `duty.write` may offer
+        those of others. FAILED_PRECONDITION/`DUTY_SWAP_NOT_POSSIBLE` when the employee is not on duty all the time. A repeat with
+        the same `request_id` answers the same and tells nobody twice.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TakeDutySwap(self, request, context):
+        """Takes an offered shift: from now or its start on the caller is on duty in the other's place, and the other is told. Taking it
+        again changes nothing. FAILED_PRECONDITION/`DUTY_SWAP_NOT_OPEN` when somebody else was faster, `DUTY_SWAP_NOT_POSSIBLE` when the
+        caller is away or on duty himself, does not stand in the roster or was not asked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WithdrawDutySwap(self, request, context):
+        """Takes an offer of the caller back. FAILED_PRECONDITION/`DUTY_SWAP_NOT_OPEN` when somebody has taken it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDutySwaps(self, request, context):
+        """Returns offers, the newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreviewRoster(self, request, context):
+        """Says what would be wrong, and who would be on duty, if a roster, overrides or plans were saved like this. Changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDutyReport(self, request, context):
+        """Says what is wrong with the rosters and how the load is spread: gaps, turns nobody has taken, absences, too little rest.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportStandbyHours(self, request, context):
+        """Returns the hours of standby (Bereitschaftsstunden) of each employee and roster, as figures and as a CSV file.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateDutyFeed(self, request, context):
+        """Makes an iCalendar feed of a roster, or of an employee's shifts in all rosters. Who holds `duty.write` may make one of anybody,
+        others only of themselves and of rosters. The token is shown this once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeDutyFeed(self, request, context):
+        """Revokes a feed; its address answers NOT_FOUND from now on. Who holds `duty.write` may revoke those of others.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDutyFeeds(self, request, context):
+        """Returns the caller's feeds, with `duty.write` everybody's, the newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDutyFeed(self, request, context):
+        """Returns the iCalendar file (RFC 5545) behind a token: the shifts from 31 days ago until a year ahead. A calendar program asks
+        without signing in; the token is the key. NOT_FOUND for an unknown or revoked one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DutyServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -298,6 +437,61 @@ def add_DutyServiceServicer_to_server(servicer, server):
                     servicer.ListDutyPlans,
                     request_deserializer=esoffice_dot_es_dot_v1_dot_duty__pb2.ListDutyPlansRequest.FromString,
                     response_serializer=esoffice_dot_es_dot_v1_dot_duty__pb2.ListDutyPlansResponse.SerializeToString,
+            ),
+            'RequestDutySwap': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestDutySwap,
+                    request_deserializer=esoffice_dot_es_dot_v1_dot_duty__pb2.RequestDutySwapRequest.FromString,
+                    response_serializer=esoffice_dot_es_dot_v1_dot_duty__pb2.DutySwap.SerializeToString,
+            ),
+            'TakeDutySwap': grpc.unary_unary_rpc_method_handler(
+                    servicer.TakeDutySwap,
+                    request_deserializer=esoffice_dot_es_dot_v1_dot_duty__pb2.TakeDutySwapRequest.FromString,
+                    response_serializer=esoffice_dot_es_dot_v1_dot_duty__pb2.TakeDutySwapResponse.SerializeToString,
+            ),
+            'WithdrawDutySwap': grpc.unary_unary_rpc_method_handler(
+                    servicer.WithdrawDutySwap,
+                    request_deserializer=esoffice_dot_es_dot_v1_dot_duty__pb2.WithdrawDutySwapRequest.FromString,
+                    response_serializer=esoffice_dot_es_dot_v1_dot_duty__pb2.DutySwap.SerializeToString,
+            ),
+            'ListDutySwaps': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDutySwaps,
+                    request_deserializer=esoffice_dot_es_dot_v1_dot_duty__pb2.ListDutySwapsRequest.FromString,
+                    response_serializer=esoffice_dot_es_dot_v1_dot_duty__pb2.ListDutySwapsResponse.SerializeToString,
+            ),
+            'PreviewRoster': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewRoster,
+                    request_deserializer=esoffice_dot_es_dot_v1_dot_duty__pb2.PreviewRosterRequest.FromString,
+                    response_serializer=esoffice_dot_es_dot_v1_dot_duty__pb2.PreviewRosterResponse.SerializeToString,
+            ),
+            'GetDutyReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDutyReport,
+                    request_deserializer=esoffice_dot_es_dot_v1_dot_duty__pb2.GetDutyReportRequest.FromString,
+                    response_serializer=esoffice_dot_es_dot_v1_dot_duty__pb2.GetDutyReportResponse.SerializeToString,
+            ),
+            'ExportStandbyHours': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExportStandbyHours,
+                    request_deserializer=esoffice_dot_es_dot_v1_dot_duty__pb2.ExportStandbyHoursRequest.FromString,
+                    response_serializer=esoffice_dot_es_dot_v1_dot_duty__pb2.ExportStandbyHoursResponse.SerializeToString,
+            ),
+            'CreateDutyFeed': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateDutyFeed,
+                    request_deserializer=esoffice_dot_es_dot_v1_dot_duty__pb2.CreateDutyFeedRequest.FromString,
+                    response_serializer=esoffice_dot_es_dot_v1_dot_duty__pb2.DutyFeed.SerializeToString,
+            ),
+            'RevokeDutyFeed': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeDutyFeed,
+                    request_deserializer=esoffice_dot_es_dot_v1_dot_duty__pb2.RevokeDutyFeedRequest.FromString,
+                    response_serializer=esoffice_dot_es_dot_v1_dot_duty__pb2.DutyFeed.SerializeToString,
+            ),
+            'ListDutyFeeds': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDutyFeeds,
+                    request_deserializer=esoffice_dot_es_dot_v1_dot_duty__pb2.ListDutyFeedsRequest.FromString,
+                    response_serializer=esoffice_dot_es_dot_v1_dot_duty__pb2.ListDutyFeedsResponse.SerializeToString,
+            ),
+            'GetDutyFeed': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDutyFeed,
+                    request_deserializer=esoffice_dot_es_dot_v1_dot_duty__pb2.GetDutyFeedRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -685,6 +879,303 @@ class DutyService:
             '/esoffice.es.v1.DutyService/ListDutyPlans',
             esoffice_dot_es_dot_v1_dot_duty__pb2.ListDutyPlansRequest.SerializeToString,
             esoffice_dot_es_dot_v1_dot_duty__pb2.ListDutyPlansResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RequestDutySwap(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.es.v1.DutyService/RequestDutySwap',
+            esoffice_dot_es_dot_v1_dot_duty__pb2.RequestDutySwapRequest.SerializeToString,
+            esoffice_dot_es_dot_v1_dot_duty__pb2.DutySwap.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TakeDutySwap(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.es.v1.DutyService/TakeDutySwap',
+            esoffice_dot_es_dot_v1_dot_duty__pb2.TakeDutySwapRequest.SerializeToString,
+            esoffice_dot_es_dot_v1_dot_duty__pb2.TakeDutySwapResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WithdrawDutySwap(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.es.v1.DutyService/WithdrawDutySwap',
+            esoffice_dot_es_dot_v1_dot_duty__pb2.WithdrawDutySwapRequest.SerializeToString,
+            esoffice_dot_es_dot_v1_dot_duty__pb2.DutySwap.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDutySwaps(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.es.v1.DutyService/ListDutySwaps',
+            esoffice_dot_es_dot_v1_dot_duty__pb2.ListDutySwapsRequest.SerializeToString,
+            esoffice_dot_es_dot_v1_dot_duty__pb2.ListDutySwapsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewRoster(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.es.v1.DutyService/PreviewRoster',
+            esoffice_dot_es_dot_v1_dot_duty__pb2.PreviewRosterRequest.SerializeToString,
+            esoffice_dot_es_dot_v1_dot_duty__pb2.PreviewRosterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDutyReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.es.v1.DutyService/GetDutyReport',
+            esoffice_dot_es_dot_v1_dot_duty__pb2.GetDutyReportRequest.SerializeToString,
+            esoffice_dot_es_dot_v1_dot_duty__pb2.GetDutyReportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportStandbyHours(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.es.v1.DutyService/ExportStandbyHours',
+            esoffice_dot_es_dot_v1_dot_duty__pb2.ExportStandbyHoursRequest.SerializeToString,
+            esoffice_dot_es_dot_v1_dot_duty__pb2.ExportStandbyHoursResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateDutyFeed(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.es.v1.DutyService/CreateDutyFeed',
+            esoffice_dot_es_dot_v1_dot_duty__pb2.CreateDutyFeedRequest.SerializeToString,
+            esoffice_dot_es_dot_v1_dot_duty__pb2.DutyFeed.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeDutyFeed(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.es.v1.DutyService/RevokeDutyFeed',
+            esoffice_dot_es_dot_v1_dot_duty__pb2.RevokeDutyFeedRequest.SerializeToString,
+            esoffice_dot_es_dot_v1_dot_duty__pb2.DutyFeed.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDutyFeeds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.es.v1.DutyService/ListDutyFeeds',
+            esoffice_dot_es_dot_v1_dot_duty__pb2.ListDutyFeedsRequest.SerializeToString,
+            esoffice_dot_es_dot_v1_dot_duty__pb2.ListDutyFeedsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDutyFeed(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.es.v1.DutyService/GetDutyFeed',
+            esoffice_dot_es_dot_v1_dot_duty__pb2.GetDutyFeedRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,6 +5,7 @@ On-call duty (Bereitschaften): rosters that say who is on duty when, and for whi
 
 from collections import abc as _abc
 from esoffice.es.v1 import duty_pb2 as _duty_pb2
+from google.api import httpbody_pb2 as _httpbody_pb2
 from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
 import abc as _abc_1
@@ -77,6 +78,38 @@ class DutyServiceStub:
     """
     ListDutyPlans: _grpc.UnaryUnaryMultiCallable[_duty_pb2.ListDutyPlansRequest, _duty_pb2.ListDutyPlansResponse]
     """Returns the plans of a roster, the newest first."""
+    RequestDutySwap: _grpc.UnaryUnaryMultiCallable[_duty_pb2.RequestDutySwapRequest, _duty_pb2.DutySwap]
+    """Offers a shift of the caller, or a part of it, to his colleagues (Dienstabgabe); they are told. Who holds `duty.write` may offer
+    those of others. FAILED_PRECONDITION/`DUTY_SWAP_NOT_POSSIBLE` when the employee is not on duty all the time. A repeat with
+    the same `request_id` answers the same and tells nobody twice.
+    """
+    TakeDutySwap: _grpc.UnaryUnaryMultiCallable[_duty_pb2.TakeDutySwapRequest, _duty_pb2.TakeDutySwapResponse]
+    """Takes an offered shift: from now or its start on the caller is on duty in the other's place, and the other is told. Taking it
+    again changes nothing. FAILED_PRECONDITION/`DUTY_SWAP_NOT_OPEN` when somebody else was faster, `DUTY_SWAP_NOT_POSSIBLE` when the
+    caller is away or on duty himself, does not stand in the roster or was not asked.
+    """
+    WithdrawDutySwap: _grpc.UnaryUnaryMultiCallable[_duty_pb2.WithdrawDutySwapRequest, _duty_pb2.DutySwap]
+    """Takes an offer of the caller back. FAILED_PRECONDITION/`DUTY_SWAP_NOT_OPEN` when somebody has taken it."""
+    ListDutySwaps: _grpc.UnaryUnaryMultiCallable[_duty_pb2.ListDutySwapsRequest, _duty_pb2.ListDutySwapsResponse]
+    """Returns offers, the newest first."""
+    PreviewRoster: _grpc.UnaryUnaryMultiCallable[_duty_pb2.PreviewRosterRequest, _duty_pb2.PreviewRosterResponse]
+    """Says what would be wrong, and who would be on duty, if a roster, overrides or plans were saved like this. Changes nothing."""
+    GetDutyReport: _grpc.UnaryUnaryMultiCallable[_duty_pb2.GetDutyReportRequest, _duty_pb2.GetDutyReportResponse]
+    """Says what is wrong with the rosters and how the load is spread: gaps, turns nobody has taken, absences, too little rest."""
+    ExportStandbyHours: _grpc.UnaryUnaryMultiCallable[_duty_pb2.ExportStandbyHoursRequest, _duty_pb2.ExportStandbyHoursResponse]
+    """Returns the hours of standby (Bereitschaftsstunden) of each employee and roster, as figures and as a CSV file."""
+    CreateDutyFeed: _grpc.UnaryUnaryMultiCallable[_duty_pb2.CreateDutyFeedRequest, _duty_pb2.DutyFeed]
+    """Makes an iCalendar feed of a roster, or of an employee's shifts in all rosters. Who holds `duty.write` may make one of anybody,
+    others only of themselves and of rosters. The token is shown this once.
+    """
+    RevokeDutyFeed: _grpc.UnaryUnaryMultiCallable[_duty_pb2.RevokeDutyFeedRequest, _duty_pb2.DutyFeed]
+    """Revokes a feed; its address answers NOT_FOUND from now on. Who holds `duty.write` may revoke those of others."""
+    ListDutyFeeds: _grpc.UnaryUnaryMultiCallable[_duty_pb2.ListDutyFeedsRequest, _duty_pb2.ListDutyFeedsResponse]
+    """Returns the caller's feeds, with `duty.write` everybody's, the newest first."""
+    GetDutyFeed: _grpc.UnaryUnaryMultiCallable[_duty_pb2.GetDutyFeedRequest, _httpbody_pb2.HttpBody]
+    """Returns the iCalendar file (RFC 5545) behind a token: the shifts from 31 days ago until a year ahead. A calendar program asks
+    without signing in; the token is the key. NOT_FOUND for an unknown or revoked one.
+    """
 
 @_typing.type_check_only
 class DutyServiceAsyncStub(DutyServiceStub):
@@ -126,6 +159,38 @@ class DutyServiceAsyncStub(DutyServiceStub):
     """
     ListDutyPlans: _aio.UnaryUnaryMultiCallable[_duty_pb2.ListDutyPlansRequest, _duty_pb2.ListDutyPlansResponse]  # type: ignore[assignment]
     """Returns the plans of a roster, the newest first."""
+    RequestDutySwap: _aio.UnaryUnaryMultiCallable[_duty_pb2.RequestDutySwapRequest, _duty_pb2.DutySwap]  # type: ignore[assignment]
+    """Offers a shift of the caller, or a part of it, to his colleagues (Dienstabgabe); they are told. Who holds `duty.write` may offer
+    those of others. FAILED_PRECONDITION/`DUTY_SWAP_NOT_POSSIBLE` when the employee is not on duty all the time. A repeat with
+    the same `request_id` answers the same and tells nobody twice.
+    """
+    TakeDutySwap: _aio.UnaryUnaryMultiCallable[_duty_pb2.TakeDutySwapRequest, _duty_pb2.TakeDutySwapResponse]  # type: ignore[assignment]
+    """Takes an offered shift: from now or its start on the caller is on duty in the other's place, and the other is told. Taking it
+    again changes nothing. FAILED_PRECONDITION/`DUTY_SWAP_NOT_OPEN` when somebody else was faster, `DUTY_SWAP_NOT_POSSIBLE` when the
+    caller is away or on duty himself, does not stand in the roster or was not asked.
+    """
+    WithdrawDutySwap: _aio.UnaryUnaryMultiCallable[_duty_pb2.WithdrawDutySwapRequest, _duty_pb2.DutySwap]  # type: ignore[assignment]
+    """Takes an offer of the caller back. FAILED_PRECONDITION/`DUTY_SWAP_NOT_OPEN` when somebody has taken it."""
+    ListDutySwaps: _aio.UnaryUnaryMultiCallable[_duty_pb2.ListDutySwapsRequest, _duty_pb2.ListDutySwapsResponse]  # type: ignore[assignment]
+    """Returns offers, the newest first."""
+    PreviewRoster: _aio.UnaryUnaryMultiCallable[_duty_pb2.PreviewRosterRequest, _duty_pb2.PreviewRosterResponse]  # type: ignore[assignment]
+    """Says what would be wrong, and who would be on duty, if a roster, overrides or plans were saved like this. Changes nothing."""
+    GetDutyReport: _aio.UnaryUnaryMultiCallable[_duty_pb2.GetDutyReportRequest, _duty_pb2.GetDutyReportResponse]  # type: ignore[assignment]
+    """Says what is wrong with the rosters and how the load is spread: gaps, turns nobody has taken, absences, too little rest."""
+    ExportStandbyHours: _aio.UnaryUnaryMultiCallable[_duty_pb2.ExportStandbyHoursRequest, _duty_pb2.ExportStandbyHoursResponse]  # type: ignore[assignment]
+    """Returns the hours of standby (Bereitschaftsstunden) of each employee and roster, as figures and as a CSV file."""
+    CreateDutyFeed: _aio.UnaryUnaryMultiCallable[_duty_pb2.CreateDutyFeedRequest, _duty_pb2.DutyFeed]  # type: ignore[assignment]
+    """Makes an iCalendar feed of a roster, or of an employee's shifts in all rosters. Who holds `duty.write` may make one of anybody,
+    others only of themselves and of rosters. The token is shown this once.
+    """
+    RevokeDutyFeed: _aio.UnaryUnaryMultiCallable[_duty_pb2.RevokeDutyFeedRequest, _duty_pb2.DutyFeed]  # type: ignore[assignment]
+    """Revokes a feed; its address answers NOT_FOUND from now on. Who holds `duty.write` may revoke those of others."""
+    ListDutyFeeds: _aio.UnaryUnaryMultiCallable[_duty_pb2.ListDutyFeedsRequest, _duty_pb2.ListDutyFeedsResponse]  # type: ignore[assignment]
+    """Returns the caller's feeds, with `duty.write` everybody's, the newest first."""
+    GetDutyFeed: _aio.UnaryUnaryMultiCallable[_duty_pb2.GetDutyFeedRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Returns the iCalendar file (RFC 5545) behind a token: the shifts from 31 days ago until a year ahead. A calendar program asks
+    without signing in; the token is the key. NOT_FOUND for an unknown or revoked one.
+    """
 
 class DutyServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps duty rosters and answers who is on duty.
@@ -256,5 +321,103 @@ class DutyServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_duty_pb2.ListDutyPlansResponse, _abc.Awaitable[_duty_pb2.ListDutyPlansResponse]]:
         """Returns the plans of a roster, the newest first."""
+
+    @_abc_1.abstractmethod
+    def RequestDutySwap(
+        self,
+        request: _duty_pb2.RequestDutySwapRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_duty_pb2.DutySwap, _abc.Awaitable[_duty_pb2.DutySwap]]:
+        """Offers a shift of the caller, or a part of it, to his colleagues (Dienstabgabe); they are told. Who holds `duty.write` may offer
+        those of others. FAILED_PRECONDITION/`DUTY_SWAP_NOT_POSSIBLE` when the employee is not on duty all the time. A repeat with
+        the same `request_id` answers the same and tells nobody twice.
+        """
+
+    @_abc_1.abstractmethod
+    def TakeDutySwap(
+        self,
+        request: _duty_pb2.TakeDutySwapRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_duty_pb2.TakeDutySwapResponse, _abc.Awaitable[_duty_pb2.TakeDutySwapResponse]]:
+        """Takes an offered shift: from now or its start on the caller is on duty in the other's place, and the other is told. Taking it
+        again changes nothing. FAILED_PRECONDITION/`DUTY_SWAP_NOT_OPEN` when somebody else was faster, `DUTY_SWAP_NOT_POSSIBLE` when the
+        caller is away or on duty himself, does not stand in the roster or was not asked.
+        """
+
+    @_abc_1.abstractmethod
+    def WithdrawDutySwap(
+        self,
+        request: _duty_pb2.WithdrawDutySwapRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_duty_pb2.DutySwap, _abc.Awaitable[_duty_pb2.DutySwap]]:
+        """Takes an offer of the caller back. FAILED_PRECONDITION/`DUTY_SWAP_NOT_OPEN` when somebody has taken it."""
+
+    @_abc_1.abstractmethod
+    def ListDutySwaps(
+        self,
+        request: _duty_pb2.ListDutySwapsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_duty_pb2.ListDutySwapsResponse, _abc.Awaitable[_duty_pb2.ListDutySwapsResponse]]:
+        """Returns offers, the newest first."""
+
+    @_abc_1.abstractmethod
+    def PreviewRoster(
+        self,
+        request: _duty_pb2.PreviewRosterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_duty_pb2.PreviewRosterResponse, _abc.Awaitable[_duty_pb2.PreviewRosterResponse]]:
+        """Says what would be wrong, and who would be on duty, if a roster, overrides or plans were saved like this. Changes nothing."""
+
+    @_abc_1.abstractmethod
+    def GetDutyReport(
+        self,
+        request: _duty_pb2.GetDutyReportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_duty_pb2.GetDutyReportResponse, _abc.Awaitable[_duty_pb2.GetDutyReportResponse]]:
+        """Says what is wrong with the rosters and how the load is spread: gaps, turns nobody has taken, absences, too little rest."""
+
+    @_abc_1.abstractmethod
+    def ExportStandbyHours(
+        self,
+        request: _duty_pb2.ExportStandbyHoursRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_duty_pb2.ExportStandbyHoursResponse, _abc.Awaitable[_duty_pb2.ExportStandbyHoursResponse]]:
+        """Returns the hours of standby (Bereitschaftsstunden) of each employee and roster, as figures and as a CSV file."""
+
+    @_abc_1.abstractmethod
+    def CreateDutyFeed(
+        self,
+        request: _duty_pb2.CreateDutyFeedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_duty_pb2.DutyFeed, _abc.Awaitable[_duty_pb2.DutyFeed]]:
+        """Makes an iCalendar feed of a roster, or of an employee's shifts in all rosters. Who holds `duty.write` may make one of anybody,
+        others only of themselves and of rosters. The token is shown this once.
+        """
+
+    @_abc_1.abstractmethod
+    def RevokeDutyFeed(
+        self,
+        request: _duty_pb2.RevokeDutyFeedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_duty_pb2.DutyFeed, _abc.Awaitable[_duty_pb2.DutyFeed]]:
+        """Revokes a feed; its address answers NOT_FOUND from now on. Who holds `duty.write` may revoke those of others."""
+
+    @_abc_1.abstractmethod
+    def ListDutyFeeds(
+        self,
+        request: _duty_pb2.ListDutyFeedsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_duty_pb2.ListDutyFeedsResponse, _abc.Awaitable[_duty_pb2.ListDutyFeedsResponse]]:
+        """Returns the caller's feeds, with `duty.write` everybody's, the newest first."""
+
+    @_abc_1.abstractmethod
+    def GetDutyFeed(
+        self,
+        request: _duty_pb2.GetDutyFeedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Returns the iCalendar file (RFC 5545) behind a token: the shifts from 31 days ago until a year ahead. A calendar program asks
+        without signing in; the token is the key. NOT_FOUND for an unknown or revoked one.
+        """
 
 def add_DutyServiceServicer_to_server(servicer: DutyServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -206,3 +206,23 @@ def test_a_reference_to_a_secret_stays_where_it_is() -> None:
     assert [one.field for one in rules.foreign_secrets(before, after)] == ["server_es.database.password.stored"]
     after.server_es.database.password.value = "entered anew"
     assert rules.foreign_secrets(before, after) == []
+
+
+def test_sending_is_checked_only_while_it_is_on() -> None:
+    settings = completed(settings_pb2.Settings())
+    outgoing, sms = settings.server_business.outgoing_mail, settings.server_business.sms
+    outgoing.host = "not a host"
+    sms.country = "Germany"
+    assert _wrong(settings) == {}
+    outgoing.host = ""
+    outgoing.active = sms.active = True
+    outgoing.user = "dienst"
+    outgoing.security = outgoing.SECURITY_NONE
+    assert _wrong(settings) == {
+        "server_business.outgoing_mail.host": "sending mails needs the name of the SMTP server",
+        "server_business.outgoing_mail.sender": "mails need an address they come from",
+        "server_business.outgoing_mail.password": "signing in needs both a user and a password",
+        "server_business.sms.country": _wrong(settings)["server_business.sms.country"],
+        "server_business.sms.outbox_folder": "short messages need the absolute path of a folder to be written to",
+    }
+    assert [one.field for one in rules.warnings(settings)] == ["server_business.outgoing_mail.security"]

@@ -1,0 +1,1 @@
+"""Sending of e-mails (E-Mail-Versand, Postausgangsserver)."""

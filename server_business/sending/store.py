@@ -1,0 +1,139 @@
+"""Accepts what is to be sent, and keeps how it went."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from google.protobuf.message import Message
+from sqlalchemy import Row, Table, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from mesh import claims
+from mesh.claims import Claim
+from mesh.database import UnitOfWork
+from mesh.errors import NotFound
+from mesh.idempotency import Asked, RequestIdReused
+from server_business.sending import rules
+from server_business.sending.rules import Outcome, State, Step
+
+_DIALECTS: Final[Mapping[str, Any]] = {"sqlite": sqlite, "postgresql": postgresql}
+
+
+class SendQueue:
+    """The rows of one table of `sending_table`."""
+
+    def __init__(self, table: Table) -> None:
+        self.table: Final = table
+        self._name: Final[str] = table.info["name"]
+
+    def name(self, id_: int) -> str:
+        return self._name.format(id=id_)
+
+    # -- accepting ----------------------------------------------------------------------------------------------------
+
+    def accept(
+        self,
+        unit: UnitOfWork,
+        request: Message,
+        *,
+        caller: str,
+        give_up_time: datetime,
+        expire_time: datetime | None,
+        **content: Any,
+    ) -> Row[Any]:
+        """Store what is to be sent, or return the row of the same request.
+
+        Raises:
+            RequestIdReused: the id was used for something else.
+        """
+        asked = Asked.of(request, caller=caller)
+        row = {
+            "caller": caller, "request_id": asked.request_id or None, "fingerprint": asked.fingerprint, **content,
+            "state": State.QUEUED, "reason": "", "reference": "", "attempts": 0, "create_time": unit.now,
+            "give_up_time": min(give_up_time, expire_time) if expire_time else give_up_time, "expire_time": expire_time,
+            "next_attempt_time": unit.now,
+        }  # fmt: skip
+        add = _DIALECTS[unit.connection.dialect.name].insert(self.table).on_conflict_do_nothing()
+        made = unit.connection.execute(add.values(row).returning(self.table)).one_or_none()
+        if made is not None:
+            return made
+        same = (self.table.c.caller == caller) & (self.table.c.request_id == asked.request_id)
+        known = unit.connection.execute(select(self.table).where(same)).one()
+        if known.fingerprint != asked.fingerprint:
+            raise RequestIdReused(f"The request id {asked.request_id} was used for something else; make a new one.")
+        return known
+
+    # -- sending ------------------------------------------------------------------------------------------------------
+
+    def begin(self, unit: UnitOfWork, claim: Claim) -> None:
+        """Note that a row is being handed over, from now on nobody knows. Raises ClaimLost."""
+        if not claims.held(unit, self.table, [claim]):
+            raise claims.ClaimLost(f"{self.name(claim.key[0])} is held by somebody else.", table=self.table.name)
+        sending = update(self.table).where(self.table.c.id == claim.key[0])
+        unit.connection.execute(sending.values(state=State.SENDING, attempts=self.table.c.attempts + 1))
+
+    def record(self, unit: UnitOfWork, claim: Claim, step: Step, outcome: Outcome, **more: Any) -> None:
+        """Write what became of a row. Raises ClaimLost."""
+        values = {"state": step.state, "reason": outcome.reason[:2000], **more}
+        if step.state is State.SENT:
+            values |= {"sent_time": unit.now, "reference": outcome.reference[:500]}
+        if step.next_attempt_time is None:
+            claims.confirm(unit, self.table, claim, **values)
+        else:
+            claims.release(unit, self.table, claim, next_attempt_time=step.next_attempt_time, **values)
+
+    # -- people -------------------------------------------------------------------------------------------------------
+
+    def get(self, unit: UnitOfWork, id_: int) -> Row[Any]:
+        """Return a row. Raises NotFound."""
+        row = unit.connection.execute(select(self.table).where(self.table.c.id == id_)).one_or_none()
+        if row is None:
+            raise NotFound(f"{self.name(id_)} does not exist.", resource=self.name(id_))
+        return row
+
+    def several(self, unit: UnitOfWork, ids: Collection[int]) -> Sequence[Row[Any]]:
+        return unit.connection.execute(select(self.table).where(self.table.c.id.in_(ids))).all()
+
+    def page(
+        self, unit: UnitOfWork, *, states: Collection[int], about: str, before: int | None, limit: int
+    ) -> Sequence[Row[Any]]:
+        """Return rows, the newest first, from below the id `before`."""
+        columns = self.table.c
+        query = select(self.table).order_by(columns.id.desc()).limit(limit)
+        if states:
+            query = query.where(columns.state.in_(states))
+        if about:
+            query = query.where(columns.about == about)
+        if before is not None:
+            query = query.where(columns.id < before)
+        return unit.connection.execute(query).all()
+
+    def waiting(self, unit: UnitOfWork) -> int:
+        """Return how many rows wait."""
+        query = select(self.table.c.id).where(self.table.c.state == State.QUEUED)
+        return len(unit.connection.execute(query.limit(10_000)).all())
+
+    def retry(self, unit: UnitOfWork, id_: int, *, give_up_time: datetime) -> Row[Any]:
+        """Send something once more. Raises NotFound, SendStateNotAllowed."""
+        row = self._locked(unit, id_)
+        rules.check_retry(State(row.state), self.name(id_))
+        return self._set(
+            unit, id_, state=State.QUEUED, reason="sent again by hand", attempts=0, next_attempt_time=unit.now,
+            give_up_time=give_up_time, expire_time=None,
+        )  # fmt: skip
+
+    def cancel(self, unit: UnitOfWork, id_: int) -> Row[Any]:
+        """Call something off. Raises NotFound, SendStateNotAllowed."""
+        rules.check_cancel(State(self._locked(unit, id_).state), self.name(id_))
+        return self._set(unit, id_, state=State.CANCELLED, reason="called off by hand", next_attempt_time=None)
+
+    def _locked(self, unit: UnitOfWork, id_: int) -> Row[Any]:
+        lock = update(self.table).where(self.table.c.id == id_).values(attempts=self.table.c.attempts)
+        unit.connection.execute(lock)
+        return self.get(unit, id_)
+
+    def _set(self, unit: UnitOfWork, id_: int, **values: Any) -> Row[Any]:
+        # The token moves on, and the lease ends: a worker that has the row in hand is refused.
+        fenced = {"lease_token": self.table.c.lease_token + 1, "lease_until": None, "lease_owner": None, **values}
+        done = update(self.table).where(self.table.c.id == id_).values(fenced).returning(self.table)
+        return unit.connection.execute(done).one()

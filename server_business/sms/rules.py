@@ -1,0 +1,73 @@
+"""How a text is written as short messages: alphabet and parts (GSM 03.38, GSM 03.40)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+BASIC: Final = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+EXTENDED: Final = frozenset("\f^{}\\[~]|€")
+"""These are written as an escape and a character: they count twice, and a part never ends between the two."""
+MOST_PARTS: Final = 10
+_BASIC_PLANE: Final = 0xFFFF
+
+
+class Alphabet(IntEnum):
+    """The numbers are those of the contract's `SmsAlphabet`."""
+
+    GSM7 = 1
+    UCS2 = 2
+
+
+_ROOM: Final = {Alphabet.GSM7: (160, 153), Alphabet.UCS2: (70, 67)}
+"""Places in a single part, and in each of several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A text as it is sent.
+
+    Attributes:
+        alphabet: how it is written.
+        parts: what each part says; together they are the text.
+        remaining: places left in the last part.
+        foreign: characters because of which GSM7 is not enough, each once, in their order.
+    """
+
+    alphabet: Alphabet
+    parts: tuple[str, ...]
+    remaining: int
+    foreign: tuple[str, ...]
+
+
+def write(text: str) -> Written:
+    """Choose the alphabet and cut the text into as few parts as there can be."""
+    foreign = tuple(dict.fromkeys(one for one in text if one not in BASIC and one not in EXTENDED))
+    alphabet = Alphabet.UCS2 if foreign else Alphabet.GSM7
+    single, several = _ROOM[alphabet]
+    total = sum(places(one, alphabet) for one in text)
+    if total <= single:
+        return Written(alphabet, (text,), single - total, foreign)
+    parts = tuple(_cut(text, alphabet, several))
+    return Written(alphabet, parts, several - sum(places(one, alphabet) for one in parts[-1]), foreign)
+
+
+def places(character: str, alphabet: Alphabet) -> int:
+    """Return how many places a character takes: one or two."""
+    if alphabet is Alphabet.GSM7:
+        return 2 if character in EXTENDED else 1
+    return 2 if ord(character) > _BASIC_PLANE else 1
+
+
+def _cut(text: str, alphabet: Alphabet, room: int) -> Iterator[str]:
+    start, used = 0, 0
+    for at, character in enumerate(text):
+        needed = places(character, alphabet)
+        if used + needed > room:
+            yield text[start:at]
+            start, used = at, 0
+        used += needed
+    yield text[start:]

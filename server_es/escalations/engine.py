@@ -1,0 +1,278 @@
+"""Escalates: looks at the calls whose timers are due, and does what follows in one transaction.
+
+The lock of a call guards its timer. Whatever could have changed since the timer was set is looked at again: a call that
+was solved in between is not escalated, one whose calendar has changed is only timed anew.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from mesh.database import UnitOfWork
+from mesh.failpoints import failpoint
+from server_es.calendars.wording import moment
+from server_es.escalations import chain, holding, records, rules, timers, timing
+from server_es.escalations.chain import Link, Outcome
+from server_es.escalations.names import ESCALATION
+from server_es.escalations.plans import Plans
+from server_es.escalations.reachable import Reachable
+from server_es.escalations.recipients import Channel, Event, Told
+from server_es.escalations.rules import Point
+from server_es.escalations.settings import EscalationSettings
+from server_es.escalations.telling import Reach, Teller, Tiding
+from server_es.escalations.timers import Timer
+from server_es.service_levels.site import Sites
+from server_es.servicecalls.names import SERVICECALL
+from server_es.servicecalls.states import CallStates
+from server_es.servicecalls.tables import servicecall
+from server_es.text_modules import rules as texts
+from server_es.text_modules.call_texts import CallTexts
+from server_es.text_modules.catalogue import templates
+from server_es.text_modules.placeholders import Facts, Values
+from server_es.text_modules.rules import Template
+
+LATE: Final = timedelta(minutes=1)
+"""What fires later than this after it could is marked late, and fires at the capped rate."""
+AT_ONCE: Final = 500
+
+TOLD: Final = 1
+NOBODY_REACHABLE: Final = 2
+
+_SUBJECT_AT_MOST: Final = 200
+_TEXT_AT_MOST: Final = 4000
+_UNREACHED: Final = "Niemand erreichbar: {subject}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What one look did.
+
+    Attributes:
+        on_time: calls it looked at that were due just now.
+        late: calls it looked at that had waited.
+        busy: all that are due were in other hands just then.
+    """
+
+    on_time: int = 0
+    late: int = 0
+    busy: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Firing:
+    """One firing on its way into the record."""
+
+    call: Any
+    link: Link
+    event: Event
+    cycle: int
+    late: bool = False
+    held: bool = False
+    actor: str = ""
+    subject: str = ""
+    text: str = ""
+
+
+class Lazy:
+    """What is read when it is asked for the first time."""
+
+    def __init__(self, read: Callable[[], Reachable]) -> None:
+        self._read = read
+        self._found: Reachable | None = None
+
+    def get(self) -> Reachable:
+        if self._found is None:
+            self._found = self._read()
+        return self._found
+
+
+def lazily(unit: UnitOfWork, reach: Reach, at: datetime) -> Lazy:
+    """Return who can be reached at an instant, read when it is asked for."""
+    return Lazy(lambda: Reachable(unit, reach, at))
+
+
+class Engine:
+    """Escalates.
+
+    Args:
+        sites: the catalogues in memory.
+        plans: the points in memory.
+        call_texts: reads what texts say about calls, and knows the site's zone.
+        reach: knows who can be reached.
+        teller: tells people.
+        states: gives calls another state.
+        settings: the site's choice.
+    """
+
+    def __init__(
+        self,
+        *,
+        sites: Sites,
+        plans: Plans,
+        call_texts: CallTexts,
+        reach: Reach,
+        teller: Teller,
+        states: CallStates,
+        settings: EscalationSettings,
+    ) -> None:
+        self.sites = sites
+        self.plans = plans
+        self.reach = reach
+        self.teller = teller
+        self.texts = call_texts
+        self._states = states
+        self.settings = settings
+
+    def look(self, unit: UnitOfWork, *, late_at_most: int) -> Looked:
+        """Look at up to `AT_ONCE` calls that are due, of those that have waited at most `late_at_most`."""
+        late_before = unit.now - LATE
+        on_time = timers.due(unit, late_before, unit.now, AT_ONCE)
+        room = min(AT_ONCE - len(on_time), late_at_most)
+        late = timers.due(unit, None, late_before, room) if room > 0 else []
+        if not on_time and not late:
+            return Looked()
+        site = self.sites.share(unit)
+        plan = self.plans.of(unit, site)
+        calls = _locked(unit, [*on_time, *late])
+        if not calls:
+            return Looked(busy=True)
+        kept = timers.of(unit, [call.number for call in calls], lock=True)
+        due = [call for call in calls if (timer := kept.get(call.number)) and _is_due(timer, unit.now)]
+        clocks = timing.clocks_of(unit, [call for call in due if kept[call.number].paused], site)
+        windows = holding.windows(unit, unit.now)
+        reachable = lazily(unit, self.reach, unit.now)
+        firings: list[Firing] = []
+        for call in due:
+            timer = kept[call.number]
+            outcome = chain.run(
+                plan.of(timer.service_level),
+                site.levels[timer.service_level],
+                site.states,
+                clocks.get(call.number, timer.clock),
+                timer.progress,
+                now=unit.now,
+                told=_told(reachable, plan.events, call),
+                hold=rules.held_until(windows, call.address, call.system, unit.now) if windows else None,
+            )
+            late_one = timer.due_time is not None and timer.due_time <= late_before
+            firings += _firings(call, timer, outcome, plan.events, late=late_one)
+            timer.progress, timer.due_time, timer.held = outcome.progress, outcome.next_time, outcome.held
+        self.write(unit, [kept[call.number] for call in due], firings, reachable)
+        return Looked(on_time=len(on_time), late=len(late))
+
+    def write(
+        self, unit: UnitOfWork, changed: Sequence[Timer], firings: Sequence[Firing], reachable: Lazy
+    ) -> list[int]:
+        """Write what follows: the timers, the record, the notices, the states. Return the ids of the firings."""
+        timers.write(unit, changed)
+        if not firings:
+            return []
+        self._render(unit, firings)
+        ids = records.append(unit, [_record(one, unit.now) for one in firings])
+        failpoint("escalations.recorded")
+        tidings = [
+            Tiding(
+                cause=ESCALATION.build(id_),
+                about=SERVICECALL.build(one.call.number),
+                told=told,
+                subject=one.subject,
+                text=one.text,
+            )
+            for id_, one in zip(ids, firings, strict=True)
+            for told in one.link.told or self._fallback(reachable)
+        ]
+        self.teller.tell(unit, tidings)
+        failpoint("escalations.told")
+        for one in firings:
+            if one.link.new_state is not None:
+                self._states.set_state(unit, one.call.number, one.link.new_state.number, text=one.subject)
+        return ids
+
+    def _fallback(self, reachable: Lazy) -> list[Told]:
+        staff = reachable.get().staff
+        chosen = [self.settings.fallback_employee, *staff.members(self.settings.fallback_team)]
+        return [
+            Told(employee=one, channels={Channel.ES_MESSAGE: one})
+            for one in dict.fromkeys(chosen)
+            if one in staff.employees
+        ]
+
+    def _render(self, unit: UnitOfWork, firings: Sequence[Firing]) -> None:
+        calls = {one.call.number: one.call for one in firings}
+        facts = self.texts.of(unit, list(calls.values()))
+        named = {id_ for one in firings for id_ in (one.event.subject, one.event.message) if id_}
+        found = templates(unit, named)
+        for one in firings:
+            one.subject, one.text = written(one, facts[one.call.number], found)
+            if not one.link.told:
+                one.subject = _UNREACHED.format(subject=one.subject)[:_SUBJECT_AT_MOST]
+
+
+def _told(reachable: Lazy, events: Mapping[str, Event], call: Any) -> Callable[[Point], tuple[Told, ...]]:
+    return lambda point: reachable.get().told(events[point.event], call)
+
+
+def _locked(unit: UnitOfWork, numbers: Sequence[int]) -> list[Any]:
+    """Return these calls, kept from others until the unit ends, without those that somebody is just changing."""
+    query = select(servicecall).where(servicecall.c.number.in_(sorted(numbers))).order_by(servicecall.c.number)
+    return list(unit.connection.execute(query.with_for_update(skip_locked=True)))
+
+
+def _is_due(timer: Timer, now: datetime) -> bool:
+    return timer.due_time is not None and timer.due_time <= now
+
+
+def _firings(call: Any, timer: Timer, outcome: Outcome, events: Mapping[str, Event], *, late: bool) -> list[Firing]:
+    return [
+        Firing(
+            call=call,
+            link=link,
+            event=events[link.due.point.event],
+            cycle=outcome.clock.cycle,
+            late=late and not link.hastened,
+            held=timer.held,
+        )
+        for link in outcome.links
+    ]
+
+
+def written(one: Firing, facts: Facts, found: Mapping[str, Template]) -> tuple[str, str]:
+    """Return subject and message of a firing."""
+    due, message = one.link.due, found[one.event.message]
+    head = found[one.event.subject] if one.event.subject else message
+    more = {
+        "Escalation.Matchcode": due.point.title,
+        "Escalation.Percent": str(due.point.percent),
+        "Escalation.DueTime": moment(due.time, facts.zone, message.language),
+        "Escalation.Round": str(due.round),
+    }
+    subject = texts.render(head, Values(facts, head.language, more)).subject
+    whole = texts.render(message, Values(facts, message.language, more))
+    text = "\n".join(part for part in whole if part) if one.event.subject else whole.body
+    return subject[:_SUBJECT_AT_MOST], text[:_TEXT_AT_MOST]
+
+
+def _record(one: Firing, now: datetime) -> dict[str, Any]:
+    link, point = one.link, one.link.due.point
+    return {
+        "servicecall": one.call.number,
+        "point": point.number,
+        "cycle": one.cycle,
+        "round": link.due.round,
+        "point_title": point.title,
+        "event": one.event.id,
+        "due_time": link.due.time,
+        "fire_time": now,
+        "late": one.late,
+        "held": one.held,
+        "hastened": link.hastened,
+        "actor": one.actor,
+        "outcome": TOLD if link.told else NOBODY_REACHABLE,
+        "subject": one.subject,
+        "text": one.text,
+        "new_state": link.new_state.number if link.new_state else None,
+        "acknowledger": "",
+    }

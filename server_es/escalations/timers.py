@@ -1,0 +1,159 @@
+"""The timers: per call one row that says when something is next to be looked at. All queries are by set."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import bindparam, insert, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from mesh.database import UnitOfWork
+from server_es.escalations.rules import Clock, Fired, Progress
+from server_es.escalations.tables import escalation_timer
+from server_es.servicecalls.rules import Kind
+
+AT_ONCE: Final = 1000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_BITS: Final[Mapping[Kind, int]] = {Kind.REACTION: 1, Kind.ARRIVAL: 2, Kind.SOLUTION: 4}
+_MET: Final = tuple(frozenset(kind for kind, bit in _BITS.items() if bits & bit) for bits in range(8))
+_TIMER: Final = escalation_timer.c
+_COLUMNS: Final = tuple(column.name for column in _TIMER)
+_INSERTS: Final[Mapping[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+@dataclass(slots=True, kw_only=True)
+class Timer:
+    """The timer of a call.
+
+    Attributes:
+        servicecall: number of the call.
+        due_time: when to look at it next; None: never, as it stands.
+        service_level: number of its level.
+        clock: as the row says it; `paused` says that its pauses stand in the log only.
+        paused: its clock has ever stood.
+        progress: what has fired in this cycle.
+        held: it waits for the end of a maintenance window.
+    """
+
+    servicecall: int
+    due_time: datetime | None = None
+    service_level: int
+    clock: Clock
+    paused: bool
+    progress: Progress = field(default_factory=Progress)
+    held: bool = False
+
+
+def timer_of(row: Any) -> Timer:
+    """Return the timer of a row."""
+    fired = {int(point): Fired(count, _EPOCH + last * _MICROSECOND) for point, (count, last) in row.fired.items()}
+    met = _MET[row.met]
+    return Timer(
+        servicecall=row.servicecall,
+        due_time=row.due_time,
+        service_level=row.service_level,
+        clock=Clock(
+            state=row.state,
+            received=row.receive_time,
+            accepted=row.accept_time,
+            met=met,
+            closed=Kind.SOLUTION in met,
+            cycle=row.cycle,
+        ),
+        paused=row.paused,
+        progress=Progress(fired=fired, acknowledged=row.acknowledged),
+        held=row.held,
+    )
+
+
+def row_of(timer: Timer) -> dict[str, Any]:
+    """Return the row of a timer."""
+    clock, progress = timer.clock, timer.progress
+    return {
+        "servicecall": timer.servicecall,
+        "due_time": timer.due_time,
+        "service_level": timer.service_level,
+        "state": clock.state,
+        "receive_time": clock.received,
+        "accept_time": clock.accepted,
+        "met": sum(_BITS[kind] for kind in clock.met),
+        "paused": timer.paused,
+        "cycle": clock.cycle,
+        "fired": {
+            str(number): [fired.count, (fired.last - _EPOCH) // _MICROSECOND]
+            for number, fired in progress.fired.items()
+        },
+        "acknowledged": progress.acknowledged,
+        "held": timer.held,
+    }
+
+
+def of(unit: UnitOfWork, calls: Iterable[int], *, lock: bool = False) -> dict[int, Timer]:
+    """Return the timers of those of these calls that have one."""
+    found: dict[int, Timer] = {}
+    wanted = sorted(set(calls))
+    for start in range(0, len(wanted), AT_ONCE):
+        query = select(escalation_timer).where(_TIMER.servicecall.in_(wanted[start : start + AT_ONCE]))
+        query = query.order_by(_TIMER.servicecall)
+        rows = unit.connection.execute(query.with_for_update() if lock else query)
+        found |= {row.servicecall: timer_of(row) for row in rows}
+    return found
+
+
+def of_level(unit: UnitOfWork, level: int, after: int, limit: int) -> list[Timer]:
+    """Return up to `limit` timers of a level, by number after that call, and keep others from changing them."""
+    query = select(escalation_timer).where(_TIMER.service_level == level, _TIMER.servicecall > after)
+    rows = unit.connection.execute(query.order_by(_TIMER.servicecall).limit(limit).with_for_update())
+    return [timer_of(row) for row in rows]
+
+
+def write(unit: UnitOfWork, timers: Sequence[Timer]) -> None:
+    """Write whole timers, new or not."""
+    if not timers:
+        return
+    new = _INSERTS[unit.connection.dialect.name](escalation_timer)
+    changed = {name: new.excluded[name] for name in _COLUMNS if name != "servicecall"}
+    statement = new.on_conflict_do_update(index_elements=["servicecall"], set_=changed)
+    rows = [row_of(timer) for timer in timers]
+    unit.connection.execute(statement, rows[0] if len(rows) == 1 else rows)
+
+
+def create(unit: UnitOfWork, timers: Sequence[Timer]) -> None:
+    """Write the timers of calls that were made just now."""
+    if timers:
+        unit.connection.execute(insert(escalation_timer), [row_of(timer) for timer in timers])
+
+
+_DUE: Final = update(escalation_timer).where(_TIMER.servicecall == bindparam("call")).values(due_time=bindparam("due"))
+_DUE_POSTGRESQL: Final = text(
+    "UPDATE escalation_timer SET due_time = new.due "
+    "FROM unnest(CAST(:calls AS bigint[]), CAST(:due AS timestamptz[])) AS new (call, due) "
+    "WHERE servicecall = new.call"
+)
+
+
+def set_due_times(unit: UnitOfWork, due_times: Mapping[int, datetime | None]) -> None:
+    """Write when to look at these calls next, and nothing else."""
+    if not due_times:
+        return
+    if unit.connection.dialect.name == "postgresql":  # one statement of two arrays: three times as fast as one a row
+        unit.connection.execute(_DUE_POSTGRESQL, {"calls": list(due_times), "due": list(due_times.values())})
+        return
+    unit.connection.execute(_DUE, [{"call": call, "due": due} for call, due in due_times.items()])
+
+
+def due(unit: UnitOfWork, after: datetime | None, until: datetime, limit: int) -> list[int]:
+    """Return up to `limit` calls to look at, the longest due first: due after that instant, until this one."""
+    query = select(_TIMER.servicecall).where(_TIMER.due_time <= until)
+    if after is not None:
+        query = query.where(_TIMER.due_time > after)
+    return list(unit.connection.execute(query.order_by(_TIMER.due_time, _TIMER.servicecall).limit(limit)).scalars())
+
+
+def next_due_time(unit: UnitOfWork, after: datetime | None = None) -> datetime | None:
+    """Return when the next timer is due: the longest due one, or the first after an instant."""
+    query = select(_TIMER.due_time).where(_TIMER.due_time.is_not(None) if after is None else _TIMER.due_time > after)
+    found: datetime | None = unit.connection.execute(query.order_by(_TIMER.due_time).limit(1)).scalar()
+    return found

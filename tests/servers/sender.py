@@ -1,0 +1,57 @@
+"""A process that sends what is queued until it is killed: `python -m tests.servers.sender FOLDER SMTP_PORT`.
+
+The database lies in the folder, short messages are written into `outbox` there.
+"""
+
+import asyncio
+import sys
+import uuid
+from datetime import timedelta
+from pathlib import Path
+
+from mesh import claims
+from mesh.clock import SystemClock
+from mesh.database import Database
+from mesh.predecessors import Predecessors
+from mesh.wakeups import Wakeups
+from mesh.workers import HealthLine, Workers
+from server_business.app import definition
+from server_business.outgoing_mail.smtp import Security, Server, SmtpCarrier
+from server_business.outgoing_mail.tables import MAILS
+from server_business.sending.worker import Sender
+from server_business.sms.outbox import OutboxCarrier
+from server_business.sms.tables import SMS
+
+
+def opened(folder: Path) -> Database:
+    """Open the database; whoever is first makes its tables."""
+    database = Database(f"sqlite:///{folder / 'business.db'}", metadata=definition.metadata, clock=SystemClock())
+    definition.metadata.create_all(database.engine)
+    return database
+
+
+async def run(folder: str, port: str) -> None:
+    """Send until killed, as the next life of one instance."""
+    place, name = Path(folder), f"sender-{uuid.uuid4().hex[:12]}"
+    server = Server(host="127.0.0.1", port=int(port), security=Security.NONE, sender="service@firma.example")
+    with (
+        opened(place) as database,
+        Wakeups(database) as wakeups,
+        Predecessors(place / "instance", name) as before,
+    ):
+        for queue in (MAILS, SMS):
+            await database.run(claims.give_back_of, queue.table, before.dead)
+        before.forget()
+        bell = wakeups.bell("accepted")
+        mails = Sender(database, MAILS, SmtpCarrier(server), name, HealthLine("outgoing_mail"))
+        sms = Sender(database, SMS, OutboxCarrier(place / "outbox"), name, HealthLine("sms"))
+        workers = Workers(
+            [mails.worker("mails", bell), sms.worker("sms", bell)], clock=SystemClock(), owner=name,
+            first_backoff=timedelta(seconds=0.1),
+        )  # fmt: skip
+        workers.start()
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(run(*sys.argv[1:]))
