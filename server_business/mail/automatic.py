@@ -10,6 +10,9 @@ from enum import StrEnum
 
 LOOP_HEADER = "X-Esoffice-Loop"
 _SHOWN = 120
+_WORD = re.compile(r"[a-z-]+")
+_END = re.compile(r"[\s;(]")
+_DAEMON = re.compile(r"(?<![\w.+-])(?:mailer-daemon|postmaster)(?:@|\s*$)", re.IGNORECASE)
 
 
 class Kind(StrEnum):
@@ -107,7 +110,7 @@ def _own(headers: Headers, own: OwnMarks, *, machine: bool) -> list[Signal]:
 
 
 def _words(value: str) -> set[str]:
-    return set(re.findall(r"[a-z-]+", value.lower()))
+    return set(_WORD.findall(value.lower()))
 
 
 def _says(*wanted: str) -> Test:
@@ -116,7 +119,7 @@ def _says(*wanted: str) -> Test:
 
 def _unless_no(value: str) -> bool:
     """RFC 3834 section 5: everything but `no` means a machine, unknown keywords too; comments and parameters aside."""
-    return re.split(r"[\s;(]", value.strip().lower(), maxsplit=1)[0] not in {"", "no"}
+    return _END.split(value.strip().lower(), maxsplit=1)[0] not in {"", "no"}
 
 
 def _vacation(value: str) -> bool:
@@ -134,11 +137,11 @@ def _unless_denied(value: str) -> bool:
 
 
 def _null_path(value: str) -> bool:
-    return re.sub(r"\s", "", value) == "<>"
+    return "".join(value.split()) == "<>"
 
 
 def _daemon(value: str) -> bool:
-    return bool(re.search(r"(?<![\w.+-])(?:mailer-daemon|postmaster)(?:@|\s*$)", value, re.IGNORECASE))
+    return bool(_DAEMON.search(value))
 
 
 def _delivery_report(value: str) -> bool:

@@ -12,15 +12,14 @@ from server_business.mail.budget import Budget
 from server_business.mail.encoded_words import decoded
 from server_business.mail.parts import Attachment, Content, plain_content, read_content
 from server_business.mail.problems import Problem, UnreadableMail
-from server_business.mail.sender import Mailbox, NoSender, read_mailboxes, read_sender
+from server_business.mail.sender import Mailbox, NoSender, read_sender
 from server_business.mail.tree import read_single, read_tree, tree_of
 
 _MESSAGE_ID = re.compile(r"<([^<>\s]{1,250})>")
 _LONGEST_SUBJECT = 1_000
 _MOST_REFERENCES = 100  # the oldest are dropped, as RFC 5537 section 3.4.4 allows
-_MOST_RECIPIENTS = 1_000
 _STANDARD = Budget()
-_SHOWN = frozenset({"subject", "from", "to", "cc", "date", "message-id", "in-reply-to", "references"})
+_SHOWN = frozenset({"subject", "from", "date", "message-id", "in-reply-to", "references"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +29,6 @@ class ParsedMail:
     Args:
         subject: decoded, one line.
         sender: read strictly out of all From headers.
-        to, cc: for people to see; entries that are no address are left out.
         date: what the sender's clock said, in UTC; None if it said nothing sensible.
         message_id, in_reply_to, references: without angle brackets, in the order of the header.
         headers: those the automatic signals read, in their order, values decoded.
@@ -43,8 +41,6 @@ class ParsedMail:
 
     subject: str
     sender: Mailbox | NoSender
-    to: tuple[Mailbox, ...]
-    cc: tuple[Mailbox, ...]
     date: datetime | None
     message_id: str
     in_reply_to: tuple[str, ...]
@@ -98,8 +94,6 @@ def _parsed(raw: bytes, budget: Budget) -> ParsedMail:
     return ParsedMail(
         subject=" ".join(_first(values, "subject").split())[:_LONGEST_SUBJECT],
         sender=read_sender(raws.get("from", [])),
-        to=read_mailboxes(raws.get("to", []))[:_MOST_RECIPIENTS],
-        cc=read_mailboxes(raws.get("cc", []))[:_MOST_RECIPIENTS],
         date=date,
         message_id=ids[0] if ids else "",
         in_reply_to=_ids(values.get("in-reply-to", [])),

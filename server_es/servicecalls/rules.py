@@ -122,8 +122,9 @@ def next_due_time(log: Log, terms: Terms, now: datetime) -> datetime | None:
     """
     if clock_stands(log, terms.states):
         return None
+    standing = spans(pauses(log, terms.states, utc(now)))
     due = [
-        working_time.due(terms.level.calendar, start, promised, spans(pauses(log, terms.states, utc(now))))
+        working_time.due(terms.level.calendar, start, promised, standing)
         for kind in Kind
         if (promised := terms.promised(kind)) is not None
         and (start := started(log, terms, kind)) is not None
