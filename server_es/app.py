@@ -41,9 +41,11 @@ from server_es.clients.service import Clients
 from server_es.contacts.service import Contacts
 from server_es.directory import facts
 from server_es.directory.service import Directory
+from server_es.duty.announcing import Announcing
 from server_es.duty.facts import duties
 from server_es.duty.service import Duty
 from server_es.duty.telling import Telling
+from server_es.duty.worker import Handover
 from server_es.escalations import following, retiming
 from server_es.escalations.engine import Engine
 from server_es.escalations.entries import PlanEntries
@@ -129,8 +131,9 @@ async def build(app: App) -> None:
     app.serve(service_levels_pb2.DESCRIPTOR, ServiceLevels(app.database, sites, due_times))
     app.serve(servicecalls_pb2.DESCRIPTOR, calls)
     app.serve(contacts_pb2.DESCRIPTOR, Contacts(app.database, calls.contacts))
-    duty = Duty(app.database, REQUESTS, absences=absence_facts, tell=Telling(messages))
-    app.serve(duty_pb2.DESCRIPTOR, duty)
+    telling = Telling(messages)
+    app.serve(duty_pb2.DESCRIPTOR, Duty(app.database, REQUESTS, absences=absence_facts, tell=telling))
+    app.work(Handover(app.database, Announcing(telling)).worker())
     app.serve(appointments_pb2.DESCRIPTOR, Appointments(app.database))
     app.serve(
         absences_pb2.DESCRIPTOR,

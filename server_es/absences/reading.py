@@ -22,7 +22,7 @@ from server_es.absences.office import Office, office
 from server_es.absences.quantities import date_of, days_of
 from server_es.absences.rules import OPEN, Verdict
 from server_es.absences.settings import AbsenceSettings
-from server_es.absences.spans import Span
+from server_es.absences.spans import FIRST_YEAR, LAST_YEAR, Span
 from server_es.absences.surroundings import Shifts, span_of, stress_periods, surroundings, team_absences
 from server_es.absences.tables import absence, absence_decision, absence_informed
 from server_es.absences.team import conflicts
@@ -87,7 +87,7 @@ class Reading:
         there = self._office(unit)
         said = wanted.asked_by(said, by)
         self._check_may_preview(unit, said, there, by)
-        asked = wanted.understood(unit, said, self._working_times)
+        asked = wanted.understood(unit, said, self._working_times, keep=False)
         found = wanted.problems(unit, asked, there, self._leave, confirmed=said.stress_confirmed)
         answer = pb.PreviewAbsenceResponse(
             days=days_of(asked.half_days),
@@ -118,7 +118,10 @@ class Reading:
             name = EMPLOYEE.build(employee)
             raise NotFound(f"{name} does not exist", resource=name)
         today = self._today(unit)
-        return self._leave.balance(unit, employee, request.year or today.year, today)
+        year = request.year or today.year
+        if not FIRST_YEAR <= year <= LAST_YEAR:
+            raise InvalidArgument([Violation("year", f"{year} is not between {FIRST_YEAR} and {LAST_YEAR}")])
+        return self._leave.balance(unit, employee, year, today)
 
     def team(self, unit: UnitOfWork, request: pb.GetTeamViewRequest, by: Asker) -> pb.TeamView:
         """Return who of a team is away when."""

@@ -121,14 +121,12 @@ class Absences(grpc_.AbsenceServiceServicer):
     async def CreateLeaveEntitlement(
         self, request: pb.CreateLeaveEntitlementRequest, _context: Any
     ) -> pb.LeaveEntitlement:
-        unit = self._database.read if request.validate_only else self._database.run
-        return await unit(entitlements.create, request)
+        return await self._database.run(entitlements.create, request)
 
     async def UpdateLeaveEntitlement(
         self, request: pb.UpdateLeaveEntitlementRequest, _context: Any
     ) -> pb.LeaveEntitlement:
-        unit = self._database.read if request.validate_only else self._database.run
-        return await unit(entitlements.change, request)
+        return await self._database.run(entitlements.change, request)
 
     async def DeleteLeaveEntitlement(self, request: pb.DeleteLeaveEntitlementRequest, _context: Any) -> Empty:
         await self._database.run(entitlements.remove, request)
@@ -143,12 +141,10 @@ class Absences(grpc_.AbsenceServiceServicer):
         return await self._database.read(self._entries.page, catalogue, request)
 
     async def _create(self, catalogue: Catalogue[Entry], request: Any) -> Entry:
-        unit = self._database.read if request.validate_only else self._database.run
-        return await unit(self._entries.create, catalogue, request)
+        return await self._database.run(self._entries.create, catalogue, request)  # references are locked
 
     async def _update(self, catalogue: Catalogue[Entry], request: Any) -> Entry:
-        unit = self._database.read if request.validate_only else self._database.run
-        return await unit(self._entries.update, catalogue, request)
+        return await self._database.run(self._entries.update, catalogue, request)
 
     async def _delete(self, catalogue: Catalogue[Any], request: Any) -> Empty:
         await self._database.run(self._entries.delete, catalogue, request)

@@ -11,7 +11,7 @@ from mesh.errors import NotFound
 from server_es.absences.names import ABSENCE
 from server_es.absences.rules import IN_FORCE, Group, Verdict
 from server_es.absences.spans import Span
-from server_es.absences.tables import absence, absence_decision, absence_informed, absence_kind
+from server_es.absences.tables import absence, absence_decision, absence_informed, absence_kind, approval_group
 from server_es.directory.tables import employee
 
 Row = Mapping[str, Any]
@@ -171,7 +171,15 @@ def remove(unit: UnitOfWork, number: int) -> None:
 
 
 def _open(unit: UnitOfWork, number: int, groups: Sequence[Group]) -> None:
-    rows = [{"absence": number, "approval_group": one.id, "title": one.title, **_OPEN} for one in groups]
+    """Let groups decide; they stay until the unit ends, and those that have gone meanwhile are left out."""
+    id_ = approval_group.c.id
+    kept = (
+        select(id_).where(id_.in_([one.id for one in groups])).order_by(id_).with_for_update(read=True, key_share=True)
+    )
+    there = set(unit.connection.execute(kept).scalars())
+    rows = [
+        {"absence": number, "approval_group": one.id, "title": one.title, **_OPEN} for one in groups if one.id in there
+    ]
     unit.connection.execute(insert(absence_decision), rows)
 
 

@@ -101,21 +101,21 @@ class Wanted:
         }
 
 
-def understood(unit: UnitOfWork, said: pb.Absence, working_times: WorkingTimes) -> Wanted:
-    """Return what a message asks for, its days counted.
+def understood(unit: UnitOfWork, said: pb.Absence, working_times: WorkingTimes, *, keep: bool = True) -> Wanted:
+    """Return what a message asks for, its days counted; with `keep` whom it names is not deleted until the unit ends.
 
     Raises:
         InvalidArgument: references that name nothing, dates that are none, no working day; every violation at once.
         NoWorkingTime: there is nothing to count the days by.
     """
-    wrong = list(_references(unit, said))
+    wrong = list(_references(unit, said, keep=keep))
     span = None
     try:
         first, last = (date_of(getattr(said, field), field) for field in ("start_date", "end_date"))
         span = Span.of(first, last, starts_at_noon=said.starts_at_noon, ends_at_noon=said.ends_at_noon)
     except InvalidArgument as error:
         wrong += [Violation(f"absence.{one.field}", one.description) for one in error.violations]
-    kind = _kind(unit, said.kind)
+    kind = _kind(unit, said.kind, keep=keep)
     if kind is None:
         wrong.append(Violation("absence.kind", f"{said.kind} does not exist"))
     if wrong or span is None or kind is None:
@@ -229,17 +229,18 @@ def asked_by(said: pb.Absence, by: Asker) -> pb.Absence:
     return whole
 
 
-def _references(unit: UnitOfWork, said: pb.Absence) -> Iterator[Violation]:
+def _references(unit: UnitOfWork, said: pb.Absence, *, keep: bool) -> Iterator[Violation]:
     if not said.employee:
         yield Violation("absence.employee", "is required")
         return
     named = {"employee": said.employee, **{f"informed[{place}]": one for place, one in enumerate(said.informed)}}
-    gone = missing(unit, set(named.values()))
+    gone = missing(unit, set(named.values()), keep=keep)
     for field, name in named.items():
         if name in gone:
             yield Violation(f"absence.{field}", f"{name} does not exist")
 
 
-def _kind(unit: UnitOfWork, name: str) -> Any:
+def _kind(unit: UnitOfWork, name: str, *, keep: bool) -> Any:
     query = select(absence_kind).where(absence_kind.c.id == KIND.parse(name, field="absence.kind")[0])
-    return unit.connection.execute(query).one_or_none()
+    kept = query.with_for_update(read=True, key_share=True) if keep else query
+    return unit.connection.execute(kept).one_or_none()

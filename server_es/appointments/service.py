@@ -1,12 +1,15 @@
 """The servicer of the appointments."""
 
+from datetime import datetime
 from typing import Any
 
 from esoffice.es.v1 import appointments_pb2 as pb
 from esoffice.es.v1 import appointments_pb2_grpc as grpc_
+from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import select
 
 from mesh.database import Database, UnitOfWork
+from mesh.errors import InvalidArgument, Violation
 from mesh.instants import instant
 from mesh.pages import page_of
 from server_es.appointments import store
@@ -40,11 +43,18 @@ def _list(unit: UnitOfWork, request: pb.ListAppointmentsRequest) -> pb.ListAppoi
     if request.employee:
         query = query.where(appointment.c.employee == EMPLOYEE.parse(request.employee, field="employee")[0])
     if request.HasField("start_time"):
-        query = query.where(appointment.c.end_time > instant(request.start_time))
+        query = query.where(appointment.c.end_time > _instant(request.start_time, "start_time"))
     if request.HasField("end_time"):
-        query = query.where(appointment.c.start_time < instant(request.end_time))
+        query = query.where(appointment.c.start_time < _instant(request.end_time, "end_time"))
     rows = store.page(unit, query, int(page.after[0]) if page.after else 0, page.size + 1)
     token = page.token_after((rows[page.size - 1].id,)) if len(rows) > page.size else ""
     return pb.ListAppointmentsResponse(
         appointments=[message_of(row) for row in rows[: page.size]], next_page_token=token
     )
+
+
+def _instant(said: Timestamp, field: str) -> datetime:
+    try:
+        return instant(said)
+    except (ValueError, OverflowError):
+        raise InvalidArgument([Violation(field, "is no instant between the years 1 and 9999")]) from None

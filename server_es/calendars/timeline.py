@@ -52,8 +52,8 @@ class _Compiled:
     `totals[i]` is the working time from the beginning to `closes[i]`. `anchors[i] = closes[i] - totals[i]`: inside
     span i an instant and the total at it differ by exactly the anchor, one addition takes one to the other.
     `spans[i]` has the three instants of span i together. `by_day[n]`: the first span that closes after day n began,
-    as in `spans` and with its number; nothing once there is none. `by_total[n]`: the first with a total of n days or
-    more.
+    as in `spans` and with its number; nothing once there is none. `ends[i]`: total and anchor of span i together.
+    `by_total[n]`: the first with a total of n days or more, as in `ends` and with its number.
     """
 
     years: range
@@ -64,7 +64,8 @@ class _Compiled:
     anchors: list[datetime]
     spans: list[tuple[datetime, datetime, datetime]]
     by_day: list[tuple[datetime, datetime, datetime, int]]
-    by_total: list[int]
+    ends: list[tuple[timedelta, datetime]]
+    by_total: list[tuple[timedelta, datetime, int]]
 
 
 class Timeline:
@@ -75,8 +76,9 @@ class Timeline:
     def __init__(self, openings: Openings) -> None:
         self._openings = openings
         self._compiled = _Compiled(
-            years=range(0), begin=_END, opens=[], closes=[], totals=[], anchors=[], spans=[], by_day=[], by_total=[]
-        )
+            years=range(0), begin=_END, opens=[], closes=[], totals=[], anchors=[], spans=[], by_day=[], ends=[],
+            by_total=[],
+        )  # fmt: skip
 
     def due(self, start: datetime, working: timedelta) -> datetime:
         """Return the first instant at which `working` (> 0) has been worked since `start`.
@@ -95,10 +97,11 @@ class Timeline:
             if begins < start:  # noqa: PLR1730 - a call of `max` would cost as much as the rest of the line
                 begins = start
             total = begins - anchor + working
-            at, totals = compiled.by_total[total.days], compiled.totals
-            while totals[at] < total:
+            reached, anchor, at = compiled.by_total[total.days]
+            while reached < total:
                 at += 1
-            return compiled.anchors[at] + total
+                reached, anchor = compiled.ends[at]
+            return anchor + total
         except IndexError:
             return self._due_beyond(start, working)
 
@@ -182,6 +185,8 @@ def _compile(openings: Openings, years: range) -> _Compiled:
             totals.append(total)
     anchors = [stop - worked for stop, worked in zip(closes, totals, strict=True)]
     spans = list(zip(closes, opens, anchors, strict=True))
+    ends = list(zip(totals, anchors, strict=True))
+    reached = [bisect_left(totals, timedelta(days=day)) for day in range(total.days + 1)] if ends else []
     firsts = [bisect_right(closes, begin + timedelta(days=day)) for day in range((end - begin).days)]
     return _Compiled(
         years=years,
@@ -192,7 +197,8 @@ def _compile(openings: Openings, years: range) -> _Compiled:
         anchors=anchors,
         spans=spans,
         by_day=[(*spans[at], at) for at in firsts if at < len(spans)],
-        by_total=[bisect_left(totals, timedelta(days=day)) for day in range(total.days + 1)],
+        ends=ends,
+        by_total=[(*ends[at], at) for at in reached],
     )
 
 

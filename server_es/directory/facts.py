@@ -90,8 +90,11 @@ def staff(unit: UnitOfWork) -> Staff:
     return Staff(now=unit.now, employees=employees, teams=teams)
 
 
-def missing(unit: UnitOfWork, names: Collection[str]) -> set[str]:
-    """Return which of these resource names name no record; the others cannot be deleted before the unit ends."""
+def missing(unit: UnitOfWork, names: Collection[str], *, keep: bool = True) -> set[str]:
+    """Return which of these resource names name no record; with `keep` the others stay until the unit ends.
+
+    A unit that only reads cannot keep them.
+    """
     keys: dict[str, dict[Key, str]] = {}
     gone = set()
     for name in names:
@@ -101,7 +104,7 @@ def missing(unit: UnitOfWork, names: Collection[str]) -> set[str]:
         else:
             keys.setdefault(found[0].kind, {})[found[1]] = name
     for kind, asked in sorted(keys.items()):
-        there = store.present(unit, FAMILIES[kind], asked.keys())
+        there = store.present(unit, FAMILIES[kind], asked.keys(), keep=keep)
         gone.update(name for key, name in asked.items() if key not in there)
     return gone
 

@@ -61,13 +61,14 @@ def existing(unit: UnitOfWork, family: Family, keys: Collection[Key]) -> dict[Ke
     return {family.key_of(row): row for row in rows}
 
 
-def present(unit: UnitOfWork, family: Family, keys: Collection[Key]) -> set[Key]:
-    """Return which of these keys there are, and keep others from deleting those records until the unit ends."""
+def present(unit: UnitOfWork, family: Family, keys: Collection[Key], *, keep: bool = True) -> set[Key]:
+    """Return which of these keys there are; with `keep` nobody else deletes those records until the unit ends."""
     if not keys:
         return set()
     columns = [family.table.c[column] for column in family.key]
     query = select(*columns).where(_among(columns, keys)).order_by(*columns)
-    return {tuple(row) for row in unit.connection.execute(query.with_for_update(read=True, key_share=True))}
+    found = unit.connection.execute(query.with_for_update(read=True, key_share=True) if keep else query)
+    return {tuple(row) for row in found}
 
 
 def addresses_of_systems(unit: UnitOfWork, numbers: Collection[str]) -> dict[str, str]:

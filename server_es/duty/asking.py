@@ -55,7 +55,7 @@ def shifts(unit: UnitOfWork, request: pb.ListShiftsRequest) -> pb.ListShiftsResp
     end = mapping.instant(request.end_time, field="end_time")
     mapping.span(start, end, field="end_time")
     employee = mapping.employee_id(request.employee)
-    if request.employee and directory.missing(unit, [request.employee]):
+    if request.employee and directory.missing(unit, [request.employee], keep=False):
         raise NotFound(f"{request.employee} does not exist", resource=request.employee)
     if request.roster:
         found = [ROSTERS.get(unit, request.roster)]

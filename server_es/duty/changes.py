@@ -9,9 +9,11 @@ from sqlalchemy import Table
 from mesh.database import UnitOfWork
 from mesh.errors import InvalidArgument, Violation
 from mesh.instants import timestamp
+from mesh.names import NamePattern
 from mesh.pages import page_of
 from server_es.directory import facts as directory
 from server_es.duty import mapping, store
+from server_es.duty.announcing import Announcing
 from server_es.duty.names import OVERRIDE, PLAN, ROSTER
 from server_es.duty.rosters import Override, Plan
 from server_es.duty.tables import duty_override, duty_plan
@@ -29,6 +31,58 @@ def check_employees(unit: UnitOfWork, names: Iterable[str], *, field: str) -> No
     gone = directory.missing(unit, named)
     if gone:
         raise InvalidArgument(Violation(field, f"{one} does not exist") for one in named if one in gone)
+
+
+class Changes:
+    """Overrides and plans, made and cancelled.
+
+    Args:
+        announcing: tells whose shifts they move.
+    """
+
+    def __init__(self, announcing: Announcing) -> None:
+        self._announcing = announcing
+
+    def create_override(self, unit: UnitOfWork, request: pb.CreateDutyOverrideRequest, actor: Actor) -> pb.DutyOverride:
+        given = request.override
+        row = store.get(unit, given.roster, lock=not request.validate_only)
+        checked = checked_override(unit, given)
+        if request.validate_only:
+            return given
+        with self._announcing.change(unit, row, but=[actor.employee]):
+            made = add_override(unit, row.id, checked, reason=given.reason, creator=actor.name)
+        return override_message(made)
+
+    def cancel_override(self, unit: UnitOfWork, name: str, actor: Actor) -> pb.DutyOverride:
+        return override_message(self._cancel(unit, duty_override, OVERRIDE, name, actor))
+
+    def create_plan(self, unit: UnitOfWork, request: pb.CreateDutyPlanRequest, actor: Actor) -> pb.DutyPlan:
+        given = request.plan
+        row = store.get(unit, given.roster, lock=not request.validate_only)
+        checked = checked_plan(unit, given)
+        if request.validate_only:
+            return given
+        values = {
+            "title": given.title,
+            "start_time": moment(checked.start),
+            "end_time": moment(checked.end),
+            "shifts": pb.DutyPlan(shifts=given.shifts).SerializeToString(deterministic=True),
+            "creator": actor.name,
+        }
+        with self._announcing.change(unit, row, but=[actor.employee]):
+            store.enlist(unit, row.id, (one for shift in checked.shifts for one in shift.employees))
+            made = store.add(unit, duty_plan, row.id, values)
+        return plan_message(made)
+
+    def cancel_plan(self, unit: UnitOfWork, name: str, actor: Actor) -> pb.DutyPlan:
+        return plan_message(self._cancel(unit, duty_plan, PLAN, name, actor))
+
+    def _cancel(self, unit: UnitOfWork, table: Table, pattern: NamePattern, name: str, actor: Actor) -> Any:
+        id_ = int(pattern.parse(name)[0])
+        found = store.one_of(unit, table, id_, name)
+        row = store.get(unit, ROSTER.build(found.roster), lock=True)
+        with self._announcing.change(unit, row, but=[actor.employee]):
+            return store.cancel(unit, table, id_, name)
 
 
 # -- overrides --------------------------------------------------------------------------------------------------------
@@ -49,15 +103,6 @@ def checked_override(unit: UnitOfWork, given: pb.DutyOverride) -> Override:
     return mapping.override_of(given, start, end)
 
 
-def create_override(unit: UnitOfWork, request: pb.CreateDutyOverrideRequest, actor: Actor) -> pb.DutyOverride:
-    given = request.override
-    row = store.get(unit, given.roster, lock=not request.validate_only)
-    checked = checked_override(unit, given)
-    if request.validate_only:
-        return given
-    return override_message(add_override(unit, row.id, checked, reason=given.reason, creator=actor.name))
-
-
 def add_override(unit: UnitOfWork, roster: str, override: Override, *, reason: str, creator: str) -> Any:
     """Save an override of a locked roster and return its row."""
     store.enlist(unit, roster, filter(None, (override.employee, override.replaced)))
@@ -72,10 +117,6 @@ def add_override(unit: UnitOfWork, roster: str, override: Override, *, reason: s
         "creator": creator,
     }
     return store.add(unit, duty_override, roster, values)
-
-
-def cancel_override(unit: UnitOfWork, name: str) -> pb.DutyOverride:
-    return override_message(store.cancel(unit, duty_override, _id(OVERRIDE.parse(name)), name))
 
 
 def list_overrides(unit: UnitOfWork, request: pb.ListDutyOverridesRequest) -> pb.ListDutyOverridesResponse:
@@ -118,27 +159,6 @@ def checked_plan(unit: UnitOfWork, given: pb.DutyPlan) -> Plan:
     return Plan(start=seconds(start), end=seconds(end), title=given.title, shifts=shifts)
 
 
-def create_plan(unit: UnitOfWork, request: pb.CreateDutyPlanRequest, actor: Actor) -> pb.DutyPlan:
-    given = request.plan
-    row = store.get(unit, given.roster, lock=not request.validate_only)
-    checked = checked_plan(unit, given)
-    if request.validate_only:
-        return given
-    values = {
-        "title": given.title,
-        "start_time": moment(checked.start),
-        "end_time": moment(checked.end),
-        "shifts": pb.DutyPlan(shifts=given.shifts).SerializeToString(deterministic=True),
-        "creator": actor.name,
-    }
-    store.enlist(unit, row.id, (one for shift in checked.shifts for one in shift.employees))
-    return plan_message(store.add(unit, duty_plan, row.id, values))
-
-
-def cancel_plan(unit: UnitOfWork, name: str) -> pb.DutyPlan:
-    return plan_message(store.cancel(unit, duty_plan, _id(PLAN.parse(name)), name))
-
-
 def list_plans(unit: UnitOfWork, request: pb.ListDutyPlansRequest) -> pb.ListDutyPlansResponse:
     rows, token = _page(unit, duty_plan, request)
     return pb.ListDutyPlansResponse(plans=map(plan_message, rows), next_page_token=token)
@@ -165,7 +185,3 @@ def _page(unit: UnitOfWork, table: Table, request: Any) -> tuple[list[Any], str]
     rows = store.newest_of(unit, table, roster, before=before, limit=page.size + 1)
     token = page.token([row._mapping for row in rows], ("id",))  # noqa: SLF001 - SQLAlchemy's public name
     return rows[: page.size], token
-
-
-def _id(ids: tuple[str, ...]) -> int:
-    return int(ids[0])

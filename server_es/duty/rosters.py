@@ -5,13 +5,13 @@ at an instant is decided by what had been said until then: versions take effect 
 rewritten.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import chain
-from typing import Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
-from server_es.duty.rotations import Group, Rotation
+from server_es.duty.rotations import Group, Rotation, Stretch
 from server_es.duty.steps import Steps, active
 from server_es.duty.wall import WallClock
 
@@ -150,9 +150,12 @@ class _CompiledLayer:
 
     def changes(self, start: int, end: int) -> Iterable[int]:
         first, last = self.clock.first, self.clock.last
-        for one in self.rotation.stretches(self.clock, start, end):
+        for one in self.stretches(start, end):
             yield first(one.start)
             yield last(one.end)
+
+    def stretches(self, start: int, end: int) -> list[Stretch]:
+        return self.rotation.stretches(self.clock.wall(start), self.clock.wall(end), around=self.clock.around)
 
 
 class _CompiledVersion:
@@ -161,6 +164,41 @@ class _CompiledVersion:
     def __init__(self, version: Version, clock: WallClock) -> None:
         self.clock = clock
         self.layers = [_CompiledLayer(one, clock) for one in sorted(version.layers, key=lambda one: one.rank)]
+
+
+class Section(NamedTuple):
+    """A part of a time.
+
+    Attributes:
+        start: inclusive.
+        end: exclusive.
+        layers: which decide.
+        offset: wall clock minus instant, the same in all of it; None: turns are not all that decides.
+        overrides: with their times; they only change who is on duty, never which layer decides.
+    """
+
+    start: int
+    end: int
+    layers: Sequence[_CompiledLayer]
+    offset: int | None
+    overrides: Sequence[tuple[int, int, tuple[Override, ...]]]
+
+    def crews(self, found: list[tuple[int, int, Crew]]) -> None:
+        """Append who is on duty from its start to its end, without a gap."""
+        assert self.offset is not None
+        if len(self.overrides) <= 1 and not any(active for _, _, active in self.overrides):
+            _layered(self.layers, 0, self, self.offset, found)
+            return
+        plain: list[tuple[int, int, Crew]] = []
+        _layered(self.layers, 0, self, self.offset, plain)
+        place, (_, until, overrides) = 0, self.overrides[0]
+        for start, end, crew in plain:
+            since = start
+            while until < end:
+                found.append((since, until, _replaced(crew, overrides)))
+                since, place = until, place + 1
+                _, until, overrides = self.overrides[place]
+            found.append((since, end, _replaced(crew, overrides)))
 
 
 class Roster:
@@ -186,6 +224,7 @@ class Roster:
         said = [(one.effective, _CompiledVersion(one, clock(one.zone))) for one in versions]
         self._versions = in_force(said, end)
         self._overrides = active(overrides)
+        self._removing = active(one for one in overrides if one.change is Change.REMOVE)
         self._plans = _planned(plans)
 
     def levels(self, instant: int) -> list[Crew]:
@@ -228,12 +267,27 @@ class Roster:
         found.discard(start)
         return sorted(found)
 
+    def sections(self, start: int, end: int) -> Iterator["Section"]:
+        """Return the parts of a time in which nothing but turns decides, and those that have to be asked about."""
+        for begins, ends, version in self._versions.between(start, end):
+            if version is None:
+                yield Section(begins, ends, (), 0, ())
+                continue
+            for since, until, offset in version.clock.steady(begins, ends):
+                for first, last, plan in self._plans.between(since, until):
+                    if offset is None or plan is not None:
+                        yield Section(first, last, version.layers, None, ())
+                        continue
+                    changes = self._overrides.between(first, last)
+                    removes = any(self._removing.at(one) for one, _, _ in changes)
+                    yield Section(first, last, version.layers, None if removes else offset, changes)
+
     def empty_turns(self, start: int, end: int) -> list[tuple[int, int, str]]:
         """Return the turns of layers that nobody has taken, as start, end and the layer's title; ordered by start."""
         found = []
         for begins, ends, version in self._versions.between(start, end):
             for layer in version.layers if version else ():
-                for one in layer.rotation.stretches(layer.clock, begins, ends):
+                for one in layer.stretches(begins, ends):
                     since, until = max(layer.clock.first(one.start), begins), min(layer.clock.last(one.end), ends)
                     if since < until and not layer.rotation.group(one.turn):
                         found.append((since, until, layer.title))
@@ -267,6 +321,37 @@ def _planned(plans: Sequence[Plan]) -> Steps[Crew | None]:
             crew = (tuple(OnDuty(one, Origin.PLAN, plan.title) for one in shift.employees) for shift in shifts)
             steps.append((begins, _together(crew)))
     return Steps(None, steps)
+
+
+def _layered(
+    layers: Sequence[_CompiledLayer], at: int, span: Sequence[Any], offset: int, found: list[tuple[int, int, Crew]]
+) -> None:
+    """Append who is on duty by the layer at a place; where it has nobody, those behind it decide."""
+    cursor, end = span[0], span[1]
+    if at == len(layers):
+        found.append((cursor, end, NOBODY))
+        return
+    crews, count = layers[at].crews, len(layers[at].crews)
+    for opens, closes, turn in layers[at].rotation.stretches(cursor + offset, end + offset, around=0):
+        crew = crews[turn % count]
+        since, until = max(opens - offset, cursor), min(closes - offset, end)
+        if since >= until or not crew:
+            continue
+        if since > cursor:
+            _layered(layers, at + 1, (cursor, since), offset, found)
+        found.append((since, until, crew))
+        cursor = until
+    if cursor < end:
+        _layered(layers, at + 1, (cursor, end), offset, found)
+
+
+def _replaced(crew: Crew, overrides: Sequence[Override]) -> Crew:
+    if not overrides:
+        return crew
+    levels = [crew] if crew else []
+    for one in overrides:
+        levels = _overridden(levels, one)
+    return levels[0] if levels else NOBODY
 
 
 def _overridden(levels: list[Crew], override: Override) -> list[Crew]:

@@ -20,7 +20,6 @@ MINUTES_A_DAY: Final = 24 * 60
 _WEEK: Final = 7
 _MONTHS: Final = 12
 _EVERY_MONTH: Final = 28  # the last day that every month has
-_AROUND: Final = 2  # a zone may skip a whole day of the calendar (Samoa, 2011-12-30)
 
 Group = tuple[str, ...]
 
@@ -67,6 +66,8 @@ class Rotation:
     _counted: tuple[int, ...] = field(init=False, repr=False, compare=False)
     _origin: int = field(init=False, repr=False, compare=False)
     _months: tuple[int, int] = field(init=False, repr=False, compare=False)
+    _begin: int = field(init=False, repr=False, compare=False)
+    _period: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         counted, total = [], 0
@@ -76,6 +77,8 @@ class Rotation:
         object.__setattr__(self, "_counted", (*counted, total))
         object.__setattr__(self, "_first_day", day_number(self.first))
         object.__setattr__(self, "_origin", self._matching_before(self._first_day))
+        object.__setattr__(self, "_begin", self._first_day * DAY + self.handoff * MINUTE)
+        object.__setattr__(self, "_period", self._steady())
         object.__setattr__(self, "_months", (self.first.year * _MONTHS + self.first.month, self.first.day))
 
     @property
@@ -88,6 +91,8 @@ class Rotation:
 
     def turn_at(self, wall: int) -> int | None:
         """Return whose turn it is by the wall clock: a number that counts up; None when nobody's."""
+        if self._period:
+            return (wall - self._begin) // self._period if wall >= self._begin else None
         day, into = divmod(wall - self.handoff * MINUTE, DAY)
         if into >= self.minutes * MINUTE:
             return None
@@ -99,7 +104,7 @@ class Rotation:
     def turns_near(self, clock: WallClock, instant: int) -> list[int]:
         """Return whose turn it is by the instants at which each slot begins and ends; both where they overlap."""
         day = (clock.wall(instant) - self.handoff * MINUTE) // DAY
-        slots = self.slots(day - _AROUND, day + _AROUND + 1)
+        slots = self.slots(day - clock.around, day + clock.around + 1)
         return [one.turn for one in slots if clock.first(one.start) <= instant < clock.last(one.end)]
 
     def slots(self, first: int, beyond: int) -> Iterator[Stretch]:
@@ -118,11 +123,18 @@ class Rotation:
                 yield Stretch(start, min(start + size, end), turn)
                 start, turn = start + size, turn + 1
 
-    def stretches(self, clock: WallClock, start: int, end: int) -> list[Stretch]:
-        """Return the turns between two instants; neighbours of one turn are drawn together."""
+    def stretches(self, start: int, end: int, *, around: int) -> list[Stretch]:
+        """Return the turns that reach into a time of the wall clock, and those that lie so many days around it.
+
+        Neighbours of one turn are drawn together.
+        """
+        if self._period:
+            period, begin = self._period, self._begin
+            first = max((start - around * DAY - begin) // period, 0)
+            turns = range(first, -((begin - end - around * DAY) // period))
+            return [Stretch(begin + turn * period, begin + (turn + 1) * period, turn) for turn in turns]
         shift = self.handoff * MINUTE
-        first = (clock.wall(start) - shift) // DAY - _AROUND
-        beyond = (clock.wall(end) - shift) // DAY + _AROUND + 1
+        first, beyond = (start - shift) // DAY - around - 1, (end - shift) // DAY + around + 1
         drawn: list[Stretch] = []
         for one in self.slots(first, beyond):
             if drawn and drawn[-1].turn == one.turn and drawn[-1].end == one.start:
@@ -130,6 +142,14 @@ class Rotation:
             else:
                 drawn.append(one)
         return drawn
+
+    def _steady(self) -> int:
+        """Return how many seconds a turn has when all have the same and follow each other; else 0."""
+        if self.minutes < MINUTES_A_DAY or self.weekdays != EVERY_DAY or self.kind is Kind.MONTHLY:
+            return 0
+        if self.kind is Kind.HOURLY:
+            return 0 if MINUTES_A_DAY % (self.length * 60) else self.length * 60 * MINUTE
+        return self.length * DAY * (_WEEK if self.kind is Kind.WEEKLY else 1)
 
     def _turn(self, day: int) -> int | None:
         """Return the first turn of the duty day that begins on a day; None when none begins."""

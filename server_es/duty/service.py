@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from esoffice.es.v1 import duty_pb2 as pb
 from esoffice.es.v1 import duty_pb2_grpc as grpc_
@@ -10,28 +10,19 @@ from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 
-from mesh import etags, masks
 from mesh.call import caller
 from mesh.database import Database, UnitOfWork
 from mesh.idempotency import RequestLog
-from server_es.duty import asking, changes, export, feeds, mapping, store, swapping
+from server_es.duty import asking, changes, editing, export, feeds, swapping
+from server_es.duty.announcing import Announcing
+from server_es.duty.changes import Changes
+from server_es.duty.editing import Editing
 from server_es.duty.reports import Absences, Reports
-from server_es.duty.swapping import Swapping, Tell
+from server_es.duty.swapping import Swapping
+from server_es.duty.telling import Tell
 from server_es.servicecalls.actors import Actor, actor_of
 
 Answer = TypeVar("Answer", bound=Message)
-
-_FIELDS: Final = (
-    "title",
-    "time_zone",
-    "layers",
-    "qualifications",
-    "coverage",
-    "holidays",
-    "rest_duration",
-    "notice_lead_duration",
-    "night",
-)
 
 
 class Duty(grpc_.DutyServiceServicer):
@@ -47,13 +38,16 @@ class Duty(grpc_.DutyServiceServicer):
     def __init__(self, database: Database, requests: RequestLog, *, absences: Absences, tell: Tell) -> None:
         self._database = database
         self._requests = requests
+        announcing = Announcing(tell)
+        self._editing = Editing(announcing)
+        self._changes = Changes(announcing)
         self._reports = Reports(absences)
-        self._swapping = Swapping(self._reports, tell)
+        self._swapping = Swapping(self._reports, announcing, tell)
 
     # -- rosters ------------------------------------------------------------------------------------------------------
 
     async def GetRoster(self, request: pb.GetRosterRequest, _context: Any) -> pb.Roster:
-        return await self._database.read(_get, request)
+        return await self._database.read(editing.get, request)
 
     async def ListRosters(self, request: pb.ListRostersRequest, _context: Any) -> pb.ListRostersResponse:
         return await self._database.read(asking.rosters, request)
@@ -64,17 +58,15 @@ class Duty(grpc_.DutyServiceServicer):
         return await self._database.read(asking.versions, request)
 
     async def CreateRoster(self, request: pb.CreateRosterRequest, _context: Any) -> pb.Roster:
-        mapping.check_roster(request.roster)
         work = self._database.read if request.validate_only else self._database.run
-        return await work(_create, request, actor_of(caller()))
+        return await work(self._editing.create, request, actor_of(caller()))
 
     async def UpdateRoster(self, request: pb.UpdateRosterRequest, _context: Any) -> pb.Roster:
-        masks.etag_given(request.roster.etag, field="roster")
         work = self._database.read if request.validate_only else self._database.run
-        return await work(_update, request, actor_of(caller()))
+        return await work(self._editing.update, request, actor_of(caller()))
 
     async def DeleteRoster(self, request: pb.DeleteRosterRequest, _context: Any) -> Empty:
-        await self._database.run(_delete, request)
+        await self._database.run(self._editing.delete, request, actor_of(caller()))
         return Empty()
 
     # -- asking -------------------------------------------------------------------------------------------------------
@@ -88,10 +80,10 @@ class Duty(grpc_.DutyServiceServicer):
     # -- overrides and plans ------------------------------------------------------------------------------------------
 
     async def CreateDutyOverride(self, request: pb.CreateDutyOverrideRequest, _context: Any) -> pb.DutyOverride:
-        return await self._change(request, changes.create_override, pb.DutyOverride)
+        return await self._change(request, self._changes.create_override, pb.DutyOverride)
 
     async def CancelDutyOverride(self, request: pb.CancelDutyOverrideRequest, _context: Any) -> pb.DutyOverride:
-        return await self._database.run(changes.cancel_override, request.name)
+        return await self._database.run(self._changes.cancel_override, request.name, actor_of(caller()))
 
     async def ListDutyOverrides(
         self, request: pb.ListDutyOverridesRequest, _context: Any
@@ -99,10 +91,10 @@ class Duty(grpc_.DutyServiceServicer):
         return await self._database.read(changes.list_overrides, request)
 
     async def CreateDutyPlan(self, request: pb.CreateDutyPlanRequest, _context: Any) -> pb.DutyPlan:
-        return await self._change(request, changes.create_plan, pb.DutyPlan)
+        return await self._change(request, self._changes.create_plan, pb.DutyPlan)
 
     async def CancelDutyPlan(self, request: pb.CancelDutyPlanRequest, _context: Any) -> pb.DutyPlan:
-        return await self._database.run(changes.cancel_plan, request.name)
+        return await self._database.run(self._changes.cancel_plan, request.name, actor_of(caller()))
 
     async def ListDutyPlans(self, request: pb.ListDutyPlansRequest, _context: Any) -> pb.ListDutyPlansResponse:
         return await self._database.read(changes.list_plans, request)
@@ -178,36 +170,3 @@ class Duty(grpc_.DutyServiceServicer):
 def _plans() -> bool:
     """Say whether the caller plans for others."""
     return caller().may("duty.write")
-
-
-def _get(unit: UnitOfWork, request: pb.GetRosterRequest) -> pb.Roster:
-    return store.message_of(store.newest(unit, store.get(unit, request.name).id))
-
-
-def _create(unit: UnitOfWork, request: pb.CreateRosterRequest, actor: Actor) -> pb.Roster:
-    given = request.effective_time if request.HasField("effective_time") else None
-    effective = mapping.not_past(given, unit.now, field="effective_time")
-    changes.check_employees(unit, mapping.employees_of(request.roster), field="roster")
-    if request.validate_only:
-        store.check_free(unit, request.roster.name)
-        return request.roster
-    return store.create(unit, request.roster, effective, actor.name)
-
-
-def _update(unit: UnitOfWork, request: pb.UpdateRosterRequest, actor: Actor) -> pb.Roster:
-    given = request.roster
-    row = store.get(unit, given.name, lock=not request.validate_only)
-    stored = store.message_of(store.newest(unit, row.id))
-    etags.check(given.etag, stored.etag, given.name)
-    message = masks.merged(stored, given, request.update_mask, fields=_FIELDS, field="roster")
-    mapping.check_roster(message)
-    from_then = request.effective_time if request.HasField("effective_time") else None
-    effective = mapping.not_past(from_then, unit.now, field="effective_time")
-    changes.check_employees(unit, mapping.employees_of(message), field="roster")
-    return message if request.validate_only else store.append(unit, row, message, effective, actor.name)
-
-
-def _delete(unit: UnitOfWork, request: pb.DeleteRosterRequest) -> None:
-    row = store.get(unit, request.name, lock=True)
-    etags.check(request.etag, store.message_of(store.newest(unit, row.id)).etag, request.name)
-    store.delete(unit, row)

@@ -1,7 +1,7 @@
 """Shifts: uninterrupted time on duty, between two instants. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from server_es.duty.rosters import NOBODY, Crew, OnDuty, Roster
@@ -18,8 +18,7 @@ class Watch(NamedTuple):
     crew: Crew
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shift:
+class Shift(NamedTuple):
     """Somebody's uninterrupted time on duty for one reason.
 
     Attributes:
@@ -37,46 +36,49 @@ class Shift:
     ends_after: bool = False
 
 
-def watches(roster: Roster, start: int, end: int) -> Iterator[Watch]:
+def watches(roster: Roster, start: int, end: int) -> list[Watch]:
     """Return who is on duty from `start` to `end`, without a gap: times with an empty crew are returned too."""
-    since, crew = start, roster.at(start)
-    for at in roster.changes(start, end):
-        following = roster.at(at)
+    found: list[tuple[int, int, Crew]] = []
+    for section in roster.sections(start, end):
+        if section.offset is None:
+            found += _asked(roster, section.start, section.end)
+        else:
+            section.crews(found)
+    drawn: list[Watch] = []
+    since, crew = start, found[0][2]
+    for at, _, following in found:
         if following != crew:
-            yield Watch(since, at, crew)
+            drawn.append(Watch(since, at, crew))
             since, crew = at, following
-    yield Watch(since, end, crew)
+    drawn.append(Watch(since, end, crew))
+    return drawn
+
+
+def _asked(roster: Roster, start: int, end: int) -> Iterator[tuple[int, int, Crew]]:
+    """Return who is on duty by asking at every instant at which that may change."""
+    bounds = [start, *roster.changes(start, end), end]
+    for since, until in pairwise(bounds):
+        yield since, until, roster.at(since)
 
 
 def shifts(roster: Roster, start: int, end: int) -> list[Shift]:
     """Return the shifts between two instants, ordered by start; those that reach beyond are cut and say so."""
-    before, after = roster.at(start - 1), roster.at(end)
     begun: dict[OnDuty, int] = {}
     found: list[Shift] = []
-
-    def close(one: OnDuty, at: int) -> None:
-        since = begun.pop(one)
-        found.append(
-            Shift(
-                start=since,
-                end=at,
-                on_duty=one,
-                begins_before=since == start and one in before,
-                ends_after=at == end and one in after,
-            )
-        )
-
-    crew = NOBODY
-    for watch in watches(roster, start, end):
+    for at, _, crew in watches(roster, start, end):
+        if begun:
+            found += [Shift(begun.pop(one), at, one) for one in [*begun] if one not in crew]
         for one in crew:
-            if one not in watch.crew:
-                close(one, watch.start)
-        for one in watch.crew:
-            begun.setdefault(one, watch.start)
-        crew = watch.crew
-    for one in crew:
-        close(one, end)
-    return sorted(found, key=lambda one: (one.start, one.end, one.on_duty))
+            begun.setdefault(one, at)
+    after = roster.at(end) if begun else NOBODY
+    found += [Shift(since, end, one, ends_after=one in after) for one, since in begun.items()]
+    if found:
+        before = roster.at(start - 1)
+        found = [
+            one._replace(begins_before=True) if one.start == start and one.on_duty in before else one for one in found
+        ]
+    found.sort()
+    return found
 
 
 def next_change(roster: Roster, instant: int) -> int | None:

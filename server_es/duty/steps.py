@@ -42,6 +42,8 @@ class Steps(Generic[T]):
 
     def between(self, start: int, end: int) -> list[tuple[int, int, T]]:
         """Return the values that hold between two instants, each with its span, cut at both."""
+        if not self._starts:
+            return [(start, end, self._values[0])]
         bounds = [start, *self.changes(start, end), end]
         return [(bounds[at], bounds[at + 1], self.at(bounds[at])) for at in range(len(bounds) - 1)]
 

@@ -136,7 +136,21 @@ def delete(unit: UnitOfWork, row: Any) -> None:
 def touch(unit: UnitOfWork, roster: str, **values: Any) -> None:
     """Say that a roster, or what changes it, is another one than before."""
     changed = update(duty_roster).where(duty_roster.c.id == roster)
-    unit.connection.execute(changed.values(mark=_mark(), next_notice_time=unit.now, **values))
+    unit.connection.execute(changed.values(mark=_mark(), **values))
+
+
+def due(unit: UnitOfWork, *, limit: int) -> list[Any]:
+    """Return rosters of which something is to be told, locked; those that others look at are passed over."""
+    columns = duty_roster.c
+    query = select(duty_roster).where(columns.next_notice_time <= unit.now, columns.delete_time.is_(None))
+    query = query.order_by(columns.next_notice_time).limit(limit).with_for_update(skip_locked=True)
+    return list(unit.connection.execute(query))
+
+
+def noted(unit: UnitOfWork, name: str, *, told: datetime, following: datetime) -> None:
+    """Note through when handoffs of a roster were told, and when something has to be told next."""
+    changed = update(duty_roster).where(duty_roster.c.id == ROSTER.parse(name)[0])
+    unit.connection.execute(changed.values(told_time=told, next_notice_time=following))
 
 
 def enlist(unit: UnitOfWork, roster: str, employees: Iterable[str]) -> None:
@@ -196,21 +210,19 @@ def one_of(unit: UnitOfWork, table: Table, id_: int, name: str) -> Any:
 
 
 def cancel(unit: UnitOfWork, table: Table, id_: int, name: str) -> Any:
-    """End an override or a plan now and return its row; one that was cancelled before stays as it is.
+    """End an override or a plan of a locked roster and return its row; one that was cancelled before stays as it is.
 
     Raises:
         NotFound: there is none of this name.
         DutyIsPast: it is over.
     """
-    roster = one_of(unit, table, id_, name).roster
-    get(unit, ROSTER.build(roster), lock=True)
     row = one_of(unit, table, id_, name)
     if row.cancel_time is not None:
         return row
     now = unit.now.replace(microsecond=0)
     if row.end_time <= now:
         raise DutyIsPast(f"{name} is over since {row.end_time:%Y-%m-%d %H:%M} UTC; the past stays as it was.")
-    touch(unit, roster)
+    touch(unit, row.roster)
     unit.connection.execute(update(table).where(table.c.id == id_).values(cancel_time=now))
     return one_of(unit, table, id_, name)
 

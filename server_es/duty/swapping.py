@@ -1,7 +1,7 @@
 """Shifts offered to colleagues, taken and taken back."""
 
-from collections.abc import Iterable
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any
 
 from esoffice.es.v1 import duty_pb2 as pb
 from sqlalchemy import insert, select, update
@@ -13,6 +13,7 @@ from mesh.pages import page_of
 from server_es.directory import facts as directory
 from server_es.duty import changes, mapping, store, swaps, wording
 from server_es.duty import shifts as duty_shifts
+from server_es.duty.announcing import Announcing
 from server_es.duty.compiled import Compiled
 from server_es.duty.facts import ROSTERS
 from server_es.duty.names import OVERRIDE, ROSTER, SWAP
@@ -21,19 +22,11 @@ from server_es.duty.rosters import Change, Origin, Override
 from server_es.duty.shifts import Watch
 from server_es.duty.swaps import State, Swap
 from server_es.duty.tables import duty_swap
+from server_es.duty.telling import Letter, Tell
 from server_es.duty.wall import DAY, seconds, wall_clock
 from server_es.servicecalls.actors import Actor
 
 _AROUND = 15 * DAY
-
-
-class Tell(Protocol):
-    """The one way in which somebody is told."""
-
-    def __call__(
-        self, unit: UnitOfWork, employees: Iterable[str], *, cause: str, about: str, subject: str, text: str
-    ) -> None:
-        """Tell employees something in this unit; each once for a cause."""
 
 
 class Swapping:
@@ -41,11 +34,13 @@ class Swapping:
 
     Args:
         reports: says what would be wrong.
+        announcing: tells whose shifts a swap moves.
         tell: tells colleagues.
     """
 
-    def __init__(self, reports: Reports, tell: Tell) -> None:
+    def __init__(self, reports: Reports, announcing: Announcing, tell: Tell) -> None:
         self._reports = reports
+        self._announcing = announcing
         self._tell = tell
 
     def request(
@@ -80,7 +75,7 @@ class Swapping:
         made = unit.connection.execute(insert(duty_swap).values(values).returning(*duty_swap.c)).one()
         asked = [made.asked] if made.asked else sorted(_members(roster, seconds(unit.now)) - {employee})
         subject = f"{_name(unit, employee)} gibt eine Bereitschaft ab: {_span(roster, made)}"
-        self._told(unit, asked, made, subject, given.reason)
+        self._tell(unit, [_letter(made, asked, subject, given.reason)])
         return message(made, unit)
 
     def take(self, unit: UnitOfWork, request: pb.TakeDutySwapRequest, actor: Actor) -> pb.TakeDutySwapResponse:
@@ -114,11 +109,12 @@ class Swapping:
             replaced=swap.employee,
             origin=Origin.SWAP,
         )
-        override = changes.add_override(unit, row.id, change, reason=found.reason, creator=actor.name)
-        taken = {"state": int(State.TAKEN), "taken_by": actor.employee, "override": override.id}
-        closed = _close(unit, found.id, **taken)
-        subject = f"{_name(unit, actor.employee)} übernimmt Ihre Bereitschaft: {_span(roster, closed)}"
-        self._told(unit, [swap.employee], closed, subject, "")
+        with self._announcing.change(unit, row, but=(swap.employee, actor.employee)) as letters:
+            override = changes.add_override(unit, row.id, change, reason=found.reason, creator=actor.name)
+            taken = {"state": int(State.TAKEN), "taken_by": actor.employee, "override": override.id}
+            closed = _close(unit, found.id, **taken)
+            subject = f"{_name(unit, actor.employee)} übernimmt Ihre Bereitschaft: {_span(roster, closed)}"
+            letters.append(_letter(closed, [swap.employee], subject))
         return closed
 
     def withdraw(self, unit: UnitOfWork, name: str, actor: Actor, *, for_others: bool) -> pb.DutySwap:
@@ -132,11 +128,6 @@ class Swapping:
             swaps.check_open(swap, seconds(unit.now), name=name)
             found = _close(unit, found.id, state=int(State.WITHDRAWN))
         return message(found, unit)
-
-    def _told(self, unit: UnitOfWork, employees: Iterable[str], swap: Any, subject: str, text: str) -> None:
-        name = SWAP.build(swap.id)
-        cause = f"{name}/{State(swap.state).name.lower()}"
-        self._tell(unit, employees, cause=cause, about=name, subject=subject, text=text)
 
 
 def listed(unit: UnitOfWork, request: pb.ListDutySwapsRequest) -> pb.ListDutySwapsResponse:
@@ -170,6 +161,10 @@ def message(row: Any, unit: UnitOfWork) -> pb.DutySwap:
         create_time=timestamp(row.create_time),
         close_time=None if row.close_time is None else timestamp(row.close_time),
     )
+
+
+def _letter(swap: Any, employees: Sequence[str], subject: str, text: str = "") -> Letter:
+    return Letter(employees=employees, about=SWAP.build(swap.id), subject=subject, text=text)
 
 
 def _row(unit: UnitOfWork, name: str) -> Any:

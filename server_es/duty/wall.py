@@ -16,8 +16,6 @@ DAY: Final = 24 * 60 * 60
 MINUTE: Final = 60
 FIRST_YEAR: Final = 1990
 LAST_YEAR: Final = 2200
-NEAR: Final = 3 * DAY
-"""So far around a jump shifts may begin or end at another instant than the wall clock's arithmetic says."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
@@ -32,6 +30,10 @@ class WallClock:
 
     Args:
         zone: IANA name, such as `Europe/Berlin`.
+
+    Attributes:
+        around: within so many days of a time of the clock lies every duty day that can be on at it; 1, but where the
+            clock once skipped a whole day (Samoa, 2011-12-30).
     """
 
     def __init__(self, zone: str) -> None:
@@ -40,6 +42,11 @@ class WallClock:
         # From the first to the second the wall clock's time is skipped, or shown twice.
         self._begins = [at + min(pair) for at, pair in zip(self._jumps, pairs, strict=True)]
         self._ends = [at + max(pair) for at, pair in zip(self._jumps, pairs, strict=True)]
+        # Only between these instants one offset does not tell all: as long before and after a jump as it is wide.
+        widths = [abs(one - two) for one, two in pairs]
+        self._near = [at - width for at, width in zip(self._jumps, widths, strict=True)]
+        self._over = [at + width for at, width in zip(self._jumps, widths, strict=True)]
+        self.around = 1 + max(widths, default=0) // (DAY // 2)
 
     def wall(self, instant: int) -> int:
         """Return what the clock shows."""
@@ -56,12 +63,25 @@ class WallClock:
             at += 1
         return wall - self._offsets[at]
 
+    def steady(self, start: int, end: int) -> list[tuple[int, int, int | None]]:
+        """Return the parts of a time with the offset between wall clock and instant; None near a jump."""
+        at = bisect_right(self._over, start)
+        found: list[tuple[int, int, int | None]] = []
+        while at < len(self._near) and self._near[at] < end:
+            if start < self._near[at]:
+                found.append((start, self._near[at], self._offsets[at]))
+                start = self._near[at]
+            until = min(self._over[at], end)
+            found.append((start, until, None))
+            start, at = until, at + 1
+        if start < end:
+            found.append((start, end, self._offsets[at]))
+        return found
+
     def plain_wall(self, instant: int) -> int | None:
         """Return what the clock shows; None near a jump, where one time of the clock may be two instants or none."""
-        at = bisect_right(self._jumps, instant)
-        if at < len(self._jumps) and self._jumps[at] - instant < NEAR:
-            return None
-        if at and instant - self._jumps[at - 1] < NEAR:
+        at = bisect_right(self._over, instant)
+        if at < len(self._near) and self._near[at] <= instant:
             return None
         return instant + self._offsets[at]
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from esoffice.es.v1 import messages_pb2 as pb
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mesh.errors import NotFound
@@ -12,17 +14,47 @@ from server_es.messages.rules import Cursor, Position, ranges
 
 _EMPLOYEES, _TEAMS, _MESSAGES = "employees/", "teams/", "messages/"
 
+_VARINT, _FIXED64, _BYTES = 0, 1, 2
+_ONE_BYTE: Final = 0x80
+_SMALL: Final = [bytes([number]) for number in range(_ONE_BYTE)]
+
+
+def _tag(of: type[Message], name: str, wire: int) -> bytes:
+    """Return what stands before a field's value."""
+    return bytes([of.DESCRIPTOR.fields_by_name[name].number << 3 | wire])
+
+
+_AFTER: Final = _tag(pb.SubscribeMessagesResponse, "after", _BYTES)
+_THROUGH: Final = _tag(pb.SubscribeMessagesResponse, "through", _BYTES)
+_NEW: Final = _tag(pb.SubscribeMessagesResponse, "messages", _BYTES)
+_MESSAGES_OF_NEW: Final = _tag(pb.NewMessages, "messages", _BYTES)
+_CURSOR_SEQUENCE: Final = _tag(pb.MessageCursor, "sequence", _VARINT)
+_CURSOR_READS: Final = _tag(pb.MessageCursor, "reads", _VARINT)
+_CURSOR_INBOX: Final = _tag(pb.MessageCursor, "inbox", _FIXED64)
+_NAME: Final = _tag(pb.Message, "name", _BYTES)
+_RECIPIENT: Final = _tag(pb.Message, "recipient", _BYTES)
+_SEQUENCE: Final = _tag(pb.Message, "sequence", _VARINT)
+_READ_TIME: Final = _tag(pb.Message, "read_time", _BYTES)
+
 
 def message(told: Told) -> pb.Message:
     made = shared_fields(told.content, told.created_time)
-    made.MergeFrom(_own_fields(told))
+    made.MergeFromString(_own_fields(told))
     return made
 
 
-def new_messages(told: Sequence[Told], shared: dict[int, bytes]) -> bytes:
-    """Return the field `messages` of an event on the wire; the fields equal for all recipients are made once.
+def new_messages(
+    identity: int, after: Position, through: Position, told: Sequence[Told], shared: dict[int, bytes]
+) -> bytes:
+    """Return an event with new messages as it stands on the wire.
+
+    Put together field by field (protobuf.dev, "Encoding"): what is equal for all recipients is made once, and for the
+    rest no message objects are made. To tell thousands is mostly this.
 
     Args:
+        identity: of the inbox.
+        after: where the event begins.
+        through: where it ends.
         told: the messages, ascending.
         shared: what was made before, by content; added to.
     """
@@ -30,29 +62,38 @@ def new_messages(told: Sequence[Told], shared: dict[int, bytes]) -> bytes:
     for one in told:
         common = shared.get(one.content_id)
         if common is None:
-            common = shared_fields(one.content, one.created_time).SerializeToString()
-            shared[one.content_id] = common
-        listed += _field(1, _own_fields(one).SerializeToString() + common)
-    return _field(pb.SubscribeMessagesResponse.MESSAGES_FIELD_NUMBER, listed)
+            common = shared[one.content_id] = shared_fields(one.content, one.created_time).SerializeToString()
+        listed += _field(_MESSAGES_OF_NEW, _own_fields(one) + common)
+    inbox = _CURSOR_INBOX + identity.to_bytes(8, "little")
+    return _field(_AFTER, _cursor(after) + inbox) + _field(_THROUGH, _cursor(through) + inbox) + _field(_NEW, listed)
 
 
-def _own_fields(told: Told) -> pb.Message:
-    made = pb.Message(
-        name=message_name(told.recipient, told.sequence), recipient=_EMPLOYEES + told.recipient, sequence=told.sequence
-    )
-    if told.read_time is not None:
-        made.read_time.CopyFrom(timestamp(told.read_time))
-    return made
+def _cursor(position: Position) -> bytes:
+    return _CURSOR_SEQUENCE + _varint(position.sequence) + _CURSOR_READS + _varint(position.reads)
 
 
-def _field(number: int, payload: bytes) -> bytes:
-    """Return a length-delimited field; messages may be put together field by field (protobuf.dev, "Encoding")."""
-    size, head = len(payload), bytearray([number << 3 | 2])
-    while size >> 7:
-        head.append(size & 0x7F | 0x80)
-        size >>= 7
-    head.append(size)
-    return bytes(head) + payload
+def _own_fields(told: Told) -> bytes:
+    """Return the fields of a message that are its recipient's own."""
+    recipient = told.recipient.encode()
+    number = str(told.sequence).encode()
+    name = _field(_NAME, b"messages/" + number + b"-" + recipient)
+    made = name + _field(_RECIPIENT, b"employees/" + recipient) + _SEQUENCE + _varint(told.sequence)
+    return made if told.read_time is None else made + _field(_READ_TIME, timestamp(told.read_time).SerializeToString())
+
+
+def _field(tag: bytes, payload: bytes) -> bytes:
+    return tag + _varint(len(payload)) + payload
+
+
+def _varint(number: int) -> bytes:
+    if number < _ONE_BYTE:
+        return _SMALL[number]
+    made = bytearray()
+    while number >= _ONE_BYTE:
+        made.append(number & 0x7F | 0x80)
+        number >>= 7
+    made.append(number)
+    return bytes(made)
 
 
 def shared_fields(content: Content, created_time: datetime) -> pb.Message:

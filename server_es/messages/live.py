@@ -26,13 +26,12 @@ class Step:
     _bytes: bytes = b""
 
     def serialised(self) -> bytes:
-        if not self._bytes:
+        if not self._bytes and self.told:
+            self._bytes = events.new_messages(self.identity, self.after, self.through, self.told, self.shared)
+        elif not self._bytes:
             event = events.event(self.identity, self.after, self.through)
-            if self.told:
-                self._bytes = event.SerializeToString() + events.new_messages(self.told, self.shared)
-            else:
-                event.read.CopyFrom(events.read(self.read))
-                self._bytes = event.SerializeToString()
+            event.read.CopyFrom(events.read(self.read))
+            self._bytes = event.SerializeToString()
         return self._bytes
 
 

@@ -7,9 +7,14 @@ from esoffice.es.v1 import duty_pb2 as pb
 from esoffice.es.v1.duty_pb2_grpc import DutyServiceStub
 
 from mesh.database import Database
+from mesh.wakeups import Doorbell
 from server_es.absences import facts as absence_facts
+from server_es.duty.announcing import Announcing
 from server_es.duty.service import Duty
 from server_es.duty.telling import Telling
+from server_es.duty.worker import Handover
+from server_es.inboxes import INBOXES
+from server_es.messages.address import BELL, Messages
 from server_es.schema import REQUESTS
 from tests.builders.office import Office, Rooms, open_office
 
@@ -58,3 +63,8 @@ def planned(start: datetime, hours: float, *employees: str) -> pb.PlannedShift:
         end_time=start + timedelta(hours=hours),
         employees=[f"employees/{one}" for one in employees],
     )
+
+
+def handover(database: Database) -> Handover:
+    """Return the worker that tells of handoffs."""
+    return Handover(database, Announcing(Telling(Messages(INBOXES, Doorbell(BELL, lambda _: None), lambda _: None))))

@@ -25,6 +25,11 @@ def shifts(unit: Any, employee: str, start: datetime, end: datetime) -> list[Shi
 
 
 @pytest.fixture
+def database_address(database_url: str) -> str:
+    return database_url
+
+
+@pytest.fixture
 async def here(serve: Serve) -> Absentees:
     return await open_absences(serve, shifts=shifts)
 

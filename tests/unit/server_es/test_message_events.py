@@ -15,10 +15,12 @@ INSTANT = datetime(2026, 3, 2, 8, 0, 0, 123456, tzinfo=UTC)
     st.lists(st.text(max_size=4000), min_size=1, max_size=20),
     st.sampled_from([None, INSTANT]),
     st.sampled_from([None, INSTANT]),
+    st.tuples(st.integers(1, 2**62), st.integers(0, 2**62), st.integers(1, 2**63 - 1)),
 )
 def test_what_is_put_together_field_by_field_reads_like_what_protobuf_makes(
-    texts: list[str], read_time: datetime | None, expire_time: datetime | None
+    texts: list[str], read_time: datetime | None, expire_time: datetime | None, numbers: tuple[int, int, int]
 ) -> None:
+    first, reads, identity = numbers
     texts = [text.encode("utf-8", "ignore").decode() for text in texts]
     told = [
         Told(
@@ -37,10 +39,11 @@ def test_what_is_put_together_field_by_field_reads_like_what_protobuf_makes(
             ),
             INSTANT,
         )
-        for number in range(1, len(texts) + 1)
+        for number in range(first, first + len(texts))
     ]
-    event = events.event(5, Position(0, 2), Position(len(texts), 2))
-    read = pb.SubscribeMessagesResponse.FromString(event.SerializeToString() + events.new_messages(told, {}))
+    after, through = Position(first - 1, reads), Position(first - 1 + len(texts), reads)
+    event = events.event(identity, after, through)
+    read = pb.SubscribeMessagesResponse.FromString(events.new_messages(identity, after, through, told, {}))
     event.messages.messages.extend(events.message(one) for one in told)
     assert read == event
 

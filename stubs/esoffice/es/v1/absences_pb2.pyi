@@ -845,7 +845,7 @@ class GetLeaveBalanceRequest(_message.Message):
     employee: _builtins.str
     """Whose. Format: `employees/{personnel_number}`. Empty: the caller's."""
     year: _builtins.int
-    """Which year. 0: the present one."""
+    """Which year, 2000 to 2190. 0: the present one."""
     def __init__(
         self,
         *,

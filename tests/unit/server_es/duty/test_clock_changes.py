@@ -73,6 +73,20 @@ def test_nights_that_begin_and_end_within_the_change_are_as_the_wall_clock_says(
         at += STEP
 
 
+@pytest.mark.parametrize("kind", ROTATIONS)
+def test_a_day_that_the_calendar_skips_is_skipped_without_a_gap(kind: str) -> None:
+    rotation = replace(ROTATIONS[kind], first=date(2011, 12, 1))
+    at, end = utc("2011-12-29T00:00"), utc("2012-01-01T12:00")
+    laid_out = slots(rotation, "Pacific/Apia", date(2012, 1, 4))
+    asked = roster(rotation, "Pacific/Apia")
+    watched = watches(asked, seconds(at), seconds(end))
+    while at < end:
+        crew = asked.at(seconds(at))
+        assert {one.employee for one in crew} == on_duty(laid_out, at) != set(), at
+        assert [one.crew for one in watched if one.start <= seconds(at) < one.end] == [crew], at
+        at += timedelta(minutes=10)
+
+
 def test_both_are_on_duty_in_the_doubled_hour() -> None:
     daily = Rotation(kind=Kind.DAILY, length=1, first=date(2026, 10, 24), handoff=150, groups=(("1",), ("2",)))
     found = list(
