@@ -20,7 +20,6 @@ from tests.builders.notices import House
 from tests.builders.sending import PostOffice, post_office
 from tests.contract.conftest import Serve, service
 
-
 LOSE = """CREATE TRIGGER lost BEFORE UPDATE OF remote_name ON notice
 WHEN new.remote_name <> '' BEGIN SELECT RAISE(ABORT, 'lost'); END"""
 
