@@ -29,6 +29,9 @@ app.add_typer(notifications.app, name="notifications")
 app.command("popups")(messages.popups)
 app.command("inbox")(messages.inbox)
 app.command("read")(messages.read)
+app.command("reply")(messages.reply)
+app.command("snooze")(messages.snooze)
+app.command("act")(messages.act)
 
 
 @app.callback()

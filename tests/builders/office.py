@@ -35,6 +35,7 @@ from server_es.calendars.service import Calendars
 from server_es.directory.service import Directory
 from server_es.forwarding.service import Forwardings
 from server_es.inboxes import INBOXES
+from server_es.messages.actions import Actions
 from server_es.messages.address import BELL, Messages
 from server_es.notices.rules import Policy
 from server_es.notices.service import Notifications
@@ -81,6 +82,7 @@ class Rooms:
         self.absences = AbsenceSettings(calendar="calendars/office")
         self.shifts: Shifts | None = None
         self.notice_policy = Policy()
+        self.actions = Actions()
 
     def all(self) -> list[Any]:
         return [
@@ -104,9 +106,11 @@ class Rooms:
         return self.forwarding
 
     def absence_room(self, database: Database) -> Absences:
-        return Absences(
+        room = Absences(
             database, compiled=self.compiled, messages=self.messages, settings=self.absences, shifts=self.shifts
         )
+        room.offer(self.actions)
+        return room
 
     def servicecalls(self, database: Database) -> Servicecalls:
         self.calls = Servicecalls(
