@@ -160,7 +160,7 @@ async def build(app: App) -> None:
         Absences(
             app.database,
             compiled=compiled,
-            messages=messages,
+            notices=notices,
             settings=absences,
             site_zone=zone,
             shifts=duty_shifts,

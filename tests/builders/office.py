@@ -23,6 +23,7 @@ from sqlalchemy import select
 
 from mesh.database import Database
 from mesh.wakeups import Doorbell
+from server_es.absences.facts import absent
 from server_es.absences.service import Absences
 from server_es.absences.settings import AbsenceSettings
 from server_es.absences.surroundings import Shifts
@@ -32,6 +33,9 @@ from server_es.calendars.service import Calendars
 from server_es.directory.service import Directory
 from server_es.inboxes import INBOXES
 from server_es.messages.address import BELL, Messages
+from server_es.notices.rules import Policy
+from server_es.notices.telling import BELL as NOTICES_BELL
+from server_es.notices.telling import Notices
 from server_es.service_levels.seed import seed
 from server_es.service_levels.service import ServiceLevels
 from server_es.service_levels.site import Sites
@@ -68,6 +72,7 @@ class Rooms:
         self.sites = Sites(self.compiled)
         self.due_times = DueTimes(self.sites, retimed)
         self.messages = Messages(INBOXES, Doorbell(BELL, lambda _: None), lambda _: None)
+        self.notices = Notices(self.messages, absent, Policy(), Doorbell(NOTICES_BELL, lambda _: None))
         self.settings = settings
         self.observers: list[Observer] = []
         self.absences = AbsenceSettings(calendar="calendars/office")
@@ -88,7 +93,7 @@ class Rooms:
 
     def absence_room(self, database: Database) -> Absences:
         return Absences(
-            database, compiled=self.compiled, messages=self.messages, settings=self.absences, shifts=self.shifts
+            database, compiled=self.compiled, notices=self.notices, settings=self.absences, shifts=self.shifts
         )
 
     def servicecalls(self, database: Database) -> Servicecalls:
