@@ -66,7 +66,7 @@ class _Served:
 
 
 @contextlib.asynccontextmanager
-async def front_door(folder: Path, now: datetime) -> AsyncIterator[FrontDoor]:
+async def front_door(folder: Path, now: datetime, rooms: Rooms | None = None) -> AsyncIterator[FrontDoor]:
     """Serve an office at an instant; its users are `USERS`, all with the password `PASSWORD`."""
     clock = ManualClock(now)
     certs = folder / "certs"
@@ -94,7 +94,7 @@ async def front_door(folder: Path, now: datetime) -> AsyncIterator[FrontDoor]:
                 config_schema.users.add(unit, _user(name, role, employee, now))
         verifier = Verifier(SITE, AUDIENCE, KeySet.from_jwks(keyring.jwks), clock)
         server = Server(Pipeline(identify=Callers(SITE, verifier, {}), audit=audit), draining=asyncio.Event())
-        rooms = Rooms()
+        rooms = rooms or Rooms()
         for contract, make in rooms.all():
             server.add(contract, make(calls))
         server.add(messages_pb2.DESCRIPTOR, _messages(calls, rooms))
