@@ -19,7 +19,7 @@ from server_es.absences.office import Office, office
 from server_es.absences.rules import Group, State
 from server_es.absences.settings import AbsenceSettings
 from server_es.absences.surroundings import Shifts, surroundings
-from server_es.absences.telling import News, Telling
+from server_es.absences.telling import ASKED, News, Telling
 from server_es.absences.wanted import Wanted, asked_by, days_left, problems, understood
 from server_es.absences.working_times import WorkingTimes
 from server_es.directory.names import EMPLOYEE
@@ -153,7 +153,7 @@ class Asking:
         left = days_left(unit, seen, self._leave)
         text = letters.to_decide(case, there, around, wanted.zone, left=left, changed=changed)
         word = "Antrag geändert" if before else "Antrag"
-        news = News(case=case, office=there, by=by, event="asked", word=word, text=text)
+        news = News(case=case, office=there, by=by, event=ASKED, word=word, text=text)
         self._telling.approvers(unit, news, case.open_groups)
         self._telling.applicant(unit, news)
         if before and before.row.employee != case.row.employee:

@@ -9,8 +9,13 @@ from server_es.absences import letters
 from server_es.absences.askers import Asker
 from server_es.absences.cases import Case
 from server_es.absences.office import Office
+from server_es.messages.rows import Action
 from server_es.notices.rules import Channel, Notice, Recipient
 from server_es.notices.telling import Notices
+
+APPROVE, REJECT = "absences.approve", "absences.reject"
+ASKED = "asked"
+"""The event after which approvers decide."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +54,13 @@ class Telling:
         row = news.case.row
         told = {one for group in groups for one in news.office.deciders(group, row.employee)}
         begins = row.start_time
-        self._tell(unit, news, told, expire_time=begins if begins > unit.now else None)
+        self._tell(
+            unit,
+            news,
+            told,
+            expire_time=begins if begins > unit.now else None,
+            actions=_decisions(news.case) if news.event == ASKED else (),
+        )
 
     def applicant(self, unit: UnitOfWork, news: News) -> None:
         """Tell whose request it is, and who made it for him."""
@@ -77,6 +88,7 @@ class Telling:
         *,
         channels: frozenset[Channel] | None = None,
         expire_time: datetime | None = None,
+        actions: tuple[Action, ...] = (),
     ) -> None:
         case = news.case
         self._notices.tell(
@@ -93,7 +105,14 @@ class Telling:
                     substitutes=False,  # who stands in for an absent approver is among those who decide
                     by=news.by.employee,
                     sender=news.by.name,
+                    actions=actions,
                 )
                 for one in sorted(employees - {news.by.employee})
             ],
         )
+
+
+def _decisions(case: Case) -> tuple[Action, ...]:
+    """Return the buttons of the popup; once the request has changed, they refuse."""
+    etag = case.message().etag
+    return Action(APPROVE, "Genehmigen", etag), Action(REJECT, "Ablehnen", etag)

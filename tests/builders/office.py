@@ -32,6 +32,7 @@ from server_es.calendars.compiled import Compiled
 from server_es.calendars.service import Calendars
 from server_es.directory.service import Directory
 from server_es.inboxes import INBOXES
+from server_es.messages.actions import Actions
 from server_es.messages.address import BELL, Messages
 from server_es.notices.rules import Policy
 from server_es.notices.telling import BELL as NOTICES_BELL
@@ -77,6 +78,7 @@ class Rooms:
         self.observers: list[Observer] = []
         self.absences = AbsenceSettings(calendar="calendars/office")
         self.shifts: Shifts | None = None
+        self.actions = Actions()
 
     def all(self) -> list[Any]:
         return [
@@ -88,13 +90,18 @@ class Rooms:
             (service_levels_pb2.DESCRIPTOR, lambda database: ServiceLevels(database, self.sites, self.due_times)),
             (servicecalls_pb2.DESCRIPTOR, self.servicecalls),
             (appointments_pb2.DESCRIPTOR, Appointments),
-            (absences_pb2.DESCRIPTOR, self.absence_room),
+            (absences_pb2.DESCRIPTOR, self._offering_absence_room),
         ]
 
     def absence_room(self, database: Database) -> Absences:
         return Absences(
             database, compiled=self.compiled, notices=self.notices, settings=self.absences, shifts=self.shifts
         )
+
+    def _offering_absence_room(self, database: Database) -> Absences:
+        room = self.absence_room(database)
+        room.offer(self.actions)
+        return room
 
     def servicecalls(self, database: Database) -> Servicecalls:
         return Servicecalls(
