@@ -12,6 +12,8 @@ from esoffice.es.v1 import (
     appointments_pb2,
     calendars_pb2,
     directory_pb2,
+    forwarding_pb2,
+    notices_pb2,
     service_levels_pb2,
     servicecalls_pb2,
 )
@@ -31,10 +33,12 @@ from server_es.appointments.service import Appointments
 from server_es.calendars.compiled import Compiled
 from server_es.calendars.service import Calendars
 from server_es.directory.service import Directory
+from server_es.forwarding.service import Forwardings
 from server_es.inboxes import INBOXES
 from server_es.messages.actions import Actions
 from server_es.messages.address import BELL, Messages
 from server_es.notices.rules import Policy
+from server_es.notices.service import Notifications
 from server_es.notices.telling import BELL as NOTICES_BELL
 from server_es.notices.telling import Notices
 from server_es.service_levels.seed import seed
@@ -73,7 +77,8 @@ class Rooms:
         self.sites = Sites(self.compiled)
         self.due_times = DueTimes(self.sites, retimed)
         self.messages = Messages(INBOXES, Doorbell(BELL, lambda _: None), lambda _: None)
-        self.notices = Notices(self.messages, absent, Policy(), Doorbell(NOTICES_BELL, lambda _: None))
+        self.notice_policy = Policy()
+        self.notices = Notices(self.messages, absent, self.notice_policy, Doorbell(NOTICES_BELL, lambda _: None))
         self.settings = settings
         self.observers: list[Observer] = []
         self.absences = AbsenceSettings(calendar="calendars/office")
@@ -91,7 +96,14 @@ class Rooms:
             (servicecalls_pb2.DESCRIPTOR, self.servicecalls),
             (appointments_pb2.DESCRIPTOR, Appointments),
             (absences_pb2.DESCRIPTOR, self._offering_absence_room),
+            (forwarding_pb2.DESCRIPTOR, self.forwarding_room),
+            (notices_pb2.DESCRIPTOR, lambda database: Notifications(database, self.messages)),
         ]
+
+    def forwarding_room(self, database: Database) -> Forwardings:
+        """After the room of servicecalls, whose cases it opens."""
+        self.forwarding = Forwardings(database, self.calls.cases, self.notices)
+        return self.forwarding
 
     def absence_room(self, database: Database) -> Absences:
         return Absences(
@@ -104,9 +116,10 @@ class Rooms:
         return room
 
     def servicecalls(self, database: Database) -> Servicecalls:
-        return Servicecalls(
+        self.calls = Servicecalls(
             database, sites=self.sites, messages=self.messages, settings=self.settings, observers=self.observers
         )
+        return self.calls
 
 
 @dataclass
