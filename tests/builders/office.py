@@ -12,6 +12,8 @@ from esoffice.es.v1 import (
     appointments_pb2,
     calendars_pb2,
     directory_pb2,
+    forwarding_pb2,
+    notices_pb2,
     service_levels_pb2,
     servicecalls_pb2,
 )
@@ -23,6 +25,7 @@ from sqlalchemy import select
 
 from mesh.database import Database
 from mesh.wakeups import Doorbell
+from server_es.absences.facts import absent
 from server_es.absences.service import Absences
 from server_es.absences.settings import AbsenceSettings
 from server_es.absences.surroundings import Shifts
@@ -30,9 +33,14 @@ from server_es.appointments.service import Appointments
 from server_es.calendars.compiled import Compiled
 from server_es.calendars.service import Calendars
 from server_es.directory.service import Directory
+from server_es.forwarding.service import Forwardings
 from server_es.inboxes import INBOXES
 from server_es.messages.actions import Actions
 from server_es.messages.address import BELL, Messages
+from server_es.notices.rules import Policy
+from server_es.notices.service import Notifications
+from server_es.notices.telling import BELL as NOTICES_BELL
+from server_es.notices.telling import Notices
 from server_es.service_levels.seed import seed
 from server_es.service_levels.service import ServiceLevels
 from server_es.service_levels.site import Sites
@@ -73,6 +81,7 @@ class Rooms:
         self.observers: list[Observer] = []
         self.absences = AbsenceSettings(calendar="calendars/office")
         self.shifts: Shifts | None = None
+        self.notice_policy = Policy()
         self.actions = Actions()
 
     def all(self) -> list[Any]:
@@ -86,7 +95,15 @@ class Rooms:
             (servicecalls_pb2.DESCRIPTOR, self.servicecalls),
             (appointments_pb2.DESCRIPTOR, Appointments),
             (absences_pb2.DESCRIPTOR, self.absence_room),
+            (forwarding_pb2.DESCRIPTOR, self.forwarding_room),
+            (notices_pb2.DESCRIPTOR, lambda database: Notifications(database, self.messages)),
         ]
+
+    def forwarding_room(self, database: Database) -> Forwardings:
+        """After the room of servicecalls, whose cases it opens."""
+        notices = Notices(self.messages, absent, self.notice_policy, Doorbell(NOTICES_BELL, lambda _: None))
+        self.forwarding = Forwardings(database, self.calls.cases, notices)
+        return self.forwarding
 
     def absence_room(self, database: Database) -> Absences:
         room = Absences(
@@ -96,9 +113,10 @@ class Rooms:
         return room
 
     def servicecalls(self, database: Database) -> Servicecalls:
-        return Servicecalls(
+        self.calls = Servicecalls(
             database, sites=self.sites, messages=self.messages, settings=self.settings, observers=self.observers
         )
+        return self.calls
 
 
 @dataclass
