@@ -16,7 +16,7 @@ from server_es.duty.worker import Handover
 from server_es.inboxes import INBOXES
 from server_es.messages.address import BELL, Messages
 from server_es.schema import REQUESTS
-from tests.builders.office import Office, Rooms, open_office
+from tests.builders.office import Office, open_office
 
 WEEK = "rosters/week"
 
@@ -35,13 +35,17 @@ def roster(name: str = WEEK, *layers: pb.DutyLayer, **fields: Any) -> pb.Roster:
 
 async def duty_office(serve: Any) -> tuple[Office, Any]:
     """Return an office with rosters, and the stub of its duty."""
-    rooms = Rooms()
-
-    def duty(database: Database) -> Duty:
-        return Duty(database, REQUESTS, absences=absence_facts, tell=Telling(rooms.messages))
-
-    office = await open_office(serve, rooms=rooms, more=[(pb.DESCRIPTOR, duty)])
+    office = await open_office(serve, more=[(pb.DESCRIPTOR, duty_room)])
     return office, DutyServiceStub(office.served.channel)
+
+
+def duty_room(database: Database) -> Duty:
+    """The room of an office that has no open streams."""
+    return Duty(database, REQUESTS, absences=absence_facts, tell=_telling())
+
+
+def _telling() -> Telling:
+    return Telling(Messages(INBOXES, Doorbell(BELL, lambda _: None), lambda _: None))
 
 
 def override(change: Any, employee: str = "", replaced: str = "", **fields: Any) -> pb.CreateDutyOverrideRequest:
@@ -67,4 +71,4 @@ def planned(start: datetime, hours: float, *employees: str) -> pb.PlannedShift:
 
 def handover(database: Database) -> Handover:
     """Return the worker that tells of handoffs."""
-    return Handover(database, Announcing(Telling(Messages(INBOXES, Doorbell(BELL, lambda _: None), lambda _: None))))
+    return Handover(database, Announcing(_telling()))

@@ -77,11 +77,12 @@ class Rooms:
         self.sites = Sites(self.compiled)
         self.due_times = DueTimes(self.sites, retimed)
         self.messages = Messages(INBOXES, Doorbell(BELL, lambda _: None), lambda _: None)
+        self.notice_policy = Policy()
+        self.notices = Notices(self.messages, absent, self.notice_policy, Doorbell(NOTICES_BELL, lambda _: None))
         self.settings = settings
         self.observers: list[Observer] = []
         self.absences = AbsenceSettings(calendar="calendars/office")
         self.shifts: Shifts | None = None
-        self.notice_policy = Policy()
         self.actions = Actions()
 
     def all(self) -> list[Any]:
@@ -94,21 +95,23 @@ class Rooms:
             (service_levels_pb2.DESCRIPTOR, lambda database: ServiceLevels(database, self.sites, self.due_times)),
             (servicecalls_pb2.DESCRIPTOR, self.servicecalls),
             (appointments_pb2.DESCRIPTOR, Appointments),
-            (absences_pb2.DESCRIPTOR, self.absence_room),
+            (absences_pb2.DESCRIPTOR, self._offering_absence_room),
             (forwarding_pb2.DESCRIPTOR, self.forwarding_room),
             (notices_pb2.DESCRIPTOR, lambda database: Notifications(database, self.messages)),
         ]
 
     def forwarding_room(self, database: Database) -> Forwardings:
         """After the room of servicecalls, whose cases it opens."""
-        notices = Notices(self.messages, absent, self.notice_policy, Doorbell(NOTICES_BELL, lambda _: None))
-        self.forwarding = Forwardings(database, self.calls.cases, notices)
+        self.forwarding = Forwardings(database, self.calls.cases, self.notices)
         return self.forwarding
 
     def absence_room(self, database: Database) -> Absences:
-        room = Absences(
-            database, compiled=self.compiled, messages=self.messages, settings=self.absences, shifts=self.shifts
+        return Absences(
+            database, compiled=self.compiled, notices=self.notices, settings=self.absences, shifts=self.shifts
         )
+
+    def _offering_absence_room(self, database: Database) -> Absences:
+        room = self.absence_room(database)
         room.offer(self.actions)
         return room
 
