@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from esclient.cli import absences, calls, messages
+from esclient.cli import absences, calls, duty, messages
 from esclient.cli.exits import CODES, Exit, ended_by, say
 from esclient.cli.options import Options, options_of
 from esclient.cli.output import Output
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.add_typer(calls.app, name="calls")
 app.add_typer(absences.app, name="absences")
+app.add_typer(duty.app, name="duty")
 app.command("popups")(messages.popups)
 app.command("inbox")(messages.inbox)
 app.command("read")(messages.read)

@@ -12,6 +12,7 @@ from esoffice.es.v1 import (
     appointments_pb2,
     calendars_pb2,
     directory_pb2,
+    duty_pb2,
     service_levels_pb2,
     servicecalls_pb2,
 )
@@ -23,6 +24,7 @@ from sqlalchemy import select
 
 from mesh.database import Database
 from mesh.wakeups import Doorbell
+from server_es.absences import facts as absence_facts
 from server_es.absences.service import Absences
 from server_es.absences.settings import AbsenceSettings
 from server_es.absences.surroundings import Shifts
@@ -30,8 +32,11 @@ from server_es.appointments.service import Appointments
 from server_es.calendars.compiled import Compiled
 from server_es.calendars.service import Calendars
 from server_es.directory.service import Directory
+from server_es.duty.service import Duty
+from server_es.duty.telling import Telling
 from server_es.inboxes import INBOXES
 from server_es.messages.address import BELL, Messages
+from server_es.schema import REQUESTS
 from server_es.service_levels.seed import seed
 from server_es.service_levels.service import ServiceLevels
 from server_es.service_levels.site import Sites
@@ -84,7 +89,11 @@ class Rooms:
             (servicecalls_pb2.DESCRIPTOR, self.servicecalls),
             (appointments_pb2.DESCRIPTOR, Appointments),
             (absences_pb2.DESCRIPTOR, self.absence_room),
+            (duty_pb2.DESCRIPTOR, self.duty),
         ]
+
+    def duty(self, database: Database) -> Duty:
+        return Duty(database, REQUESTS, absences=absence_facts, tell=Telling(self.messages))
 
     def absence_room(self, database: Database) -> Absences:
         return Absences(
