@@ -67,6 +67,7 @@ def configure(site: Site) -> None:
         f"config_service.lan.port={LAN_PORT}",
         "config_service.lan.address=127.0.0.1",
         "server_es.servicecalls.notify_team_on_creation=true",
+        "server_es.servicecalls.reopen_solved=true",
         f"{ACCOUNT}.active=true",
         f"{ACCOUNT}.kind=maildir",
         f"{ACCOUNT}.path={maildir}",

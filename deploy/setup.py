@@ -93,9 +93,11 @@ def settings(database: Database) -> None:
     account.responsible_team = account.open_mail_team = "teams/disposition"
     account.poll_duration.FromSeconds(2)
     wanted.server_es.servicecalls.notify_team_on_creation = True
+    wanted.server_es.servicecalls.reopen_solved = True
     paths = [
         "server_es.database.url",
         "server_es.servicecalls.notify_team_on_creation",
+        "server_es.servicecalls.reopen_solved",
         "server_business.database.url",
         "server_business.mail.accounts.demo",
     ]

@@ -85,7 +85,7 @@ class Site:
             sys.executable, "-m", service, "--data", str(self.folder / service), "--certs", str(self.certs),
             "--listen", f"127.0.0.1:{PORTS[service]}", "--config-address", f"127.0.0.1:{PORTS['config_service']}",
         ]  # fmt: skip
-        if service == "server_business":
+        if service != "config_service":
             command += ["--envoy", f"127.0.0.1:{LAN_PORT}"]
         self._run(service, command)
 

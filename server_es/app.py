@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from esoffice.config.v1 import es_settings_pb2, settings_pb2
 from esoffice.es.v1 import (
@@ -16,7 +17,9 @@ from esoffice.es.v1 import (
     directory_pb2,
     duty_pb2,
     escalations_pb2,
+    forwarding_pb2,
     messages_pb2,
+    notices_pb2,
     service_levels_pb2,
     servicecalls_pb2,
     text_modules_pb2,
@@ -59,11 +62,20 @@ from server_es.escalations.service import Escalations
 from server_es.escalations.settings import EscalationSettings
 from server_es.escalations.verbs import Verbs
 from server_es.escalations.worker import LONGEST, Retimer, Timekeeper
+from server_es.forwarding.service import Forwardings
 from server_es.inboxes import INBOXES
 from server_es.messages.address import BELL, Messages
 from server_es.messages.fanout import Fanout
 from server_es.messages.service import MessageService
 from server_es.messages.settings import MessageSettings
+from server_es.notices import store as notice_store
+from server_es.notices.business import Business
+from server_es.notices.rules import Policy as NoticePolicy
+from server_es.notices.service import Notifications
+from server_es.notices.tables import notice
+from server_es.notices.telling import BELL as NOTICES_BELL
+from server_es.notices.telling import Notices
+from server_es.notices.worker import Delivery
 from server_es.schema import METADATA, OUTBOX, REQUESTS
 from server_es.service_levels.seed import seed
 from server_es.service_levels.service import ServiceLevels
@@ -73,6 +85,7 @@ from server_es.servicecalls.due_times import DueTimes
 from server_es.servicecalls.observers import Observer
 from server_es.servicecalls.service import Servicecalls
 from server_es.servicecalls.settings import ServicecallSettings
+from server_es.servicecalls.transitions import Reopening
 from server_es.text_modules.call_texts import CallTexts
 from server_es.text_modules.service import TextModules
 
@@ -110,6 +123,7 @@ async def build(app: App) -> None:
     due_times = DueTimes(sites, retiming_)
     messages = _add_messages(app, settings.messages)
     _add_clients(app, messages)
+    notices = _add_notices(app, messages, zone)
     observers: list[Observer] = [Following(sites, plans, app.bell(following.BELL))]
     calls = Servicecalls(
         app.database,
@@ -120,9 +134,14 @@ async def build(app: App) -> None:
     )
 
     absences = AbsenceSettings()
+    forwarding = Forwardings(app.database, calls.cases, notices)
 
     def take(chosen: settings_pb2.Settings) -> None:
-        calls.notices.active = chosen.server_es.servicecalls.notify_team_on_creation
+        said = chosen.server_es.servicecalls
+        calls.notices.active = said.notify_team_on_creation
+        within = timedelta(days=said.reopen_within_days) or None
+        calls.settings.reopening = Reopening(solved=said.reopen_solved, done=said.reopen_done, within=within)
+        forwarding.created_too = said.forward_created_calls
         absences.take(chosen.server_es.absences)
 
     app.live(take)
@@ -130,6 +149,7 @@ async def build(app: App) -> None:
     app.serve(calendars_pb2.DESCRIPTOR, Calendars(app.database, due_times, compiled=compiled, site_zone=zone))
     app.serve(service_levels_pb2.DESCRIPTOR, ServiceLevels(app.database, sites, due_times))
     app.serve(servicecalls_pb2.DESCRIPTOR, calls)
+    app.serve(forwarding_pb2.DESCRIPTOR, forwarding)
     app.serve(contacts_pb2.DESCRIPTOR, Contacts(app.database, calls.contacts))
     telling = Telling(messages)
     app.serve(duty_pb2.DESCRIPTOR, Duty(app.database, REQUESTS, absences=absence_facts, tell=telling))
@@ -254,6 +274,31 @@ def _add_clients(app: App, messages: Messages) -> None:
     app.background(_drained(app.draining, live))
     app.work(Worker(name="clients.sweep", work=sweep, every=_CLIENT_HEARTBEAT / 2))
     app.work(Worker(name="clients.prune", work=prune, every=timedelta(hours=1)))
+
+
+def _add_notices(app: App, messages: Messages, zone: str) -> Notices:
+    policy = NoticePolicy(zone=ZoneInfo(zone))
+    bell = app.bell(NOTICES_BELL)
+    kept = timedelta(days=app.settings.server_es.messages.kept_days)
+
+    def take(chosen: settings_pb2.Settings) -> None:
+        said = chosen.server_es.notifications
+        policy.fallback_after = said.fallback_duration.ToTimedelta()
+        policy.bundle = said.bundle_duration.ToTimedelta()
+        policy.mails_per_hour, policy.sms_per_hour = said.mails_per_hour, said.sms_per_hour
+        policy.identical = said.identical_duration.ToTimedelta()
+
+    def prune(_: Turn) -> bool:
+        with app.database.unit() as unit:
+            return notice_store.prune(unit, unit.now - kept, limit=_PRUNED_AT_ONCE) == _PRUNED_AT_ONCE
+
+    app.live(take)
+    app.serve(notices_pb2.DESCRIPTOR, Notifications(app.database, messages))
+    business = Business(lambda: app.channel("server_business"), app.wait)
+    app.queue(notice)
+    app.work(Delivery(app.database, messages, business, policy, app.instance).worker(bell))
+    app.work(Worker(name="notices.prune", work=prune, every=timedelta(hours=1)))
+    return Notices(messages, absence_facts.absent, policy, bell)
 
 
 async def _drained(draining: asyncio.Event, streams: Fanout | live_clients.LiveClients) -> None:

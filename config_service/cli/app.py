@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from config_service.cli import (
+    absences,
     audit,
     clients,
     directory,
@@ -43,6 +44,7 @@ app.add_typer(directory.app, name="directory", callback=prepared)
 app.add_typer(clients.app, name="clients")
 app.add_typer(sending.mails, name="outgoing")
 app.add_typer(sending.sms, name="sms")
+app.add_typer(absences.app, name="absences")
 app.add_typer(audit.app, name="audit")
 app.add_typer(pki.app, name="pki")
 app.command("status")(status.status)

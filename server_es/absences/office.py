@@ -46,6 +46,11 @@ class Office:
         known = self.groups.get(group)
         return deciders(known, applicant, self.away, approve_own=self.approve_own) if known else {}
 
+    def decides_on_team(self, employee: str, team: str) -> bool:
+        """Say whether an employee decides for a group whose business a team is."""
+        groups = (one for one in self.groups.values() if one.decides_on_team(team))
+        return any(employee in self.deciders(one.id, "") for one in groups)
+
     def mine(self, employee: str, applicant: str, groups: Iterable[str]) -> dict[str, str]:
         """Return for which of the groups an employee decides on a request, and for whom he stands in there."""
         found = {}

@@ -128,8 +128,8 @@ class Reading:
         (team,) = TEAM.parse(request.team, field="team")
         there = self._office(unit)
         members = there.staff.members(team)
-        if by.employee not in members and not by.reads_all:
-            raise PermissionDenied(f"You are not in {request.team}; absences.read shows every team.")
+        if by.employee not in members and not by.reads_all and not there.decides_on_team(by.employee, team):
+            raise PermissionDenied(f"You are not in {request.team} and do not decide on it; absences.read shows all.")
         if team not in there.staff.teams:
             raise NotFound(f"{request.team} does not exist", resource=request.team)
         span = _span(request)

@@ -69,8 +69,15 @@ class Group:
 
     def applies_to(self, employee: str, teams: Collection[str]) -> bool:
         """Say whether it decides on the requests of an employee who is in these teams."""
-        everybody = not self.employees and not self.teams
-        return everybody or employee in self.employees or not self.teams.isdisjoint(teams)
+        return self.everybody or employee in self.employees or not self.teams.isdisjoint(teams)
+
+    def decides_on_team(self, team: str) -> bool:
+        """Say whether it decides on the requests of all members of a team."""
+        return self.everybody or team in self.teams
+
+    @property
+    def everybody(self) -> bool:
+        return not self.employees and not self.teams
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """How the other rooms tell employees something: in their own transaction, pushed once it is committed."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -66,10 +66,16 @@ class Messages:
         )
         self.address_all(unit, [(list(employees), content)])
 
-    def address_all(self, unit: UnitOfWork, letters: Sequence[tuple[Iterable[str], Content]]) -> None:
-        """Tell many things at once, with a handful of statements: for imports of thousands."""
+    def address_all(self, unit: UnitOfWork, letters: Sequence[tuple[Iterable[str], Content]]) -> Sequence[Change]:
+        """Tell many things at once, with a handful of statements: for imports of thousands. Return what is new."""
         once = [(recipients(employees, {}, sender=None, include_sender=True), said) for employees, said in letters]
-        self.push_after(unit, self._store.append(unit, once))
+        changes = self._store.append(unit, once)
+        self.push_after(unit, changes)
+        return changes
+
+    def read_times(self, unit: UnitOfWork, places: Collection[tuple[str, int]]) -> Mapping[tuple[str, int], datetime]:
+        """Return when messages were read, by recipient and number; without those that are unread or not kept."""
+        return self._store.read_times(unit, places)
 
     def push_after(self, unit: UnitOfWork, changes: Sequence[Change]) -> None:
         """Hand changes to the open streams once the unit is committed."""

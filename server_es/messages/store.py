@@ -211,6 +211,14 @@ class MessageStore:
         )
         return list(unit.connection.execute(query.order_by(message.sequence)).scalars())
 
+    def read_times(self, unit: UnitOfWork, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], datetime]:
+        """Return when messages were read, by recipient and sequence; without unread ones."""
+        message = self._message.c
+        query = select(message.recipient, message.sequence, message.read_time).where(message.read_time.is_not(None))
+        key = tuple_(message.recipient, message.sequence)
+        found = (unit.connection.execute(query.where(key.in_(part))) for part in _parts(sorted(places)))
+        return {(row.recipient, row.sequence): row.read_time for rows in found for row in rows}
+
     # -- many inboxes, for the fan-out -------------------------------------------------------------------------------
 
     def changed(self, unit: UnitOfWork, since: datetime | None) -> Sequence[Row[str, int, int, int, datetime]]:

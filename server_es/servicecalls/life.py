@@ -19,6 +19,7 @@ from server_es.servicecalls.events import Accepted, Arrived
 from server_es.servicecalls.names import number_of
 from server_es.servicecalls.notices import ADDENDUM, NEW, REOPENED
 from server_es.servicecalls.rules import Kind
+from server_es.servicecalls.settings import ServicecallSettings
 from server_es.servicecalls.store import NewEvent
 from server_es.servicecalls.transitions import ServicecallNotSolved, TransitionRefused
 
@@ -43,10 +44,12 @@ class Life:
 
     Args:
         cases: reads and writes calls.
+        settings: the site's choice.
     """
 
-    def __init__(self, cases: Cases) -> None:
+    def __init__(self, cases: Cases, settings: ServicecallSettings) -> None:
         self._cases = cases
+        self._settings = settings
 
     def accept(self, unit: UnitOfWork, request: pb.AcceptServicecallRequest, by: Actor) -> pb.Servicecall:
         case = self._editable(unit, request)
@@ -114,6 +117,9 @@ class Life:
         case = self._open(unit, request)
         started = case.site.states.first(Meaning.STARTED).number
         target = transitions.reopen(case.state, started, case.site.states, may_close=by.may_close)
+        if by.person:
+            solved = rules.met_time(case.log, case.site.states, Kind.SOLUTION)
+            transitions.check_reopening(self._settings.reopening, case.state, solved, unit.now)
         time = case.time_of(request, unit.now)
         event = NewEvent(kind=logs.REOPENED, event_time=time, state=target.number, text=request.text)
         return self._cases.close(unit, case, [event], by=by, notice=REOPENED)

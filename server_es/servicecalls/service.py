@@ -49,12 +49,13 @@ class Servicecalls(grpc_.ServicecallServiceServicer):
         settings: ServicecallSettings | None = None,
         observers: Sequence[Observer] = (),
     ) -> None:
-        chosen = settings or ServicecallSettings()
+        chosen = self.settings = settings or ServicecallSettings()
         notices = self.notices = Notices(messages, active=chosen.notify_responsible)
-        cases = Cases(sites, notices, observers)
+        cases = self.cases = Cases(sites, notices, observers)
+        """For rooms that change calls in ways of their own."""
         self._database = database
         self._creation = Creation(sites, notices, chosen, observers)
-        self._life = Life(cases)
+        self._life = Life(cases, chosen)
         self._reading = Reading(sites, chosen.site_zone)
         self.contacts = CallContacts(cases)
         """For the room of contacts."""

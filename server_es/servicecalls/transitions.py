@@ -1,5 +1,8 @@
 """Which state a servicecall may go to, and who may send it there. Comparisons are numeric: sites insert states."""
 
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
 from mesh import errors
 from server_es.service_levels.rules import Meaning, State, States
 
@@ -23,6 +26,27 @@ class TransitionRefused(errors.FailedPrecondition):
     """No way leads from the one state to the other."""
 
     reason = "STATE_NOT_ALLOWED"
+
+
+class ReopeningNotAllowed(errors.FailedPrecondition):
+    """The site does not want this call to be reopened."""
+
+    reason = "REOPENING_NOT_ALLOWED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reopening:
+    """Which calls people may set to unsolved.
+
+    Attributes:
+        solved: solved ones at all.
+        done: closed ones as well.
+        within: how long after the solution; None: always.
+    """
+
+    solved: bool = True
+    done: bool = True
+    within: timedelta | None = None
 
 
 class ClosingNotAllowed(errors.PermissionDenied):
@@ -86,6 +110,23 @@ def reopen(current: State, number: int, states: States, *, may_close: bool) -> S
     if current.meaning is Meaning.DONE and not may_close:
         raise ClosingNotAllowed(f"the call is {current.name}; opening it again needs the permission to close calls")
     return target
+
+
+def check_reopening(allowed: Reopening, current: State, solved_time: datetime | None, now: datetime) -> None:
+    """Let a person reopen a call.
+
+    Raises:
+        ReopeningNotAllowed: the site's settings say no; which, stands in the metadata.
+    """
+    if not allowed.solved:
+        raise ReopeningNotAllowed("the site does not allow to reopen calls", setting="reopen_solved")
+    if current.meaning is Meaning.DONE and not allowed.done:
+        raise ReopeningNotAllowed(
+            f"the call is {current.name}; the site allows only solved calls to be reopened", setting="reopen_done"
+        )
+    if allowed.within is not None and solved_time is not None and now > solved_time + allowed.within:
+        text = f"the call was solved more than {allowed.within.days} days ago; make a new one"
+        raise ReopeningNotAllowed(text, setting="reopen_within_days")
 
 
 def check_editable(current: State) -> None:

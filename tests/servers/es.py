@@ -79,6 +79,11 @@ async def serving(certs: Path, database: Database, port: int = 0) -> AsyncIterat
     settings.common.site.time_zone = "Europe/Berlin"
     settings.server_es.messages.heartbeat_duration.FromTimedelta(timedelta(seconds=30))
     settings.server_es.messages.kept_days = 30
+    settings.server_es.servicecalls.reopen_solved = True
+    notifications = settings.server_es.notifications
+    notifications.bundle_duration.FromTimedelta(timedelta(seconds=1))
+    notifications.identical_duration.FromTimedelta(timedelta(minutes=5))
+    notifications.mails_per_hour = notifications.sms_per_hour = 10
     bootstrap = Bootstrap(data=certs.parent, certs=certs, config_address="127.0.0.1:1", listen="127.0.0.1:0")
     nobody = grpc.aio.insecure_channel(bootstrap.config_address)  # config_service, which no room of server_es calls
     draining = asyncio.Event()

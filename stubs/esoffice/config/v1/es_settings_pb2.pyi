@@ -181,6 +181,54 @@ class ClientSettings(_message.Message):
 Global___ClientSettings: _TypeAlias = ClientSettings  # noqa: Y015
 
 @_typing.final
+class NotificationSettings(_message.Message):
+    """How people are told (Benachrichtigungen)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FALLBACK_DURATION_FIELD_NUMBER: _builtins.int
+    BUNDLE_DURATION_FIELD_NUMBER: _builtins.int
+    MAILS_PER_HOUR_FIELD_NUMBER: _builtins.int
+    SMS_PER_HOUR_FIELD_NUMBER: _builtins.int
+    IDENTICAL_DURATION_FIELD_NUMBER: _builtins.int
+    mails_per_hour: _builtins.int
+    """E-mails to one person within an hour, urgent ones not limited, 1 to 1,000; more are summed up in one. Default: 30."""
+    sms_per_hour: _builtins.int
+    """Short messages to one person within an hour, as before. Default: 6."""
+    @_builtins.property
+    def fallback_duration(self) -> _duration_pb2.Duration:
+        """How long a popup may stay unacknowledged before the employee's next channel is used, up to 24 h. Default: 0, never; an
+        employee's own preference counts before it.
+        """
+
+    @_builtins.property
+    def bundle_duration(self) -> _duration_pb2.Duration:
+        """How long e-mails and short messages wait for others to the same person, to be sent as one, 1 s to 1 h. Urgent ones do not
+        wait. Default: 60 s.
+        """
+
+    @_builtins.property
+    def identical_duration(self) -> _duration_pb2.Duration:
+        """How long an identical notice is not repeated to somebody who has not read, or not got, the first, up to 24 h. Default: 5 min."""
+
+    def __init__(
+        self,
+        *,
+        fallback_duration: _duration_pb2.Duration | None = ...,
+        bundle_duration: _duration_pb2.Duration | None = ...,
+        mails_per_hour: _builtins.int = ...,
+        sms_per_hour: _builtins.int = ...,
+        identical_duration: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bundle_duration", b"bundle_duration", "fallback_duration", b"fallback_duration", "identical_duration", b"identical_duration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_duration", b"bundle_duration", "fallback_duration", b"fallback_duration", "identical_duration", b"identical_duration", "mails_per_hour", b"mails_per_hour", "sms_per_hour", b"sms_per_hour"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NotificationSettings: _TypeAlias = NotificationSettings  # noqa: Y015
+
+@_typing.final
 class EsSettings(_message.Message):
     """Settings of server_es."""
 
@@ -195,6 +243,7 @@ class EsSettings(_message.Message):
     ESCALATIONS_FIELD_NUMBER: _builtins.int
     ABSENCES_FIELD_NUMBER: _builtins.int
     CLIENTS_FIELD_NUMBER: _builtins.int
+    NOTIFICATIONS_FIELD_NUMBER: _builtins.int
     log_level: _common_settings_pb2.LogLevel.ValueType
     """How much it logs. Default: LOG_LEVEL_INFO."""
     service_user: _builtins.str
@@ -229,6 +278,10 @@ class EsSettings(_message.Message):
     def clients(self) -> Global___ClientSettings:
         """Who may connect with an es:office client."""
 
+    @_builtins.property
+    def notifications(self) -> Global___NotificationSettings:
+        """How people are told."""
+
     def __init__(
         self,
         *,
@@ -241,10 +294,11 @@ class EsSettings(_message.Message):
         escalations: Global___EscalationSettings | None = ...,
         absences: Global___AbsenceSettings | None = ...,
         clients: Global___ClientSettings | None = ...,
+        notifications: Global___NotificationSettings | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "clients", b"clients", "database", b"database", "escalations", b"escalations", "messages", b"messages", "metrics", b"metrics", "servicecalls", b"servicecalls"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "clients", b"clients", "database", b"database", "escalations", b"escalations", "messages", b"messages", "metrics", b"metrics", "notifications", b"notifications", "servicecalls", b"servicecalls"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "clients", b"clients", "database", b"database", "escalations", b"escalations", "log_level", b"log_level", "messages", b"messages", "metrics", b"metrics", "service_user", b"service_user", "servicecalls", b"servicecalls"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "clients", b"clients", "database", b"database", "escalations", b"escalations", "log_level", b"log_level", "messages", b"messages", "metrics", b"metrics", "notifications", b"notifications", "service_user", b"service_user", "servicecalls", b"servicecalls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

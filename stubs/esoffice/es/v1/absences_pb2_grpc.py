@@ -327,8 +327,8 @@ class AbsenceServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetTeamView(self, request, context):
-        """Returns who of a team is away when, and the days on which several are (Teamansicht). For members of the team and
-        `absences.read`; the kind of a colleague's absence is left out for others than those GetAbsence answers.
+        """Returns who of a team is away when, and the days on which several are (Teamansicht). For members of the team, for who decides
+        on its requests, and for `absences.read`; the kind of a colleague's absence is left out for others than those GetAbsence answers.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -91,8 +91,8 @@ class AbsenceServiceStub:
     GetLeaveBalance: _grpc.UnaryUnaryMultiCallable[_absences_pb2.GetLeaveBalanceRequest, _absences_pb2.LeaveBalance]
     """Returns how much leave an employee has in a year (Resturlaub). Own balance, or with `absences.read` anybody's."""
     GetTeamView: _grpc.UnaryUnaryMultiCallable[_absences_pb2.GetTeamViewRequest, _absences_pb2.TeamView]
-    """Returns who of a team is away when, and the days on which several are (Teamansicht). For members of the team and
-    `absences.read`; the kind of a colleague's absence is left out for others than those GetAbsence answers.
+    """Returns who of a team is away when, and the days on which several are (Teamansicht). For members of the team, for who decides
+    on its requests, and for `absences.read`; the kind of a colleague's absence is left out for others than those GetAbsence answers.
     """
     GetAbsenceKind: _grpc.UnaryUnaryMultiCallable[_absences_pb2.GetAbsenceKindRequest, _absences_pb2.AbsenceKind]
     """Returns a kind of absence (Art der Abwesenheit). NOT_FOUND when there is none of this name."""
@@ -214,8 +214,8 @@ class AbsenceServiceAsyncStub(AbsenceServiceStub):
     GetLeaveBalance: _aio.UnaryUnaryMultiCallable[_absences_pb2.GetLeaveBalanceRequest, _absences_pb2.LeaveBalance]  # type: ignore[assignment]
     """Returns how much leave an employee has in a year (Resturlaub). Own balance, or with `absences.read` anybody's."""
     GetTeamView: _aio.UnaryUnaryMultiCallable[_absences_pb2.GetTeamViewRequest, _absences_pb2.TeamView]  # type: ignore[assignment]
-    """Returns who of a team is away when, and the days on which several are (Teamansicht). For members of the team and
-    `absences.read`; the kind of a colleague's absence is left out for others than those GetAbsence answers.
+    """Returns who of a team is away when, and the days on which several are (Teamansicht). For members of the team, for who decides
+    on its requests, and for `absences.read`; the kind of a colleague's absence is left out for others than those GetAbsence answers.
     """
     GetAbsenceKind: _aio.UnaryUnaryMultiCallable[_absences_pb2.GetAbsenceKindRequest, _absences_pb2.AbsenceKind]  # type: ignore[assignment]
     """Returns a kind of absence (Art der Abwesenheit). NOT_FOUND when there is none of this name."""
@@ -406,8 +406,8 @@ class AbsenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _absences_pb2.GetTeamViewRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_absences_pb2.TeamView, _abc.Awaitable[_absences_pb2.TeamView]]:
-        """Returns who of a team is away when, and the days on which several are (Teamansicht). For members of the team and
-        `absences.read`; the kind of a colleague's absence is left out for others than those GetAbsence answers.
+        """Returns who of a team is away when, and the days on which several are (Teamansicht). For members of the team, for who decides
+        on its requests, and for `absences.read`; the kind of a colleague's absence is left out for others than those GetAbsence answers.
         """
 
     @_abc_1.abstractmethod

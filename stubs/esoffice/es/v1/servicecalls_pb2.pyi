@@ -79,6 +79,8 @@ class _ServicecallEventKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_
     """A note was added after the solution."""
     SERVICECALL_EVENT_KIND_EDITED: _ServicecallEventKind.ValueType  # 9
     """Title, responsible ones, category or published flag changed."""
+    SERVICECALL_EVENT_KIND_FORWARDED: _ServicecallEventKind.ValueType  # 10
+    """The call was forwarded (Weiterleitung)."""
 
 class ServicecallEventKind(_ServicecallEventKind, metaclass=_ServicecallEventKindEnumTypeWrapper):
     """What happened to a call."""
@@ -103,6 +105,8 @@ SERVICECALL_EVENT_KIND_ADDENDUM: ServicecallEventKind.ValueType  # 8
 """A note was added after the solution."""
 SERVICECALL_EVENT_KIND_EDITED: ServicecallEventKind.ValueType  # 9
 """Title, responsible ones, category or published flag changed."""
+SERVICECALL_EVENT_KIND_FORWARDED: ServicecallEventKind.ValueType  # 10
+"""The call was forwarded (Weiterleitung)."""
 Global___ServicecallEventKind: _TypeAlias = ServicecallEventKind  # noqa: Y015
 
 @_typing.final

@@ -256,7 +256,9 @@ class ServicecallServiceServicer:
     def ReopenServicecall(self, request, context):
         """Sets a solved or done call to unsolved (Reklamation): it is STARTED again, the time it was solved counts as a pause.
         FAILED_PRECONDITION/`SERVICECALL_NOT_SOLVED` otherwise. A done call is opened again only by who also holds the permission
-        `servicecalls.close`; others get PERMISSION_DENIED. The responsible ones get an esMessage.
+        `servicecalls.close`; others get PERMISSION_DENIED. The settings `reopen_solved`, `reopen_done` and `reopen_within_days` say
+        which calls a person may reopen: FAILED_PRECONDITION/`REOPENING_NOT_ALLOWED`; services are not bound by them. The responsible
+        ones get an esMessage.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

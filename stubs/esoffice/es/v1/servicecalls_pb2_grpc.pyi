@@ -86,7 +86,9 @@ class ServicecallServiceStub:
     ReopenServicecall: _grpc.UnaryUnaryMultiCallable[_servicecalls_pb2.ReopenServicecallRequest, _servicecalls_pb2.Servicecall]
     """Sets a solved or done call to unsolved (Reklamation): it is STARTED again, the time it was solved counts as a pause.
     FAILED_PRECONDITION/`SERVICECALL_NOT_SOLVED` otherwise. A done call is opened again only by who also holds the permission
-    `servicecalls.close`; others get PERMISSION_DENIED. The responsible ones get an esMessage.
+    `servicecalls.close`; others get PERMISSION_DENIED. The settings `reopen_solved`, `reopen_done` and `reopen_within_days` say
+    which calls a person may reopen: FAILED_PRECONDITION/`REOPENING_NOT_ALLOWED`; services are not bound by them. The responsible
+    ones get an esMessage.
     """
 
 @_typing.type_check_only
@@ -147,7 +149,9 @@ class ServicecallServiceAsyncStub(ServicecallServiceStub):
     ReopenServicecall: _aio.UnaryUnaryMultiCallable[_servicecalls_pb2.ReopenServicecallRequest, _servicecalls_pb2.Servicecall]  # type: ignore[assignment]
     """Sets a solved or done call to unsolved (Reklamation): it is STARTED again, the time it was solved counts as a pause.
     FAILED_PRECONDITION/`SERVICECALL_NOT_SOLVED` otherwise. A done call is opened again only by who also holds the permission
-    `servicecalls.close`; others get PERMISSION_DENIED. The responsible ones get an esMessage.
+    `servicecalls.close`; others get PERMISSION_DENIED. The settings `reopen_solved`, `reopen_done` and `reopen_within_days` say
+    which calls a person may reopen: FAILED_PRECONDITION/`REOPENING_NOT_ALLOWED`; services are not bound by them. The responsible
+    ones get an esMessage.
     """
 
 class ServicecallServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -307,7 +311,9 @@ class ServicecallServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_servicecalls_pb2.Servicecall, _abc.Awaitable[_servicecalls_pb2.Servicecall]]:
         """Sets a solved or done call to unsolved (Reklamation): it is STARTED again, the time it was solved counts as a pause.
         FAILED_PRECONDITION/`SERVICECALL_NOT_SOLVED` otherwise. A done call is opened again only by who also holds the permission
-        `servicecalls.close`; others get PERMISSION_DENIED. The responsible ones get an esMessage.
+        `servicecalls.close`; others get PERMISSION_DENIED. The settings `reopen_solved`, `reopen_done` and `reopen_within_days` say
+        which calls a person may reopen: FAILED_PRECONDITION/`REOPENING_NOT_ALLOWED`; services are not bound by them. The responsible
+        ones get an esMessage.
         """
 
 def add_ServicecallServiceServicer_to_server(servicer: ServicecallServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -50,6 +50,12 @@ def test_a_group_without_employees_and_teams_decides_on_everybody(group: Group, 
     assert group.applies_to("7", ("t", "u")) is applies
 
 
+def test_a_group_decides_on_a_team_that_it_names_or_on_all() -> None:
+    assert BOSSES.decides_on_team("t")
+    assert Group(id="g", title="", members=("1",), teams=frozenset({"t"})).decides_on_team("t")
+    assert not Group(id="g", title="", members=("1",), employees=frozenset({"7"})).decides_on_team("t")
+
+
 def test_the_substitute_of_an_absent_member_may_decide() -> None:
     assert deciders(BOSSES, "7", {}, approve_own=False) == {"1": "", "2": ""}
     assert deciders(BOSSES, "7", {"1": "5", "2": ""}, approve_own=False) == {"5": "1", "1": "", "2": ""}

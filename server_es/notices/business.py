@@ -1,0 +1,100 @@
+"""server_business, as the notices need it: takes mails and short messages, says what became of them."""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final
+
+import grpc
+from esoffice.business.v1 import (
+    outgoing_mail_pb2,
+    outgoing_mail_pb2_grpc,
+    sending_pb2,
+    sms_pb2,
+    sms_pb2_grpc,
+)
+
+from server_es.notices.post import Away, Letter, Outcome, Refused
+from server_es.notices.rules import Channel, State
+
+_LIMIT: Final = 20.0
+_MOST_NAMES: Final = 1000
+_REFUSALS: Final = frozenset(
+    {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.OUT_OF_RANGE}
+)
+_STATES: Final = {
+    sending_pb2.SEND_STATE_SENT: State.DELIVERED,
+    sending_pb2.SEND_STATE_FAILED: State.FAILED,
+    sending_pb2.SEND_STATE_CANCELLED: State.FAILED,
+    sending_pb2.SEND_STATE_EXPIRED: State.FAILED,
+}
+_REASONS: Final = {
+    sending_pb2.SEND_STATE_CANCELLED: "cancelled at server_business",
+    sending_pb2.SEND_STATE_EXPIRED: "expired at server_business",
+    sending_pb2.SEND_STATE_IN_DOUBT: "in doubt: handed over, and no answer came",
+}
+
+
+class Business:
+    """The client, for plain threads.
+
+    Args:
+        channel: opens the channel to server_business; asked within the event loop, at the first call.
+        wait: waits for a call over it.
+    """
+
+    def __init__(self, channel: Callable[[], grpc.aio.Channel], wait: Callable[[Callable[[], Any]], Any]) -> None:
+        self._channel = channel
+        self._wait = wait
+
+    def send(self, letter: Letter) -> str:
+        """Hand a letter over; see `Post`."""
+        if letter.channel is Channel.SMS:
+            sms = sms_pb2.SendSmsRequest(
+                to=letter.address, text=letter.text, about=letter.about, request_id=letter.request_id
+            )
+            return self._sent(lambda: sms_pb2_grpc.SmsServiceStub(self._channel()).SendSms, sms, letter)
+        mail = outgoing_mail_pb2.SendMailRequest(
+            to=[letter.address],
+            subject=" ".join(letter.subject.split()),
+            text=letter.text,
+            about=letter.about,
+            origin=outgoing_mail_pb2.MAIL_ORIGIN_GENERATED,
+            request_id=letter.request_id,
+        )
+        return self._sent(
+            lambda: outgoing_mail_pb2_grpc.OutgoingMailServiceStub(self._channel()).SendMail, mail, letter
+        )
+
+    def outcomes(self, names: Collection[str]) -> Mapping[str, Outcome]:
+        """Say what became of letters; see `Post`."""
+        mails = sorted(one for one in names if one.startswith("outgoingMails/"))
+        sms = sorted(one for one in names if one.startswith("sms/"))
+        found: list[Any] = []
+        for start in range(0, len(mails), _MOST_NAMES):
+            asked = outgoing_mail_pb2.BatchGetOutgoingMailsRequest(names=mails[start : start + _MOST_NAMES])
+            found += self._call(
+                lambda: outgoing_mail_pb2_grpc.OutgoingMailServiceStub(self._channel()).BatchGetOutgoingMails, asked
+            ).mails
+        for start in range(0, len(sms), _MOST_NAMES):
+            wanted = sms_pb2.BatchGetSmsRequest(names=sms[start : start + _MOST_NAMES])
+            found += self._call(lambda: sms_pb2_grpc.SmsServiceStub(self._channel()).BatchGetSms, wanted).sms
+        return {
+            one.name: Outcome(state=_STATES.get(one.state), reason=one.reason or _REASONS.get(one.state, ""))
+            for one in found
+        }
+
+    def _sent(self, method: Callable[[], Any], request: Any, letter: Letter) -> str:
+        if letter.expire_time is not None:
+            request.expire_time.FromDatetime(letter.expire_time)
+        name: str = self._call(method, request).name
+        return name
+
+    def _call(self, method: Callable[[], Any], request: Any) -> Any:
+        try:
+            return self._wait(lambda: method()(request, timeout=_LIMIT))
+        except TimeoutError as error:
+            raise Away("server_business does not answer in time") from error
+        except grpc.RpcError as error:
+            answered: Any = error  # the error is the call
+            if answered.code() in _REFUSALS:
+                raise Refused(answered.details()) from error
+            raise Away(f"server_business does not answer as it should ({answered.code().name})") from error

@@ -1,0 +1,233 @@
+"""The queries of the notices."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, bindparam, delete, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from mesh.claims import Claim, claim
+from mesh.database import UnitOfWork
+from mesh.errors import InvalidArgument, Violation
+from server_es.calendars.times import TimeOfDay, Window
+from server_es.notices.bundling import HOUR, Parcel
+from server_es.notices.rules import Channel, Planned, Preferences, QuietHours, State
+from server_es.notices.tables import notice, preferences
+
+C: Final = notice.c
+_P: Final = preferences.c
+_AT_ONCE: Final = 1000
+_ROWS: Final = 500  # of 25 values each: below SQLite's limit of 32,766
+_INSERTS: Final[Mapping[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_SUBJECT, _TEXT = 200, 4000
+
+
+def add(unit: UnitOfWork, planned: Sequence[Planned], *, follows: int | None = None) -> list[tuple[int, Planned]]:
+    """Write notices; return those that are new with their ids. Who was told because of this before is passed over."""
+    new = _INSERTS[unit.connection.dialect.name](notice).on_conflict_do_nothing()
+    new = new.returning(C.id, C.cause, C.recipient, C.channel)
+    known = {(one.notice.cause, one.recipient, int(one.channel)): one for one in planned}
+    rows = [_row(unit, known[key], follows) for key in sorted(known)]  # sorted: two transactions do not cross
+    found = []
+    for start in range(0, len(rows), _ROWS):
+        for id_, *key in unit.connection.execute(new, rows[start : start + _ROWS]):
+            found.append((id_, known[key[0], key[1], key[2]]))
+    return sorted(found, key=lambda one: one[0])
+
+
+def _row(unit: UnitOfWork, one: Planned, follows: int | None) -> dict[str, Any]:
+    said = one.notice
+    over = one.state is State.FAILED
+    return {
+        "cause": said.cause,
+        "about": said.about,
+        "recipient": one.recipient,
+        "employee": one.employee,
+        "address": one.address,
+        "channel": int(one.channel),
+        "subject": said.subject[:_SUBJECT],
+        "text": said.text[:_TEXT],
+        "urgent": said.urgent,
+        "digest": one.digest,
+        "state": int(one.state),
+        "reason": one.reason,
+        "attempts": 0,
+        "create_time": unit.now,
+        "sent_time": unit.now if one.state is State.SENT else None,
+        "end_time": unit.now if over else None,
+        "expire_time": said.expire_time,
+        "follows": follows,
+        "held": False,
+        "remote_name": "",
+        "next_attempt_time": one.next_time,
+    }
+
+
+def pending(unit: UnitOfWork, digests: Iterable[str], since: datetime) -> list[Any]:
+    """Return the notices with these digests that were told since then and may be unread or unsent; the oldest first."""
+    query = select(C.id, C.digest, C.cause, C.employee, C.inbox_sequence, C.state).where(
+        C.create_time > since, C.state.in_([State.WAITING, State.SENT])
+    )
+    return sorted(_in_parts(unit, query, C.digest, digests), key=lambda row: row.id)
+
+
+def end(unit: UnitOfWork, outcomes: Mapping[int, tuple[State, str]]) -> None:
+    """End notices that are not sent of their own, with state and reason of each."""
+    if outcomes:
+        over = update(notice).where(C.id == bindparam("the_id"))
+        over = over.values(
+            state=bindparam("the_state"), reason=bindparam("the_reason"), end_time=unit.now,
+            next_attempt_time=None, lease_until=None, lease_owner=None,
+        )  # fmt: skip
+        rows = [
+            {"the_id": id_, "the_state": int(state), "the_reason": reason} for id_, (state, reason) in outcomes.items()
+        ]
+        unit.connection.execute(over, rows)
+
+
+def place(unit: UnitOfWork, sequences: Mapping[int, int]) -> None:
+    """Write which message in the inbox a notice is, by the notices' ids."""
+    if sequences:
+        where = update(notice).where(C.id == bindparam("the_id")).values(inbox_sequence=bindparam("the_sequence"))
+        rows = [{"the_id": id_, "the_sequence": sequence} for id_, sequence in sequences.items()]
+        unit.connection.execute(where, rows)
+
+
+# -- what is due ------------------------------------------------------------------------------------------------------
+
+
+def claim_due(unit: UnitOfWork, *, limit: int, lease: timedelta, owner: str) -> list[Claim]:
+    return claim(unit, notice, limit=limit, lease=lease, owner=owner)
+
+
+def waiting_for(unit: UnitOfWork, recipient: str, channel: int) -> list[Any]:
+    """Return what waits to leave for somebody over a channel, in order, and keep it until the unit ends.
+
+    Without what another worker has in its hands, or has left under an id already.
+    """
+    free = or_(C.lease_until.is_(None), C.lease_until <= unit.now)
+    query = (
+        select(C.id, C.subject, C.text, C.urgent, C.held, C.expire_time, C.create_time, C.follows)
+        .where(C.recipient == recipient, C.channel == channel, C.state == State.WAITING)
+        .where(C.request_id.is_(None), free)
+        .order_by(C.id)
+        .with_for_update(skip_locked=True)
+    )
+    return list(unit.connection.execute(query))
+
+
+def sent_times(unit: UnitOfWork, recipient: str, channel: int) -> list[datetime]:
+    """Return when parcels left for somebody over a channel within the last hour."""
+    query = select(C.sent_time).where(C.recipient == recipient, C.channel == channel, C.sent_time > unit.now - HOUR)
+    return list(unit.connection.execute(query.where(C.carried_by.is_(None))).scalars())
+
+
+def bind(unit: UnitOfWork, parcel: Parcel, request_id: str) -> None:
+    """Write what leaves together, under which id, and that it is about to."""
+    said = {"request_id": request_id, "parcel_subject": parcel.subject, "parcel_text": parcel.text}
+    unit.connection.execute(update(notice).where(C.id == parcel.carrier).values(sent_time=unit.now, **said))
+    if not parcel.carried:
+        return
+    values: dict[str, Any] = {"carried_by": parcel.carrier, "next_attempt_time": None, "lease_until": None}
+    if parcel.summed_up:
+        reason = f"summed up in notices/{parcel.carrier}"
+        values |= {"state": int(State.SUPPRESSED), "reason": reason, "end_time": unit.now}
+    else:
+        values |= {"reason": f"bundled with notices/{parcel.carrier}"}
+    unit.connection.execute(update(notice).where(C.id.in_(parcel.carried)).values(values))
+
+
+def hold(unit: UnitOfWork, ids: Collection[int], until: datetime, reason: str) -> None:
+    """Keep notices back."""
+    keep = {"held": True, "reason": reason, "next_attempt_time": until, "lease_until": None, "lease_owner": None}
+    unit.connection.execute(update(notice).where(C.id.in_(ids)).values(keep))
+
+
+def follow(unit: UnitOfWork, carrier: int, **values: Any) -> None:
+    """Write the outcome of a parcel into what it carried."""
+    same = (C.carried_by == carrier) & (C.state != State.SUPPRESSED)
+    unit.connection.execute(update(notice).where(same).values(**values))
+
+
+def channels_of(unit: UnitOfWork, cause: str, recipient: str) -> frozenset[Channel]:
+    """Return over which channels somebody was told because of something."""
+    query = select(C.channel).where(C.cause == cause, C.recipient == recipient)
+    return frozenset(Channel(one) for one in unit.connection.execute(query).scalars())
+
+
+def inbox_places(unit: UnitOfWork, ids: Iterable[int]) -> dict[int, tuple[str, int]]:
+    """Return employee and number of the message, of those of these notices that lie in an inbox."""
+    query = select(C.id, C.employee, C.inbox_sequence).where(C.inbox_sequence.is_not(None))
+    return {row.id: (row.employee, row.inbox_sequence) for row in _in_parts(unit, query, C.id, ids)}
+
+
+def page(unit: UnitOfWork, conditions: Sequence[ColumnElement[bool]], before: int | None, limit: int) -> list[Any]:
+    """Return notices, the newest first."""
+    query = select(notice).where(*conditions).order_by(C.id.desc()).limit(limit)
+    return list(unit.connection.execute(query if before is None else query.where(C.id < before)))
+
+
+def told(unit: UnitOfWork, cause: str) -> list[Any]:
+    """Return the notices of a cause, in the order in which they were told."""
+    return list(unit.connection.execute(select(notice).where(C.cause == cause).order_by(C.id)))
+
+
+def prune(unit: UnitOfWork, before: datetime, *, limit: int) -> int:
+    """Forget notices told before an instant with which nothing is to do; return how many."""
+    old = select(C.id).where(C.create_time < before, C.next_attempt_time.is_(None)).limit(limit)
+    return unit.connection.execute(delete(notice).where(C.id.in_(old))).rowcount
+
+
+# -- preferences ------------------------------------------------------------------------------------------------------
+
+
+def preferences_row(unit: UnitOfWork, employee: str, *, lock: bool = False) -> Any:
+    """Return the row of an employee, None when he has said nothing."""
+    query = select(preferences).where(_P.employee == employee)
+    return unit.connection.execute(query.with_for_update() if lock else query).one_or_none()
+
+
+def preferences_of(unit: UnitOfWork, employees: Iterable[str]) -> dict[str, Preferences]:
+    """Return what those of these employees want who have said something."""
+    return {row.employee: wanted(row) for row in _in_parts(unit, select(preferences), _P.employee, employees)}
+
+
+def wanted(row: Any) -> Preferences:
+    """Return what a row of preferences says.
+
+    Raises:
+        InvalidArgument: the window of quiet hours is none.
+    """
+    after = row.fallback_seconds
+    return Preferences(
+        channels=frozenset(Channel(one) for one in row.channels),
+        fallback=tuple(Channel(one) for one in row.fallback_channels),
+        fallback_after=None if after is None else timedelta(seconds=after),
+        quiet=tuple(_quiet(at, *one) for at, one in enumerate(row.quiet_hours)),
+        additional_mail=row.additional_mail_address,
+    )
+
+
+def _quiet(at: int, weekdays: Sequence[int], start: int, end: int) -> QuietHours:
+    if start == end:
+        field = f"notification_preferences.quiet_hours[{at}].window"
+        raise InvalidArgument([Violation(field, "opens and closes at the same time; 00:00 to 24:00 is a whole day")])
+    window = Window(opens=TimeOfDay(start), closes=TimeOfDay(end))
+    return QuietHours(window=window, weekdays=frozenset(one - 1 for one in weekdays) or frozenset(range(7)))
+
+
+def save_preferences(unit: UnitOfWork, old: Any, row: Mapping[str, Any]) -> None:
+    """Write what an employee wants; `old` is the row before, None for the first."""
+    revision = old.revision + 1 if old is not None else 1
+    values = {**row, "revision": revision, "update_time": unit.now}
+    if old is None:
+        unit.connection.execute(insert(preferences).values(values))
+    else:
+        unit.connection.execute(update(preferences).where(_P.employee == old.employee).values(values))
+
+
+def _in_parts(unit: UnitOfWork, query: Any, column: Any, keys: Iterable[Any]) -> Iterator[Any]:
+    sought = sorted(set(keys))
+    for start in range(0, len(sought), _AT_ONCE):
+        yield from unit.connection.execute(query.where(column.in_(sought[start : start + _AT_ONCE])))
