@@ -47,7 +47,6 @@ from server_es.directory.service import Directory
 from server_es.duty.announcing import Announcing
 from server_es.duty.facts import duties
 from server_es.duty.service import Duty
-from server_es.duty.telling import Telling
 from server_es.duty.worker import Handover
 from server_es.escalations import following, retiming
 from server_es.escalations.engine import Engine
@@ -151,9 +150,8 @@ async def build(app: App) -> None:
     app.serve(servicecalls_pb2.DESCRIPTOR, calls)
     app.serve(forwarding_pb2.DESCRIPTOR, forwarding)
     app.serve(contacts_pb2.DESCRIPTOR, Contacts(app.database, calls.contacts))
-    telling = Telling(messages)
-    app.serve(duty_pb2.DESCRIPTOR, Duty(app.database, REQUESTS, absences=absence_facts, tell=telling))
-    app.work(Handover(app.database, Announcing(telling)).worker())
+    app.serve(duty_pb2.DESCRIPTOR, Duty(app.database, REQUESTS, absences=absence_facts, tell=notices.tell))
+    app.work(Handover(app.database, Announcing(notices.tell)).worker())
     app.serve(appointments_pb2.DESCRIPTOR, Appointments(app.database))
     app.serve(
         absences_pb2.DESCRIPTOR,

@@ -7,13 +7,9 @@ from esoffice.es.v1 import duty_pb2 as pb
 from esoffice.es.v1.duty_pb2_grpc import DutyServiceStub
 
 from mesh.database import Database
-from mesh.wakeups import Doorbell
 from server_es.duty.announcing import Announcing
-from server_es.duty.telling import Telling
 from server_es.duty.worker import Handover
-from server_es.inboxes import INBOXES
-from server_es.messages.address import BELL, Messages
-from tests.builders.office import Office, open_office
+from tests.builders.office import Office, Rooms, open_office
 
 WEEK = "rosters/week"
 
@@ -59,4 +55,4 @@ def planned(start: datetime, hours: float, *employees: str) -> pb.PlannedShift:
 
 def handover(database: Database) -> Handover:
     """Return the worker that tells of handoffs."""
-    return Handover(database, Announcing(Telling(Messages(INBOXES, Doorbell(BELL, lambda _: None), lambda _: None))))
+    return Handover(database, Announcing(Rooms().notices.tell))

@@ -33,9 +33,11 @@ from server_es.calendars.compiled import Compiled
 from server_es.calendars.service import Calendars
 from server_es.directory.service import Directory
 from server_es.duty.service import Duty
-from server_es.duty.telling import Telling
 from server_es.inboxes import INBOXES
 from server_es.messages.address import BELL, Messages
+from server_es.notices.rules import Policy as NoticePolicy
+from server_es.notices.telling import BELL as NOTICES_BELL
+from server_es.notices.telling import Notices
 from server_es.schema import REQUESTS
 from server_es.service_levels.seed import seed
 from server_es.service_levels.service import ServiceLevels
@@ -73,6 +75,8 @@ class Rooms:
         self.sites = Sites(self.compiled)
         self.due_times = DueTimes(self.sites, retimed)
         self.messages = Messages(INBOXES, Doorbell(BELL, lambda _: None), lambda _: None)
+        rung = Doorbell(NOTICES_BELL, lambda _: None)
+        self.notices = Notices(self.messages, absence_facts.absent, NoticePolicy(), rung)
         self.settings = settings
         self.observers: list[Observer] = []
         self.absences = AbsenceSettings(calendar="calendars/office")
@@ -93,7 +97,7 @@ class Rooms:
         ]
 
     def duty(self, database: Database) -> Duty:
-        return Duty(database, REQUESTS, absences=absence_facts, tell=Telling(self.messages))
+        return Duty(database, REQUESTS, absences=absence_facts, tell=self.notices.tell)
 
     def absence_room(self, database: Database) -> Absences:
         return Absences(
