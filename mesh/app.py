@@ -44,6 +44,7 @@ class App:
         settings: what it starts on: `common` and its own part. LIVE changes come over `live`.
         draining: set when streams are to end, so that their clients resume elsewhere.
         upstream: config_service as this service sees it.
+        certificate: of this service.
         instance: name of this process, as it signs leases and claims.
     """
 
@@ -80,7 +81,7 @@ class App:
         self.queues: list[Table] = []
         self.closers: list[Callable[[], Any]] = []
         self._bootstrap = bootstrap
-        self._certificate = certificate
+        self.certificate = certificate
         self._channels: dict[str, RenewingChannel] = {}
 
     def serve(self, contract: FileDescriptor, servicer: object) -> None:
@@ -138,7 +139,7 @@ class App:
                     f"{self.name} calls {service}: start it with --envoy HOST:PORT or --peer {service}=HOST:PORT"
                 )
             target, peer = (direct, service) if direct else (self._bootstrap.envoy, "envoy-lan")
-            self._channels[service] = RenewingChannel(target, self._certificate, peer, options())
+            self._channels[service] = RenewingChannel(target, self.certificate, peer, options())
         return self._channels[service]
 
     def wait(self, call: Callable[[], Awaitable[T]], *, limit: float = CALL_LIMIT_SECONDS) -> T:

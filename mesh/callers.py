@@ -13,7 +13,8 @@ from mesh.permissions import NOTHING, Permissions
 from mesh.spiffe import SpiffeId
 from mesh.tokens import Caller, Kind, Token, Verifier
 
-PROXIES = ("envoy-lan", "envoy-dmz")
+OUTSIDE = "envoy-dmz"
+PROXIES = ("envoy-lan", OUTSIDE)
 _TOKEN_HEADER = "authorization"  # noqa: S105 - the header's name
 _ADDRESS_HEADER = "x-forwarded-for"
 _REMEMBERED = 4096
@@ -36,7 +37,7 @@ class Callers:
         self._site = site
         self._verifier = verifier
         self._services = {name: Permissions(patterns) for name, patterns in services.items()}
-        self._people: dict[tuple[str, SpiffeId | None, str], tuple[str, Token, Caller]] = {}
+        self._people: dict[tuple[str, SpiffeId | None, str, bool], tuple[str, Token, Caller]] = {}
 
     def __call__(self, context: grpc.aio.ServicerContext[Any, Any]) -> Caller:
         """Say who makes the call of `context`; see `identify`."""
@@ -73,15 +74,16 @@ class Callers:
         service = direct
         if behind_proxy and direct is not None:  # the proxy's own certificate says nothing about who is behind it
             service = forwarded_certificates.forwarded_id(",".join(certificates), direct) if certificates else None
+        outside = direct is not None and direct.service == OUTSIDE
         if tokens:
-            return self._person(tokens, service, address)
-        if service is None:
-            return Caller(kind=Kind.ANONYMOUS, address=address)
+            return self._person(tokens, service, address, outside=outside)
+        if service is None or outside:  # no service of ours lives beyond the DMZ
+            return Caller(kind=Kind.ANONYMOUS, address=address, outside=outside)
         allowed = self._services.get(service.service, NOTHING)
         return Caller(kind=Kind.SERVICE, name=service.service, permissions=allowed, spiffe_id=service, address=address)
 
-    def _person(self, headers: list[str], service: SpiffeId | None, address: str) -> Caller:
-        key = (headers[0], service, address)
+    def _person(self, headers: list[str], service: SpiffeId | None, address: str, *, outside: bool) -> Caller:
+        key = (headers[0], service, address, outside)
         known = self._people.get(key)
         # Only what is taken apart and put together anew is spared: each call asks whether the token still holds.
         if known is not None and len(headers) == 1 and self._verifier.verify(known[0]) is known[1]:
@@ -91,14 +93,14 @@ class Callers:
             raise Unauthenticated("Send one authorization header of the form 'Bearer <token>'.")
         text = text.strip()
         token = self._verifier.verify(text)
-        caller = _bearer(token, service, address)
+        caller = _bearer(token, service, address, outside=outside)
         if len(self._people) >= _REMEMBERED:
             self._people.clear()
         self._people[key] = (text, token, caller)
         return caller
 
 
-def _bearer(token: Token, service: SpiffeId | None, address: str) -> Caller:
+def _bearer(token: Token, service: SpiffeId | None, address: str, *, outside: bool) -> Caller:
     return Caller(
         kind=Kind.PERSON,
         name=token.user,
@@ -106,6 +108,7 @@ def _bearer(token: Token, service: SpiffeId | None, address: str) -> Caller:
         permissions=token.permissions,
         spiffe_id=service,
         address=address,
+        outside=outside,
     )
 
 

@@ -5,6 +5,7 @@ Layout, written by `esconfig pki`: `<folder>/ca.pem`, `<folder>/<service>/cert.p
 
 import contextlib
 import os
+import ssl
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -158,6 +159,21 @@ class ServiceCertificate:
             return _server_configuration(current)
 
         return grpc.dynamic_ssl_server_credentials(_server_configuration(given), changed, True)  # type: ignore[arg-type]
+
+    def server_context(self) -> ssl.SSLContext:
+        """Return the same for a server that speaks HTTP; `renew_context` takes new files over."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.set_alpn_protocols(["http/1.1"])
+        self.renew_context(context)
+        return context
+
+    def renew_context(self, context: ssl.SSLContext) -> None:
+        """Put the certificate in force now into a context, for its next connections."""
+        certificate, key, ca = _paths(self._folder, self._service)
+        context.load_cert_chain(certificate, key)
+        context.load_verify_locations(ca)
 
     def channel_credentials(self) -> grpc.ChannelCredentials:
         """Return credentials for one channel, from the files as they are now.

@@ -140,6 +140,7 @@ class Pipeline:
         broken = validation.validator().collect_violations if validation.has_rules(method.input_type) else None
         target = _target_field(method.input_type)
         has_request_id = "request_id" in method.input_type.fields_by_name
+        is_open_to_web = method.GetOptions().Extensions[options_pb2.web]
 
         def admit(call: Call, request: Any, context: Any) -> None:
             if target:
@@ -148,6 +149,8 @@ class Pipeline:
                 call.request_id = request.request_id
             call.caller = who = identify(context)
             call.address = who.address
+            if who.outside and not is_open_to_web:
+                raise errors.PermissionDenied(f"{call.method} is not open to callers outside the LAN")
             _permit(call, who)
             if broken is not None and broken(request):
                 raise errors.InvalidArgument(validation.violations(request))

@@ -52,6 +52,7 @@ class Caller:
         permissions: what may be done; nothing by default.
         spiffe_id: the service that made the call, for a person too when a service calls on their behalf.
         address: IP address the call comes from, as far as it can be known; empty on a Unix socket.
+        outside: whether the call comes through the DMZ Envoy; only methods marked `web` are open to it.
     """
 
     kind: Kind
@@ -60,6 +61,7 @@ class Caller:
     permissions: Permissions = NOTHING
     spiffe_id: SpiffeId | None = None
     address: str = ""
+    outside: bool = False
 
     def may(self, permission: str) -> bool:
         """Tell whether the caller may do what a method's `permission` annotation names."""

@@ -1,13 +1,17 @@
 """Puts server_es together: the one place that names its concrete classes."""
 
 import asyncio
-from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from esoffice.config.v1 import es_settings_pb2, settings_pb2
+from esoffice.business.v1 import outgoing_mail_pb2
+from esoffice.business.v1.outgoing_mail_pb2_grpc import OutgoingMailServiceStub
+from esoffice.config.v1 import es_settings_pb2, identity_pb2, settings_pb2
+from esoffice.config.v1.identity_pb2_grpc import IdentityServiceStub
 from esoffice.es.v1 import (
     absences_pb2,
     appointments_pb2,
@@ -23,12 +27,16 @@ from esoffice.es.v1 import (
     service_levels_pb2,
     servicecalls_pb2,
     text_modules_pb2,
+    web_documents_pb2,
 )
 
 from mesh.app import App, Definition
 from mesh.database import UnitOfWork
-from mesh.keys import published_keys
+from mesh.key_set import KeySet
+from mesh.keys import KeyKeeper, published_keys
 from mesh.streams import Streams
+from mesh.threads import Threads
+from mesh.tokens import Verifier
 from mesh.workers import Turn, Worker
 from server_es.absences import facts as absence_facts
 from server_es.absences.service import Absences
@@ -53,9 +61,9 @@ from server_es.escalations.engine import Engine
 from server_es.escalations.entries import PlanEntries
 from server_es.escalations.following import Following
 from server_es.escalations.house import House
+from server_es.escalations.notified import Notified
 from server_es.escalations.outlook import Outlook
 from server_es.escalations.plans import Plans
-from server_es.escalations.popups import Popups
 from server_es.escalations.retiming import Retiming
 from server_es.escalations.service import Escalations
 from server_es.escalations.settings import EscalationSettings
@@ -63,6 +71,7 @@ from server_es.escalations.verbs import Verbs
 from server_es.escalations.worker import LONGEST, Retimer, Timekeeper
 from server_es.forwarding.service import Forwardings
 from server_es.inboxes import INBOXES
+from server_es.messages.actions import Actions
 from server_es.messages.address import BELL, Messages
 from server_es.messages.fanout import Fanout
 from server_es.messages.service import MessageService
@@ -87,9 +96,21 @@ from server_es.servicecalls.settings import ServicecallSettings
 from server_es.servicecalls.transitions import Reopening
 from server_es.text_modules.call_texts import CallTexts
 from server_es.text_modules.service import TextModules
+from server_es.web_documents import page as web_page
+from server_es.web_documents.admission import Admission
+from server_es.web_documents.fetches import Fetches
+from server_es.web_documents.gate import Gate
+from server_es.web_documents.reading import Reading
+from server_es.web_documents.service import WebDocuments
+from server_es.web_documents.serving import Serving
+from server_es.web_documents.settings import settings_of, structure_of
+from server_es.web_documents.shelf import Shelf
+from server_es.web_documents.tickets import AUDIENCE, Signed, Tickets
+from server_es.web_documents.worker import CodeSender, prune
 
 NAME: Final = "server_es"
 _PRUNED_AT_ONCE: Final = 5000
+_WOKEN_AT_ONCE: Final = 500
 _CLIENT_HEARTBEAT: Final = timedelta(seconds=20)
 
 
@@ -120,7 +141,8 @@ async def build(app: App) -> None:
     plans = Plans()
     retiming_ = Retiming(sites, plans, app.bell(retiming.BELL), app.bell(following.BELL))
     due_times = DueTimes(sites, retiming_)
-    messages = _add_messages(app, settings.messages)
+    actions = Actions()
+    messages = _add_messages(app, settings.messages, actions)
     _add_clients(app, messages)
     notices = _add_notices(app, messages, zone)
     observers: list[Observer] = [Following(sites, plans, app.bell(following.BELL))]
@@ -153,25 +175,25 @@ async def build(app: App) -> None:
     app.serve(duty_pb2.DESCRIPTOR, Duty(app.database, REQUESTS, absences=absence_facts, tell=notices.tell))
     app.work(Handover(app.database, Announcing(notices.tell)).worker())
     app.serve(appointments_pb2.DESCRIPTOR, Appointments(app.database))
-    app.serve(
-        absences_pb2.DESCRIPTOR,
-        Absences(
-            app.database,
-            compiled=compiled,
-            messages=messages,
-            settings=absences,
-            site_zone=zone,
-            shifts=duty_shifts,
-        ),
+    absence_room = Absences(
+        app.database,
+        compiled=compiled,
+        messages=messages,
+        settings=absences,
+        site_zone=zone,
+        shifts=duty_shifts,
     )
+    absence_room.offer(actions)
+    app.serve(absences_pb2.DESCRIPTOR, absence_room)
     texts = CallTexts(sites, zone)
+    await _add_web_documents(app, settings.web_documents)
     app.serve(text_modules_pb2.DESCRIPTOR, TextModules(app.database, texts))
     engine = Engine(
         sites=sites,
         plans=plans,
         call_texts=texts,
         reach=House(),
-        teller=Popups(messages),
+        teller=Notified(notices, messages),
         states=calls.states,
         settings=EscalationSettings(),
     )
@@ -202,7 +224,7 @@ def _add_escalations(app: App, engine: Engine, retiming_: Retiming) -> None:
     )
 
 
-def _add_messages(app: App, said: es_settings_pb2.MessageSettings) -> Messages:
+def _add_messages(app: App, said: es_settings_pb2.MessageSettings, actions: Actions) -> Messages:
     chosen = MessageSettings(
         heartbeat=said.heartbeat_duration.ToTimedelta(), kept=timedelta(days=said.kept_days), poll=timedelta(seconds=5)
     )
@@ -217,6 +239,7 @@ def _add_messages(app: App, said: es_settings_pb2.MessageSettings) -> Messages:
         staff=DirectoryStaff(),
         requests=REQUESTS,
         settings=chosen,
+        actions=actions,
     )
     app.serve(messages_pb2.DESCRIPTOR, service)
     app.background(fanout.run())
@@ -229,6 +252,11 @@ def _add_messages(app: App, said: es_settings_pb2.MessageSettings) -> Messages:
             gone = max(gone, REQUESTS.prune(unit, limit=_PRUNED_AT_ONCE))
         return gone == _PRUNED_AT_ONCE
 
+    def wake(_: Turn) -> bool:
+        with app.database.unit() as unit:
+            return service.wake(unit, limit=_WOKEN_AT_ONCE)
+
+    app.work(Worker(name="messages.wake", work=wake, every=timedelta(seconds=10)))
     app.work(Worker(name="messages.prune", work=prune, every=timedelta(minutes=10)))
     return messages
 
@@ -272,6 +300,57 @@ def _add_clients(app: App, messages: Messages) -> None:
     app.background(_drained(app.draining, live))
     app.work(Worker(name="clients.sweep", work=sweep, every=_CLIENT_HEARTBEAT / 2))
     app.work(Worker(name="clients.prune", work=prune, every=timedelta(hours=1)))
+
+
+async def _add_web_documents(app: App, said: es_settings_pb2.WebDocumentSettings) -> None:
+    settings = settings_of(said)
+    verifier = Verifier(app.site, AUDIENCE, KeySet({}), app.clock)
+    keys = KeyKeeper(verifier, app.upstream, app.data)
+    keys.load()
+    identity = IdentityServiceStub(app.channel("config_service"))
+
+    async def sign(person: str, scopes: Sequence[str], lifetime: timedelta) -> Signed:
+        request = identity_pb2.IssueTicketRequest(person=person, scopes=scopes)
+        request.lifetime_duration.FromTimedelta(lifetime)
+        made = await identity.IssueTicket(request)
+        return Signed(made.ticket, made.ticket_id, made.expire_time.ToDatetime(UTC))
+
+    def post(request_id: str, recipient: str, subject: str, text: str) -> None:
+        mail = outgoing_mail_pb2.SendMailRequest(
+            request_id=request_id, to=[recipient], subject=subject, text=text,
+            origin=outgoing_mail_pb2.MAIL_ORIGIN_GENERATED,
+        )  # fmt: skip
+        app.wait(lambda: OutgoingMailServiceStub(app.channel("server_business")).SendMail(mail))
+
+    async def renew(_: Turn) -> None:
+        await keys.renew()
+
+    disk = Threads(8, name="documents")
+    app.on_close(disk.close)
+    tickets = Tickets(app.database, verifier=verifier, sign=sign, clock=app.clock, lifetime=settings.ticket_lifetime)
+    shelf = Shelf(structure_of(said)) if said.root else None
+    asked = app.bell("web_documents.codes")
+    app.serve(
+        web_documents_pb2.DESCRIPTOR,
+        WebDocuments(
+            app.database, tickets=tickets, admission=Admission(settings), reading=Reading(shelf), disk=disk, asked=asked
+        ),
+    )
+    sender, fetches = CodeSender(app.database, post), Fetches(app.clock)
+    app.work(
+        Worker(name="web_documents.keys", work=renew, every=timedelta(seconds=30), limit=timedelta(seconds=20)),
+        Worker(name="web_documents.codes", work=sender.send, every=timedelta(seconds=10), bell=asked),
+        Worker(name="web_documents.prune", work=partial(prune, app.database), every=timedelta(hours=1)),
+    )
+    if shelf is not None:
+        gate = Gate(
+            app.database, shelf=shelf, tickets=tickets, fetches=fetches, disk=disk, clock=app.clock, page=web_page.app()
+        )
+        serving = Serving(gate, app.certificate, said.address, said.port)
+        await serving.start()
+        app.on_close(serving.stop)
+        write = partial(fetches.write, app.database)
+        app.work(Worker(name="web_documents.fetches", work=write, every=timedelta(seconds=1)))
 
 
 def _add_notices(app: App, messages: Messages, zone: str) -> Notices:

@@ -1,6 +1,7 @@
 """The signing keys at work: made at the first start, rotated when they are due, published."""
 
 import fcntl
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from mesh import private_files
 from mesh.clock import Clock
 from mesh.errors import AlreadyExists
 
+TICKETS = "esoffice-documents"
 _log = structlog.get_logger(__name__)
 
 
@@ -58,6 +60,11 @@ class Keyring:
     def issue(self, grant: Grant, lifetime: timedelta | None = None) -> IssuedToken:
         """Sign a token with the key in use."""
         return self.issuer.issue(grant, self._clock.now(), lifetime)
+
+    def issue_ticket(self, person: str, scopes: Sequence[str], lifetime: timedelta) -> IssuedToken:
+        """Sign a ticket for the web documents: a token for another audience, which no service takes for a person's."""
+        grant = Grant(user=person, roles=tuple(scopes))
+        return self.issuer.issue(grant, self._clock.now(), lifetime, audience=TICKETS)
 
     def look(self) -> bool:
         """Rotate if it is due, take over what another process has rotated; tell whether there are new keys."""

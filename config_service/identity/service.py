@@ -17,8 +17,10 @@ from config_service.identity.store import UserStore
 from mesh.call import CURRENT, about, caller
 from mesh.callers import host
 from mesh.database import Database, UnitOfWork
-from mesh.errors import NotFound
+from mesh.errors import NotFound, PermissionDenied
 from mesh.tokens import Caller, Kind
+
+_TICKETS_OF = "server_es"
 
 
 class IdentityServicer:
@@ -62,6 +64,14 @@ class IdentityServicer:
 
     async def GetKeySet(self, _request: pb.GetKeySetRequest, _context: Any) -> pb.KeySet:
         return pb.KeySet(jwks=self._keyring.jwks)
+
+    async def IssueTicket(self, request: pb.IssueTicketRequest, _context: Any) -> pb.IssueTicketResponse:
+        if caller().name != _TICKETS_OF:
+            raise PermissionDenied(f"Only {_TICKETS_OF} gives tickets.")
+        made = self._keyring.issue_ticket(request.person, request.scopes, request.lifetime_duration.ToTimedelta())
+        answer = pb.IssueTicketResponse(ticket=made.text, ticket_id=made.token_id)
+        answer.expire_time.FromDatetime(made.expiry_time)
+        return answer
 
     async def WhoAmI(self, _request: pb.WhoAmIRequest, _context: Any) -> pb.WhoAmIResponse:
         who = caller()

@@ -177,13 +177,16 @@ class Issuer:
         self._audience = audience
         self._lifetime = lifetime
 
-    def issue(self, grant: Grant, now: datetime, lifetime: timedelta | None = None) -> IssuedToken:
+    def issue(
+        self, grant: Grant, now: datetime, lifetime: timedelta | None = None, *, audience: str = ""
+    ) -> IssuedToken:
         """Sign a token; its times are whole seconds, as the claims are.
 
         Args:
             grant: what it says.
             now: from when on it is valid.
             lifetime: instead of the issuer's own.
+            audience: likewise.
         """
         start = int(now.timestamp())
         end = start + int((lifetime or self._lifetime).total_seconds())
@@ -191,7 +194,7 @@ class Issuer:
         claims = {
             "iss": self._site,
             "sub": grant.user,
-            "aud": self._audience,
+            "aud": audience or self._audience,
             "employee": grant.employee,
             "roles": list(grant.roles),
             "permissions": list(grant.permissions),

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from esclient.cli import absences, calls, duty, messages
+from esclient.cli import absences, calls, duty, escalations, messages
 from esclient.cli.exits import CODES, Exit, ended_by, say
 from esclient.cli.options import Options, options_of
 from esclient.cli.output import Output
@@ -21,11 +21,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(calls.app, name="calls")
+app.add_typer(escalations.app, name="escalations")
 app.add_typer(absences.app, name="absences")
 app.add_typer(duty.app, name="duty")
 app.command("popups")(messages.popups)
 app.command("inbox")(messages.inbox)
 app.command("read")(messages.read)
+app.command("reply")(messages.reply)
+app.command("snooze")(messages.snooze)
+app.command("act")(messages.act)
 
 
 @app.callback()

@@ -34,6 +34,7 @@ from server_es.calendars.service import Calendars
 from server_es.directory.service import Directory
 from server_es.duty.service import Duty
 from server_es.inboxes import INBOXES
+from server_es.messages.actions import Actions
 from server_es.messages.address import BELL, Messages
 from server_es.notices.rules import Policy as NoticePolicy
 from server_es.notices.telling import BELL as NOTICES_BELL
@@ -81,6 +82,7 @@ class Rooms:
         self.observers: list[Observer] = []
         self.absences = AbsenceSettings(calendar="calendars/office")
         self.shifts: Shifts | None = None
+        self.actions = Actions()
 
     def all(self) -> list[Any]:
         return [
@@ -100,9 +102,11 @@ class Rooms:
         return Duty(database, REQUESTS, absences=absence_facts, tell=self.notices.tell)
 
     def absence_room(self, database: Database) -> Absences:
-        return Absences(
+        room = Absences(
             database, compiled=self.compiled, messages=self.messages, settings=self.absences, shifts=self.shifts
         )
+        room.offer(self.actions)
+        return room
 
     def servicecalls(self, database: Database) -> Servicecalls:
         return Servicecalls(

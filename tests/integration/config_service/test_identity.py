@@ -16,6 +16,7 @@ from grpc_status import rpc_status
 from config_service import schema
 from mesh import status
 from mesh.clock import ManualClock
+from mesh.errors import Unauthenticated
 from tests.builders.config_service import ADMIN, SERVER_ES
 from tests.builders.identity import PASSWORD, Identity, identity_service
 
@@ -231,3 +232,13 @@ async def test_failures_are_forgotten_and_deleted(identity: Identity, clock: Man
     await refused(identity.sign_in("who", "wrong"))
     clock.advance(timedelta(days=2))
     assert await identity.database.run(schema.failed_sign_ins.prune) == 3
+
+
+async def test_only_server_es_gets_tickets_and_no_service_takes_one_for_a_person(identity: Identity) -> None:
+    request = pb.IssueTicketRequest(person="kunde@example.de", scopes=["systems/A-1"])
+    request.lifetime_duration.FromSeconds(3600)
+    made = await identity.stub.IssueTicket(request, metadata=SERVER_ES)
+    with pytest.raises(Unauthenticated, match="not made for esoffice"):
+        await identity.verified(made.ticket)
+    other = await refused(identity.stub.IssueTicket(request, metadata=(("caller", "service server_business"),)))
+    assert other.code is grpc.StatusCode.PERMISSION_DENIED

@@ -119,3 +119,13 @@ def test_a_certificate_of_no_service_is_refused(
 )
 def test_the_address_is_read_from_grpc_s_peer(peer: str, address: str) -> None:
     assert host(peer) == address
+
+
+def test_who_comes_through_the_dmz_is_outside_and_never_a_service(callers: Callers, issuer: Issuer) -> None:
+    by = "By=spiffe://muster/service/envoy-dmz"
+    forwarded = ("x-forwarded-client-cert", f"{by};URI=spiffe://muster/service/server_business")
+    caller = callers.identify(service("envoy-dmz"), [forwarded, ("x-forwarded-for", "203.0.113.9")], PEER)
+    assert caller == Caller(kind=Kind.ANONYMOUS, address="203.0.113.9", outside=True)
+    token = ("authorization", f"Bearer {issuer.issue(Grant(user='tom'), START).text}")
+    assert callers.identify(service("envoy-dmz"), [token], PEER).outside
+    assert not callers.identify(service("envoy-lan"), [token], PEER).outside

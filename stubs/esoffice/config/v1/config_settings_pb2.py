@@ -28,7 +28,7 @@ from esoffice.options.v1 import options_pb2 as esoffice_dot_options_dot_v1_dot_o
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(esoffice/config/v1/config_settings.proto\x12\x12\x65soffice.config.v1\x1a\x1b\x62uf/validate/validate.proto\x1a(esoffice/config/v1/common_settings.proto\x1a!esoffice/options/v1/options.proto\x1a\x1egoogle/protobuf/duration.proto\"\xb8\x01\n\x0bLanSettings\x12#\n\x0bserver_name\x18\x01 \x01(\tB\x0e\xbaH\x0br\x06\x18\xfd\x01\xa8\x01\x01\xd8\x01\x01\x12&\n\x07\x61\x64\x64ress\x18\x02 \x01(\tB\x15\xbaH\x07r\x02p\x01\xd8\x01\x01\xaa\xc2\x18\x07\x30.0.0.0\x12\"\n\x04port\x18\x03 \x01(\x05\x42\x14\xbaH\x08\x1a\x06\x18\xff\xff\x03(\x00\xaa\xc2\x18\x05\x31\x32\x31\x36\x34\x12\x38\n\x0c\x63ors_origins\x18\x04 \x03(\tB\"\xbaH\x1f\x92\x01\x1c\x10\x32\x18\x01\"\x16r\x14\x32\x12^https?://[^/@ ]+$\"_\n\rTokenSettings\x12N\n\x11lifetime_duration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationB\x18\xbaH\r\xaa\x01\n\"\x04\x08\xc0\xd1\x02\x32\x02\x08<\xaa\xc2\x18\x04\x39\x30\x30s\"k\n\x0fHistorySettings\x12.\n\x0ekept_revisions\x18\x01 \x01(\x05\x42\x16\xbaH\x0b\x1a\x06\x18\xa0\x8d\x06(\n\xd8\x01\x01\xaa\xc2\x18\x04\x31\x30\x30\x30\x12(\n\naudit_days\x18\x02 \x01(\x05\x42\x14\xbaH\n\x1a\x05\x18\xc2\x1c(\x1e\xd8\x01\x01\xaa\xc2\x18\x03\x34\x30\x30\"\xc6\x02\n\x0e\x43onfigSettings\x12O\n\tlog_level\x18\x01 \x01(\x0e\x32\x1c.esoffice.config.v1.LogLevelB\x1e\xbaH\x05\x82\x01\x02\x10\x01\xa0\xc2\x18\x01\xaa\xc2\x18\x0eLOG_LEVEL_INFO\x12\x32\n\x03lan\x18\x02 \x01(\x0b\x32\x1f.esoffice.config.v1.LanSettingsB\x04\xa0\xc2\x18\x01\x12\x37\n\x06tokens\x18\x03 \x01(\x0b\x32!.esoffice.config.v1.TokenSettingsB\x04\xa0\xc2\x18\x01\x12:\n\x07history\x18\x04 \x01(\x0b\x32#.esoffice.config.v1.HistorySettingsB\x04\xa0\xc2\x18\x01\x12:\n\x07metrics\x18\x05 \x01(\x0b\x32#.esoffice.config.v1.MetricsSettingsB\x04\xa0\xc2\x18\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(esoffice/config/v1/config_settings.proto\x12\x12\x65soffice.config.v1\x1a\x1b\x62uf/validate/validate.proto\x1a(esoffice/config/v1/common_settings.proto\x1a!esoffice/options/v1/options.proto\x1a\x1egoogle/protobuf/duration.proto\"\xb8\x01\n\x0bLanSettings\x12#\n\x0bserver_name\x18\x01 \x01(\tB\x0e\xbaH\x0br\x06\x18\xfd\x01\xa8\x01\x01\xd8\x01\x01\x12&\n\x07\x61\x64\x64ress\x18\x02 \x01(\tB\x15\xbaH\x07r\x02p\x01\xd8\x01\x01\xaa\xc2\x18\x07\x30.0.0.0\x12\"\n\x04port\x18\x03 \x01(\x05\x42\x14\xbaH\x08\x1a\x06\x18\xff\xff\x03(\x00\xaa\xc2\x18\x05\x31\x32\x31\x36\x34\x12\x38\n\x0c\x63ors_origins\x18\x04 \x03(\tB\"\xbaH\x1f\x92\x01\x1c\x10\x32\x18\x01\"\x16r\x14\x32\x12^https?://[^/@ ]+$\"\xbe\x01\n\x0b\x44mzSettings\x12&\n\x07\x61\x64\x64ress\x18\x01 \x01(\tB\x15\xbaH\x07r\x02p\x01\xd8\x01\x01\xaa\xc2\x18\x07\x30.0.0.0\x12!\n\x04port\x18\x02 \x01(\x05\x42\x13\xbaH\x08\x1a\x06\x18\xff\xff\x03(\x00\xaa\xc2\x18\x04\x38\x34\x34\x33\x12\x32\n\x13requests_per_minute\x18\x03 \x01(\x05\x42\x15\xbaH\x0b\x1a\x06\x18\xa0\x8d\x06(\n\xd8\x01\x01\xaa\xc2\x18\x03\x36\x30\x30\x12\x30\n\x13sign_ins_per_minute\x18\x04 \x01(\x05\x42\x13\xbaH\n\x1a\x05\x18\xe8\x07(\x01\xd8\x01\x01\xaa\xc2\x18\x02\x32\x30\"_\n\rTokenSettings\x12N\n\x11lifetime_duration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationB\x18\xbaH\r\xaa\x01\n\"\x04\x08\xc0\xd1\x02\x32\x02\x08<\xaa\xc2\x18\x04\x39\x30\x30s\"k\n\x0fHistorySettings\x12.\n\x0ekept_revisions\x18\x01 \x01(\x05\x42\x16\xbaH\x0b\x1a\x06\x18\xa0\x8d\x06(\n\xd8\x01\x01\xaa\xc2\x18\x04\x31\x30\x30\x30\x12(\n\naudit_days\x18\x02 \x01(\x05\x42\x14\xbaH\n\x1a\x05\x18\xc2\x1c(\x1e\xd8\x01\x01\xaa\xc2\x18\x03\x34\x30\x30\"\xfa\x02\n\x0e\x43onfigSettings\x12O\n\tlog_level\x18\x01 \x01(\x0e\x32\x1c.esoffice.config.v1.LogLevelB\x1e\xbaH\x05\x82\x01\x02\x10\x01\xa0\xc2\x18\x01\xaa\xc2\x18\x0eLOG_LEVEL_INFO\x12\x32\n\x03lan\x18\x02 \x01(\x0b\x32\x1f.esoffice.config.v1.LanSettingsB\x04\xa0\xc2\x18\x01\x12\x37\n\x06tokens\x18\x03 \x01(\x0b\x32!.esoffice.config.v1.TokenSettingsB\x04\xa0\xc2\x18\x01\x12:\n\x07history\x18\x04 \x01(\x0b\x32#.esoffice.config.v1.HistorySettingsB\x04\xa0\xc2\x18\x01\x12:\n\x07metrics\x18\x05 \x01(\x0b\x32#.esoffice.config.v1.MetricsSettingsB\x04\xa0\xc2\x18\x02\x12\x32\n\x03\x64mz\x18\x06 \x01(\x0b\x32\x1f.esoffice.config.v1.DmzSettingsB\x04\xa0\xc2\x18\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,6 +43,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LANSETTINGS'].fields_by_name['port']._serialized_options = b'\272H\010\032\006\030\377\377\003(\000\252\302\030\00512164'
   _globals['_LANSETTINGS'].fields_by_name['cors_origins']._loaded_options = None
   _globals['_LANSETTINGS'].fields_by_name['cors_origins']._serialized_options = b'\272H\037\222\001\034\0202\030\001\"\026r\0242\022^https?://[^/@ ]+$'
+  _globals['_DMZSETTINGS'].fields_by_name['address']._loaded_options = None
+  _globals['_DMZSETTINGS'].fields_by_name['address']._serialized_options = b'\272H\007r\002p\001\330\001\001\252\302\030\0070.0.0.0'
+  _globals['_DMZSETTINGS'].fields_by_name['port']._loaded_options = None
+  _globals['_DMZSETTINGS'].fields_by_name['port']._serialized_options = b'\272H\010\032\006\030\377\377\003(\000\252\302\030\0048443'
+  _globals['_DMZSETTINGS'].fields_by_name['requests_per_minute']._loaded_options = None
+  _globals['_DMZSETTINGS'].fields_by_name['requests_per_minute']._serialized_options = b'\272H\013\032\006\030\240\215\006(\n\330\001\001\252\302\030\003600'
+  _globals['_DMZSETTINGS'].fields_by_name['sign_ins_per_minute']._loaded_options = None
+  _globals['_DMZSETTINGS'].fields_by_name['sign_ins_per_minute']._serialized_options = b'\272H\n\032\005\030\350\007(\001\330\001\001\252\302\030\00220'
   _globals['_TOKENSETTINGS'].fields_by_name['lifetime_duration']._loaded_options = None
   _globals['_TOKENSETTINGS'].fields_by_name['lifetime_duration']._serialized_options = b'\272H\r\252\001\n\"\004\010\300\321\0022\002\010<\252\302\030\004900s'
   _globals['_HISTORYSETTINGS'].fields_by_name['kept_revisions']._loaded_options = None
@@ -59,12 +67,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONFIGSETTINGS'].fields_by_name['history']._serialized_options = b'\240\302\030\001'
   _globals['_CONFIGSETTINGS'].fields_by_name['metrics']._loaded_options = None
   _globals['_CONFIGSETTINGS'].fields_by_name['metrics']._serialized_options = b'\240\302\030\002'
+  _globals['_CONFIGSETTINGS'].fields_by_name['dmz']._loaded_options = None
+  _globals['_CONFIGSETTINGS'].fields_by_name['dmz']._serialized_options = b'\240\302\030\001'
   _globals['_LANSETTINGS']._serialized_start=203
   _globals['_LANSETTINGS']._serialized_end=387
-  _globals['_TOKENSETTINGS']._serialized_start=389
-  _globals['_TOKENSETTINGS']._serialized_end=484
-  _globals['_HISTORYSETTINGS']._serialized_start=486
-  _globals['_HISTORYSETTINGS']._serialized_end=593
-  _globals['_CONFIGSETTINGS']._serialized_start=596
-  _globals['_CONFIGSETTINGS']._serialized_end=922
+  _globals['_DMZSETTINGS']._serialized_start=390
+  _globals['_DMZSETTINGS']._serialized_end=580
+  _globals['_TOKENSETTINGS']._serialized_start=582
+  _globals['_TOKENSETTINGS']._serialized_end=677
+  _globals['_HISTORYSETTINGS']._serialized_start=679
+  _globals['_HISTORYSETTINGS']._serialized_end=786
+  _globals['_CONFIGSETTINGS']._serialized_start=789
+  _globals['_CONFIGSETTINGS']._serialized_end=1167
 # @@protoc_insertion_point(module_scope)

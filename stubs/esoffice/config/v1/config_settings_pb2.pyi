@@ -60,6 +60,40 @@ class LanSettings(_message.Message):
 Global___LanSettings: _TypeAlias = LanSettings  # noqa: Y015
 
 @_typing.final
+class DmzSettings(_message.Message):
+    """The door through which technicians and customers reach the web documents: an Envoy in the DMZ."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    PORT_FIELD_NUMBER: _builtins.int
+    REQUESTS_PER_MINUTE_FIELD_NUMBER: _builtins.int
+    SIGN_INS_PER_MINUTE_FIELD_NUMBER: _builtins.int
+    address: _builtins.str
+    """IP address to listen on. Default: 0.0.0.0, every IPv4 address of the machine."""
+    port: _builtins.int
+    """TCP port, 1 to 65535. Default: 8443."""
+    requests_per_minute: _builtins.int
+    """Requests a minute that one client address may make, 10 to 100,000. Default: 600."""
+    sign_ins_per_minute: _builtins.int
+    """Sign-ins and access codes a minute that one client address may try, 1 to 1,000. Default: 20."""
+    def __init__(
+        self,
+        *,
+        address: _builtins.str = ...,
+        port: _builtins.int = ...,
+        requests_per_minute: _builtins.int = ...,
+        sign_ins_per_minute: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "port", b"port", "requests_per_minute", b"requests_per_minute", "sign_ins_per_minute", b"sign_ins_per_minute"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DmzSettings: _TypeAlias = DmzSettings  # noqa: Y015
+
+@_typing.final
 class TokenSettings(_message.Message):
     """The tokens that people get when they sign in (Anmeldung)."""
 
@@ -120,6 +154,7 @@ class ConfigSettings(_message.Message):
     TOKENS_FIELD_NUMBER: _builtins.int
     HISTORY_FIELD_NUMBER: _builtins.int
     METRICS_FIELD_NUMBER: _builtins.int
+    DMZ_FIELD_NUMBER: _builtins.int
     log_level: _common_settings_pb2.LogLevel.ValueType
     """How much it logs. Default: LOG_LEVEL_INFO."""
     @_builtins.property
@@ -138,6 +173,10 @@ class ConfigSettings(_message.Message):
     def metrics(self) -> _common_settings_pb2.MetricsSettings:
         """Metrics of config_service."""
 
+    @_builtins.property
+    def dmz(self) -> Global___DmzSettings:
+        """The door to the web documents; the running Envoy takes a change over."""
+
     def __init__(
         self,
         *,
@@ -146,10 +185,11 @@ class ConfigSettings(_message.Message):
         tokens: Global___TokenSettings | None = ...,
         history: Global___HistorySettings | None = ...,
         metrics: _common_settings_pb2.MetricsSettings | None = ...,
+        dmz: Global___DmzSettings | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["history", b"history", "lan", b"lan", "metrics", b"metrics", "tokens", b"tokens"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dmz", b"dmz", "history", b"history", "lan", b"lan", "metrics", b"metrics", "tokens", b"tokens"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["history", b"history", "lan", b"lan", "log_level", b"log_level", "metrics", b"metrics", "tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dmz", b"dmz", "history", b"history", "lan", b"lan", "log_level", b"log_level", "metrics", b"metrics", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -3,10 +3,12 @@
 isort:skip_file
 Settings of server_es (esServer)."""
 
+from collections import abc as _abc
 from esoffice.config.v1 import common_settings_pb2 as _common_settings_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -181,6 +183,114 @@ class ClientSettings(_message.Message):
 Global___ClientSettings: _TypeAlias = ClientSettings  # noqa: Y015
 
 @_typing.final
+class WebFolderSettings(_message.Message):
+    """One folder of the fixed structure that every system has (Ordner)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    GERMAN_TITLE_FIELD_NUMBER: _builtins.int
+    ENGLISH_TITLE_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    STAFF_ONLY_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Id in addresses of documents: small letters, digits and hyphens, at most 40 characters; unique."""
+    german_title: _builtins.str
+    """Title shown to people, in German. 1 to 80 characters."""
+    english_title: _builtins.str
+    """Title in English; empty: the German one. At most 80 characters."""
+    path: _builtins.str
+    """Where it lies below the system's folder, such as `Pläne` or `Pläne/Elektro`. 1 to 400 characters; no two alike but for
+    case.
+    """
+    staff_only: _builtins.bool
+    """Whether only staff sees it, and every folder inside it. Default: no."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        german_title: _builtins.str = ...,
+        english_title: _builtins.str = ...,
+        path: _builtins.str = ...,
+        staff_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["english_title", b"english_title", "german_title", b"german_title", "id", b"id", "path", b"path", "staff_only", b"staff_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WebFolderSettings: _TypeAlias = WebFolderSettings  # noqa: Y015
+
+@_typing.final
+class WebDocumentSettings(_message.Message):
+    """Documents for technicians and customers outside the LAN (Web-Dokumente)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROOT_FIELD_NUMBER: _builtins.int
+    SYSTEM_FOLDER_FIELD_NUMBER: _builtins.int
+    FOLDERS_FIELD_NUMBER: _builtins.int
+    EXCLUDED_NAMES_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    PORT_FIELD_NUMBER: _builtins.int
+    CODE_LIFETIME_DURATION_FIELD_NUMBER: _builtins.int
+    CODE_ATTEMPTS_FIELD_NUMBER: _builtins.int
+    TICKET_LIFETIME_DURATION_FIELD_NUMBER: _builtins.int
+    root: _builtins.str
+    """Folder on the machines of server_es that holds a folder for every system. Absolute path. Empty, the default: there are
+    no web documents.
+    """
+    system_folder: _builtins.str
+    """Name of a system's folder: `<nr>` stands for its number, `<matchcode>` for its title with an underscore for whatever file
+    systems do not take. Default: `<nr>_<matchcode>`.
+    """
+    address: _builtins.str
+    """IP address the documents are served on, to the DMZ Envoy alone. Default: 127.0.0.1."""
+    port: _builtins.int
+    """TCP port of it, the same on every machine of server_es. Default: 12174."""
+    code_attempts: _builtins.int
+    """How often a code may be tried, 1 to 20. Default: 5."""
+    @_builtins.property
+    def folders(self) -> _containers.RepeatedCompositeFieldContainer[Global___WebFolderSettings]:
+        """The folders below it. At most 200."""
+
+    @_builtins.property
+    def excluded_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """File names that are never shown, beside those of hidden and unfinished files, such as `*_entwurf.*`; `*` and `?` are
+        wild, case does not count. At most 100.
+        """
+
+    @_builtins.property
+    def code_lifetime_duration(self) -> _duration_pb2.Duration:
+        """How long an access code is valid. 60 s to 24 h. Default: 15 min."""
+
+    @_builtins.property
+    def ticket_lifetime_duration(self) -> _duration_pb2.Duration:
+        """How long a ticket is valid. 60 s to 12 h. Default: 1 h."""
+
+    def __init__(
+        self,
+        *,
+        root: _builtins.str = ...,
+        system_folder: _builtins.str = ...,
+        folders: _abc.Iterable[Global___WebFolderSettings] | None = ...,
+        excluded_names: _abc.Iterable[_builtins.str] | None = ...,
+        address: _builtins.str = ...,
+        port: _builtins.int = ...,
+        code_lifetime_duration: _duration_pb2.Duration | None = ...,
+        code_attempts: _builtins.int = ...,
+        ticket_lifetime_duration: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["code_lifetime_duration", b"code_lifetime_duration", "ticket_lifetime_duration", b"ticket_lifetime_duration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "code_attempts", b"code_attempts", "code_lifetime_duration", b"code_lifetime_duration", "excluded_names", b"excluded_names", "folders", b"folders", "port", b"port", "root", b"root", "system_folder", b"system_folder", "ticket_lifetime_duration", b"ticket_lifetime_duration"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WebDocumentSettings: _TypeAlias = WebDocumentSettings  # noqa: Y015
+
+@_typing.final
 class NotificationSettings(_message.Message):
     """How people are told (Benachrichtigungen)."""
 
@@ -243,6 +353,7 @@ class EsSettings(_message.Message):
     ESCALATIONS_FIELD_NUMBER: _builtins.int
     ABSENCES_FIELD_NUMBER: _builtins.int
     CLIENTS_FIELD_NUMBER: _builtins.int
+    WEB_DOCUMENTS_FIELD_NUMBER: _builtins.int
     NOTIFICATIONS_FIELD_NUMBER: _builtins.int
     log_level: _common_settings_pb2.LogLevel.ValueType
     """How much it logs. Default: LOG_LEVEL_INFO."""
@@ -279,6 +390,10 @@ class EsSettings(_message.Message):
         """Who may connect with an es:office client."""
 
     @_builtins.property
+    def web_documents(self) -> Global___WebDocumentSettings:
+        """Documents for technicians and customers outside the LAN."""
+
+    @_builtins.property
     def notifications(self) -> Global___NotificationSettings:
         """How people are told."""
 
@@ -294,11 +409,12 @@ class EsSettings(_message.Message):
         escalations: Global___EscalationSettings | None = ...,
         absences: Global___AbsenceSettings | None = ...,
         clients: Global___ClientSettings | None = ...,
+        web_documents: Global___WebDocumentSettings | None = ...,
         notifications: Global___NotificationSettings | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "clients", b"clients", "database", b"database", "escalations", b"escalations", "messages", b"messages", "metrics", b"metrics", "notifications", b"notifications", "servicecalls", b"servicecalls"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "clients", b"clients", "database", b"database", "escalations", b"escalations", "messages", b"messages", "metrics", b"metrics", "notifications", b"notifications", "servicecalls", b"servicecalls", "web_documents", b"web_documents"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "clients", b"clients", "database", b"database", "escalations", b"escalations", "log_level", b"log_level", "messages", b"messages", "metrics", b"metrics", "notifications", b"notifications", "service_user", b"service_user", "servicecalls", b"servicecalls"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "clients", b"clients", "database", b"database", "escalations", b"escalations", "log_level", b"log_level", "messages", b"messages", "metrics", b"metrics", "notifications", b"notifications", "service_user", b"service_user", "servicecalls", b"servicecalls", "web_documents", b"web_documents"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

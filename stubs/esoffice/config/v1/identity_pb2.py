@@ -24,12 +24,14 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from esoffice.options.v1 import options_pb2 as esoffice_dot_options_dot_v1_dot_options__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!esoffice/config/v1/identity.proto\x12\x12\x65soffice.config.v1\x1a\x1b\x62uf/validate/validate.proto\x1a!esoffice/options/v1/options.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\x03\n\x04User\x12\x44\n\x04name\x18\x01 \x01(\tB6\xbaH3r.2,^users/[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$\xd8\x01\x01\x12:\n\x08\x65mployee\x18\x02 \x01(\tB(\xbaH%r 2\x1e^employees/[A-Za-z0-9-]{1,40}$\xd8\x01\x01\x12@\n\x05roles\x18\x03 \x03(\tB1\xbaH.\x92\x01+\x10\x32\x18\x01\"%r#2!^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$\x12\x10\n\x08\x64isabled\x18\x04 \x01(\x08\x12\x14\n\x0cservice_user\x18\x05 \x01(\x08\x12\x1e\n\x0c\x64isplay_name\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x35\n\x11last_sign_in_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\n \x01(\t\"J\n\rSignInRequest\x12\x17\n\x04user\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12 \n\x08password\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\x80\x02\x98\xc2\x18\x01\"\x7f\n\x0eSignInResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x65mployee\x18\x03 \x01(\t\x12\r\n\x05roles\x18\x04 \x03(\t\x12\x0c\n\x04user\x18\x05 \x01(\t\"\x12\n\x10GetKeySetRequest\"\x16\n\x06KeySet\x12\x0c\n\x04jwks\x18\x01 \x01(\t\"\x0f\n\rWhoAmIRequest\"g\n\x0eWhoAmIResponse\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\x10\n\x08\x65mployee\x18\x03 \x01(\t\x12\x13\n\x0bpermissions\x18\x04 \x03(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x05 \x01(\t\"w\n\x10ListUsersRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x44\n\npage_token\x18\x02 \x01(\tB0\xbaH-r(2&^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$\xd8\x01\x01\"U\n\x11ListUsersResponse\x12\'\n\x05users\x18\x01 \x03(\x0b\x32\x18.esoffice.config.v1.User\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"S\n\x0eGetUserRequest\x12\x41\n\x04name\x18\x01 \x01(\tB3\xbaH0r.2,^users/[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$\"\xae\x02\n\x11\x43reateUserRequest\x12\xc8\x01\n\x07user_id\x18\x01 \x01(\tB\xb6\x01\xbaH\xb2\x01\xba\x01\xae\x01\n\x07user_id\x12kwrite lower-case letters, digits, \'.\', \'-\' and \'_\', a letter or digit first and last, at most 64 characters\x1a\x36this.matches(\'^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$\')\x12.\n\x04user\x18\x02 \x01(\x0b\x32\x18.esoffice.config.v1.UserB\x06\xbaH\x03\xc8\x01\x01\x12\x1e\n\x08password\x18\x03 \x01(\tB\x0c\xbaH\x05r\x03\x18\x80\x02\x98\xc2\x18\x01\"\xe5\x01\n\x11UpdateUserRequest\x12n\n\x04user\x18\x01 \x01(\x0b\x32\x18.esoffice.config.v1.UserBF\xbaHC\xba\x01=\n\tuser.name\x12\x1fsay which user: name is missing\x1a\x0fthis.name != \'\'\xc8\x01\x01\x12`\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB/\xbaH,\xe2\x01)\x12\x08\x65mployee\x12\x05roles\x12\x08\x64isabled\x12\x0c\x64isplay_name\"\x85\x01\n\x12SetPasswordRequest\x12\x41\n\x04name\x18\x01 \x01(\tB3\xbaH0r.2,^users/[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$\x12\x1e\n\x08password\x18\x02 \x01(\tB\x0c\xbaH\x05r\x03\x18\x80\x02\x98\xc2\x18\x01\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"d\n\x11\x44\x65leteUserRequest\x12\x41\n\x04name\x18\x01 \x01(\tB3\xbaH0r.2,^users/[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t2\x90\x07\n\x0fIdentityService\x12_\n\x06SignIn\x12!.esoffice.config.v1.SignInRequest\x1a\".esoffice.config.v1.SignInResponse\"\x0e\xca\xc1\x18\x06public\xd0\xc1\x18\x02\x12]\n\tGetKeySet\x12$.esoffice.config.v1.GetKeySetRequest\x1a\x1a.esoffice.config.v1.KeySet\"\x0e\xca\xc1\x18\x06public\xd0\xc1\x18\x01\x12\x62\n\x06WhoAmI\x12!.esoffice.config.v1.WhoAmIRequest\x1a\".esoffice.config.v1.WhoAmIResponse\"\x11\xca\xc1\x18\tsigned-in\xd0\xc1\x18\x01\x12l\n\tListUsers\x12$.esoffice.config.v1.ListUsersRequest\x1a%.esoffice.config.v1.ListUsersResponse\"\x12\xca\xc1\x18\nusers.read\xd0\xc1\x18\x01\x12[\n\x07GetUser\x12\".esoffice.config.v1.GetUserRequest\x1a\x18.esoffice.config.v1.User\"\x12\xca\xc1\x18\nusers.read\xd0\xc1\x18\x01\x12\x62\n\nCreateUser\x12%.esoffice.config.v1.CreateUserRequest\x1a\x18.esoffice.config.v1.User\"\x13\xca\xc1\x18\x0busers.write\xd0\xc1\x18\x02\x12\x62\n\nUpdateUser\x12%.esoffice.config.v1.UpdateUserRequest\x1a\x18.esoffice.config.v1.User\"\x13\xca\xc1\x18\x0busers.write\xd0\xc1\x18\x02\x12\x64\n\x0bSetPassword\x12&.esoffice.config.v1.SetPasswordRequest\x1a\x18.esoffice.config.v1.User\"\x13\xca\xc1\x18\x0busers.write\xd0\xc1\x18\x02\x12`\n\nDeleteUser\x12%.esoffice.config.v1.DeleteUserRequest\x1a\x16.google.protobuf.Empty\"\x13\xca\xc1\x18\x0busers.write\xd0\xc1\x18\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!esoffice/config/v1/identity.proto\x12\x12\x65soffice.config.v1\x1a\x1b\x62uf/validate/validate.proto\x1a!esoffice/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\x03\n\x04User\x12\x44\n\x04name\x18\x01 \x01(\tB6\xbaH3r.2,^users/[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$\xd8\x01\x01\x12:\n\x08\x65mployee\x18\x02 \x01(\tB(\xbaH%r 2\x1e^employees/[A-Za-z0-9-]{1,40}$\xd8\x01\x01\x12@\n\x05roles\x18\x03 \x03(\tB1\xbaH.\x92\x01+\x10\x32\x18\x01\"%r#2!^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$\x12\x10\n\x08\x64isabled\x18\x04 \x01(\x08\x12\x14\n\x0cservice_user\x18\x05 \x01(\x08\x12\x1e\n\x0c\x64isplay_name\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x35\n\x11last_sign_in_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\n \x01(\t\"J\n\rSignInRequest\x12\x17\n\x04user\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12 \n\x08password\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\x80\x02\x98\xc2\x18\x01\"\x7f\n\x0eSignInResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x65mployee\x18\x03 \x01(\t\x12\r\n\x05roles\x18\x04 \x03(\t\x12\x0c\n\x04user\x18\x05 \x01(\t\"\x12\n\x10GetKeySetRequest\"\x16\n\x06KeySet\x12\x0c\n\x04jwks\x18\x01 \x01(\t\"\x0f\n\rWhoAmIRequest\"g\n\x0eWhoAmIResponse\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\x10\n\x08\x65mployee\x18\x03 \x01(\t\x12\x13\n\x0bpermissions\x18\x04 \x03(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x05 \x01(\t\"w\n\x10ListUsersRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x44\n\npage_token\x18\x02 \x01(\tB0\xbaH-r(2&^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$\xd8\x01\x01\"U\n\x11ListUsersResponse\x12\'\n\x05users\x18\x01 \x03(\x0b\x32\x18.esoffice.config.v1.User\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"S\n\x0eGetUserRequest\x12\x41\n\x04name\x18\x01 \x01(\tB3\xbaH0r.2,^users/[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$\"\xae\x02\n\x11\x43reateUserRequest\x12\xc8\x01\n\x07user_id\x18\x01 \x01(\tB\xb6\x01\xbaH\xb2\x01\xba\x01\xae\x01\n\x07user_id\x12kwrite lower-case letters, digits, \'.\', \'-\' and \'_\', a letter or digit first and last, at most 64 characters\x1a\x36this.matches(\'^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$\')\x12.\n\x04user\x18\x02 \x01(\x0b\x32\x18.esoffice.config.v1.UserB\x06\xbaH\x03\xc8\x01\x01\x12\x1e\n\x08password\x18\x03 \x01(\tB\x0c\xbaH\x05r\x03\x18\x80\x02\x98\xc2\x18\x01\"\xe5\x01\n\x11UpdateUserRequest\x12n\n\x04user\x18\x01 \x01(\x0b\x32\x18.esoffice.config.v1.UserBF\xbaHC\xba\x01=\n\tuser.name\x12\x1fsay which user: name is missing\x1a\x0fthis.name != \'\'\xc8\x01\x01\x12`\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB/\xbaH,\xe2\x01)\x12\x08\x65mployee\x12\x05roles\x12\x08\x64isabled\x12\x0c\x64isplay_name\"\x85\x01\n\x12SetPasswordRequest\x12\x41\n\x04name\x18\x01 \x01(\tB3\xbaH0r.2,^users/[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$\x12\x1e\n\x08password\x18\x02 \x01(\tB\x0c\xbaH\x05r\x03\x18\x80\x02\x98\xc2\x18\x01\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"d\n\x11\x44\x65leteUserRequest\x12\x41\n\x04name\x18\x01 \x01(\tB3\xbaH0r.2,^users/[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"\xcc\x01\n\x12IssueTicketRequest\x12\x1a\n\x06person\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc0\x02\x12O\n\x06scopes\x18\x02 \x03(\tB?\xbaH<\x92\x01\x39\x08\x01\x10(\"3r12/^(staff|systems/[A-Za-z0-9][A-Za-z0-9-]{0,39})$\x12I\n\x11lifetime_duration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\x13\xbaH\x10\xaa\x01\n\"\x04\x08\xc0\xd1\x02\x32\x02\x08<\xc8\x01\x01\"i\n\x13IssueTicketResponse\x12\x0e\n\x06ticket\x18\x01 \x01(\t\x12\x11\n\tticket_id\x18\x02 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\x9e\x08\n\x0fIdentityService\x12|\n\x06SignIn\x12!.esoffice.config.v1.SignInRequest\x1a\".esoffice.config.v1.SignInResponse\"+\xca\xc1\x18\x06public\xd0\xc1\x18\x02\xd8\xc1\x18\x01\x82\xd3\xe4\x93\x02\x13\"\x0e/api/v1/signIn:\x01*\x12o\n\x0bIssueTicket\x12&.esoffice.config.v1.IssueTicketRequest\x1a\'.esoffice.config.v1.IssueTicketResponse\"\x0f\xca\xc1\x18\x07service\xd0\xc1\x18\x01\x12]\n\tGetKeySet\x12$.esoffice.config.v1.GetKeySetRequest\x1a\x1a.esoffice.config.v1.KeySet\"\x0e\xca\xc1\x18\x06public\xd0\xc1\x18\x01\x12\x62\n\x06WhoAmI\x12!.esoffice.config.v1.WhoAmIRequest\x1a\".esoffice.config.v1.WhoAmIResponse\"\x11\xca\xc1\x18\tsigned-in\xd0\xc1\x18\x01\x12l\n\tListUsers\x12$.esoffice.config.v1.ListUsersRequest\x1a%.esoffice.config.v1.ListUsersResponse\"\x12\xca\xc1\x18\nusers.read\xd0\xc1\x18\x01\x12[\n\x07GetUser\x12\".esoffice.config.v1.GetUserRequest\x1a\x18.esoffice.config.v1.User\"\x12\xca\xc1\x18\nusers.read\xd0\xc1\x18\x01\x12\x62\n\nCreateUser\x12%.esoffice.config.v1.CreateUserRequest\x1a\x18.esoffice.config.v1.User\"\x13\xca\xc1\x18\x0busers.write\xd0\xc1\x18\x02\x12\x62\n\nUpdateUser\x12%.esoffice.config.v1.UpdateUserRequest\x1a\x18.esoffice.config.v1.User\"\x13\xca\xc1\x18\x0busers.write\xd0\xc1\x18\x02\x12\x64\n\x0bSetPassword\x12&.esoffice.config.v1.SetPasswordRequest\x1a\x18.esoffice.config.v1.User\"\x13\xca\xc1\x18\x0busers.write\xd0\xc1\x18\x02\x12`\n\nDeleteUser\x12%.esoffice.config.v1.DeleteUserRequest\x1a\x16.google.protobuf.Empty\"\x13\xca\xc1\x18\x0busers.write\xd0\xc1\x18\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -70,8 +72,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SETPASSWORDREQUEST'].fields_by_name['password']._serialized_options = b'\272H\005r\003\030\200\002\230\302\030\001'
   _globals['_DELETEUSERREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_DELETEUSERREQUEST'].fields_by_name['name']._serialized_options = b'\272H0r.2,^users/[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$'
+  _globals['_ISSUETICKETREQUEST'].fields_by_name['person']._loaded_options = None
+  _globals['_ISSUETICKETREQUEST'].fields_by_name['person']._serialized_options = b'\272H\007r\005\020\001\030\300\002'
+  _globals['_ISSUETICKETREQUEST'].fields_by_name['scopes']._loaded_options = None
+  _globals['_ISSUETICKETREQUEST'].fields_by_name['scopes']._serialized_options = b'\272H<\222\0019\010\001\020(\"3r12/^(staff|systems/[A-Za-z0-9][A-Za-z0-9-]{0,39})$'
+  _globals['_ISSUETICKETREQUEST'].fields_by_name['lifetime_duration']._loaded_options = None
+  _globals['_ISSUETICKETREQUEST'].fields_by_name['lifetime_duration']._serialized_options = b'\272H\020\252\001\n\"\004\010\300\321\0022\002\010<\310\001\001'
   _globals['_IDENTITYSERVICE'].methods_by_name['SignIn']._loaded_options = None
-  _globals['_IDENTITYSERVICE'].methods_by_name['SignIn']._serialized_options = b'\312\301\030\006public\320\301\030\002'
+  _globals['_IDENTITYSERVICE'].methods_by_name['SignIn']._serialized_options = b'\312\301\030\006public\320\301\030\002\330\301\030\001\202\323\344\223\002\023\"\016/api/v1/signIn:\001*'
+  _globals['_IDENTITYSERVICE'].methods_by_name['IssueTicket']._loaded_options = None
+  _globals['_IDENTITYSERVICE'].methods_by_name['IssueTicket']._serialized_options = b'\312\301\030\007service\320\301\030\001'
   _globals['_IDENTITYSERVICE'].methods_by_name['GetKeySet']._loaded_options = None
   _globals['_IDENTITYSERVICE'].methods_by_name['GetKeySet']._serialized_options = b'\312\301\030\006public\320\301\030\001'
   _globals['_IDENTITYSERVICE'].methods_by_name['WhoAmI']._loaded_options = None
@@ -88,34 +98,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IDENTITYSERVICE'].methods_by_name['SetPassword']._serialized_options = b'\312\301\030\013users.write\320\301\030\002'
   _globals['_IDENTITYSERVICE'].methods_by_name['DeleteUser']._loaded_options = None
   _globals['_IDENTITYSERVICE'].methods_by_name['DeleteUser']._serialized_options = b'\312\301\030\013users.write\320\301\030\002'
-  _globals['_USER']._serialized_start=218
-  _globals['_USER']._serialized_end=659
-  _globals['_SIGNINREQUEST']._serialized_start=661
-  _globals['_SIGNINREQUEST']._serialized_end=735
-  _globals['_SIGNINRESPONSE']._serialized_start=737
-  _globals['_SIGNINRESPONSE']._serialized_end=864
-  _globals['_GETKEYSETREQUEST']._serialized_start=866
-  _globals['_GETKEYSETREQUEST']._serialized_end=884
-  _globals['_KEYSET']._serialized_start=886
-  _globals['_KEYSET']._serialized_end=908
-  _globals['_WHOAMIREQUEST']._serialized_start=910
-  _globals['_WHOAMIREQUEST']._serialized_end=925
-  _globals['_WHOAMIRESPONSE']._serialized_start=927
-  _globals['_WHOAMIRESPONSE']._serialized_end=1030
-  _globals['_LISTUSERSREQUEST']._serialized_start=1032
-  _globals['_LISTUSERSREQUEST']._serialized_end=1151
-  _globals['_LISTUSERSRESPONSE']._serialized_start=1153
-  _globals['_LISTUSERSRESPONSE']._serialized_end=1238
-  _globals['_GETUSERREQUEST']._serialized_start=1240
-  _globals['_GETUSERREQUEST']._serialized_end=1323
-  _globals['_CREATEUSERREQUEST']._serialized_start=1326
-  _globals['_CREATEUSERREQUEST']._serialized_end=1628
-  _globals['_UPDATEUSERREQUEST']._serialized_start=1631
-  _globals['_UPDATEUSERREQUEST']._serialized_end=1860
-  _globals['_SETPASSWORDREQUEST']._serialized_start=1863
-  _globals['_SETPASSWORDREQUEST']._serialized_end=1996
-  _globals['_DELETEUSERREQUEST']._serialized_start=1998
-  _globals['_DELETEUSERREQUEST']._serialized_end=2098
-  _globals['_IDENTITYSERVICE']._serialized_start=2101
-  _globals['_IDENTITYSERVICE']._serialized_end=3013
+  _globals['_USER']._serialized_start=280
+  _globals['_USER']._serialized_end=721
+  _globals['_SIGNINREQUEST']._serialized_start=723
+  _globals['_SIGNINREQUEST']._serialized_end=797
+  _globals['_SIGNINRESPONSE']._serialized_start=799
+  _globals['_SIGNINRESPONSE']._serialized_end=926
+  _globals['_GETKEYSETREQUEST']._serialized_start=928
+  _globals['_GETKEYSETREQUEST']._serialized_end=946
+  _globals['_KEYSET']._serialized_start=948
+  _globals['_KEYSET']._serialized_end=970
+  _globals['_WHOAMIREQUEST']._serialized_start=972
+  _globals['_WHOAMIREQUEST']._serialized_end=987
+  _globals['_WHOAMIRESPONSE']._serialized_start=989
+  _globals['_WHOAMIRESPONSE']._serialized_end=1092
+  _globals['_LISTUSERSREQUEST']._serialized_start=1094
+  _globals['_LISTUSERSREQUEST']._serialized_end=1213
+  _globals['_LISTUSERSRESPONSE']._serialized_start=1215
+  _globals['_LISTUSERSRESPONSE']._serialized_end=1300
+  _globals['_GETUSERREQUEST']._serialized_start=1302
+  _globals['_GETUSERREQUEST']._serialized_end=1385
+  _globals['_CREATEUSERREQUEST']._serialized_start=1388
+  _globals['_CREATEUSERREQUEST']._serialized_end=1690
+  _globals['_UPDATEUSERREQUEST']._serialized_start=1693
+  _globals['_UPDATEUSERREQUEST']._serialized_end=1922
+  _globals['_SETPASSWORDREQUEST']._serialized_start=1925
+  _globals['_SETPASSWORDREQUEST']._serialized_end=2058
+  _globals['_DELETEUSERREQUEST']._serialized_start=2060
+  _globals['_DELETEUSERREQUEST']._serialized_end=2160
+  _globals['_ISSUETICKETREQUEST']._serialized_start=2163
+  _globals['_ISSUETICKETREQUEST']._serialized_end=2367
+  _globals['_ISSUETICKETRESPONSE']._serialized_start=2369
+  _globals['_ISSUETICKETRESPONSE']._serialized_end=2474
+  _globals['_IDENTITYSERVICE']._serialized_start=2477
+  _globals['_IDENTITYSERVICE']._serialized_end=3531
 # @@protoc_insertion_point(module_scope)

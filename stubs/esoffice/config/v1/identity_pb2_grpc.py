@@ -41,6 +41,11 @@ class IdentityServiceStub:
                 request_serializer=esoffice_dot_config_dot_v1_dot_identity__pb2.SignInRequest.SerializeToString,
                 response_deserializer=esoffice_dot_config_dot_v1_dot_identity__pb2.SignInResponse.FromString,
                 _registered_method=True)
+        self.IssueTicket = channel.unary_unary(
+                '/esoffice.config.v1.IdentityService/IssueTicket',
+                request_serializer=esoffice_dot_config_dot_v1_dot_identity__pb2.IssueTicketRequest.SerializeToString,
+                response_deserializer=esoffice_dot_config_dot_v1_dot_identity__pb2.IssueTicketResponse.FromString,
+                _registered_method=True)
         self.GetKeySet = channel.unary_unary(
                 '/esoffice.config.v1.IdentityService/GetKeySet',
                 request_serializer=esoffice_dot_config_dot_v1_dot_identity__pb2.GetKeySetRequest.SerializeToString,
@@ -92,6 +97,15 @@ class IdentityServiceServicer:
 
         Fails with UNAUTHENTICATED: wrong user or password, a disabled user, a service user; which of them is not told.
         RESOURCE_EXHAUSTED: too many failures; the password was not even looked at. Metadata: `retry_time` (RFC 3339).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def IssueTicket(self, request, context):
+        """Signs a ticket for the web documents (Web-Dokumente); server_es asks for it, and keeps who has which ticket.
+
+        PERMISSION_DENIED for every other service.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -173,6 +187,11 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     request_deserializer=esoffice_dot_config_dot_v1_dot_identity__pb2.SignInRequest.FromString,
                     response_serializer=esoffice_dot_config_dot_v1_dot_identity__pb2.SignInResponse.SerializeToString,
             ),
+            'IssueTicket': grpc.unary_unary_rpc_method_handler(
+                    servicer.IssueTicket,
+                    request_deserializer=esoffice_dot_config_dot_v1_dot_identity__pb2.IssueTicketRequest.FromString,
+                    response_serializer=esoffice_dot_config_dot_v1_dot_identity__pb2.IssueTicketResponse.SerializeToString,
+            ),
             'GetKeySet': grpc.unary_unary_rpc_method_handler(
                     servicer.GetKeySet,
                     request_deserializer=esoffice_dot_config_dot_v1_dot_identity__pb2.GetKeySetRequest.FromString,
@@ -242,6 +261,33 @@ class IdentityService:
             '/esoffice.config.v1.IdentityService/SignIn',
             esoffice_dot_config_dot_v1_dot_identity__pb2.SignInRequest.SerializeToString,
             esoffice_dot_config_dot_v1_dot_identity__pb2.SignInResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IssueTicket(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.config.v1.IdentityService/IssueTicket',
+            esoffice_dot_config_dot_v1_dot_identity__pb2.IssueTicketRequest.SerializeToString,
+            esoffice_dot_config_dot_v1_dot_identity__pb2.IssueTicketResponse.FromString,
             options,
             channel_credentials,
             insecure,

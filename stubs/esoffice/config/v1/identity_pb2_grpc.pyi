@@ -40,6 +40,11 @@ class IdentityServiceStub:
     Fails with UNAUTHENTICATED: wrong user or password, a disabled user, a service user; which of them is not told.
     RESOURCE_EXHAUSTED: too many failures; the password was not even looked at. Metadata: `retry_time` (RFC 3339).
     """
+    IssueTicket: _grpc.UnaryUnaryMultiCallable[_identity_pb2.IssueTicketRequest, _identity_pb2.IssueTicketResponse]
+    """Signs a ticket for the web documents (Web-Dokumente); server_es asks for it, and keeps who has which ticket.
+
+    PERMISSION_DENIED for every other service.
+    """
     GetKeySet: _grpc.UnaryUnaryMultiCallable[_identity_pb2.GetKeySetRequest, _identity_pb2.KeySet]
     """Returns the public keys that sign tokens. A key is published for a month before it signs, so reading them hourly is
     enough; they change at once after a leak.
@@ -84,6 +89,11 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
 
     Fails with UNAUTHENTICATED: wrong user or password, a disabled user, a service user; which of them is not told.
     RESOURCE_EXHAUSTED: too many failures; the password was not even looked at. Metadata: `retry_time` (RFC 3339).
+    """
+    IssueTicket: _aio.UnaryUnaryMultiCallable[_identity_pb2.IssueTicketRequest, _identity_pb2.IssueTicketResponse]  # type: ignore[assignment]
+    """Signs a ticket for the web documents (Web-Dokumente); server_es asks for it, and keeps who has which ticket.
+
+    PERMISSION_DENIED for every other service.
     """
     GetKeySet: _aio.UnaryUnaryMultiCallable[_identity_pb2.GetKeySetRequest, _identity_pb2.KeySet]  # type: ignore[assignment]
     """Returns the public keys that sign tokens. A key is published for a month before it signs, so reading them hourly is
@@ -132,6 +142,17 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Fails with UNAUTHENTICATED: wrong user or password, a disabled user, a service user; which of them is not told.
         RESOURCE_EXHAUSTED: too many failures; the password was not even looked at. Metadata: `retry_time` (RFC 3339).
+        """
+
+    @_abc_1.abstractmethod
+    def IssueTicket(
+        self,
+        request: _identity_pb2.IssueTicketRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.IssueTicketResponse, _abc.Awaitable[_identity_pb2.IssueTicketResponse]]:
+        """Signs a ticket for the web documents (Web-Dokumente); server_es asks for it, and keeps who has which ticket.
+
+        PERMISSION_DENIED for every other service.
         """
 
     @_abc_1.abstractmethod

@@ -68,6 +68,7 @@ Global___Effect: _TypeAlias = Effect  # noqa: Y015
 
 PERMISSION_FIELD_NUMBER: _builtins.int
 EFFECT_FIELD_NUMBER: _builtins.int
+WEB_FIELD_NUMBER: _builtins.int
 SECRET_FIELD_NUMBER: _builtins.int
 APPLY_FIELD_NUMBER: _builtins.int
 DEFAULT_VALUE_FIELD_NUMBER: _builtins.int
@@ -78,6 +79,10 @@ does not carry this option.
 """
 effect: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Effect.ValueType]
 """Whether the method changes something. Default: EFFECT_WRITE."""
+web: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _builtins.bool]
+"""Whether the method may be called from outside the LAN, through the DMZ Envoy. Default: no; the server refuses it then,
+whatever the Envoy lets through.
+"""
 secret: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.bool]
 """The field holds a secret: it can be written, never read back, and stands in no diff, log, history or export."""
 apply: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, Global___Apply.ValueType]
