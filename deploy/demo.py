@@ -29,8 +29,11 @@ from esoffice.es.v1 import (
     calendars_pb2_grpc,
     duty_pb2,
     duty_pb2_grpc,
+    forwarding_pb2,
+    forwarding_pb2_grpc,
     messages_pb2,
     messages_pb2_grpc,
+    service_levels_pb2,
     service_levels_pb2_grpc,
     servicecalls_pb2,
     servicecalls_pb2_grpc,
@@ -231,6 +234,26 @@ class Walk:
         say("on duty for systems/A-1005", f"{_people(answer.on_duty)}, behind: {_people(answer.behind) or 'nobody'}")
         say(f"from {until:%d.%m. %H:%M}", _people(answer.next))
 
+    def forward(self, servicecall: str, shown: list[messages_pb2.Message]) -> None:
+        """The technician starts a call and hands it back to the dispatchers, who are told."""
+        stub = forwarding_pb2_grpc.ForwardingServiceStub(self.channel)
+        technician = self.signed_in(TECHNICIAN, TECHNICIAN_PASSWORD)
+        start = servicecalls_pb2.ChangeStateRequest(
+            servicecall=servicecall, state=self.state_of(service_levels_pb2.STATE_MEANING_STARTED)
+        )
+        self.calls.ChangeState(start, metadata=technician)
+        request = forwarding_pb2.ForwardServicecallRequest(
+            servicecall=servicecall, team="teams/disposition", text="Ersatzteil bestellen", request_id=str(uuid.uuid4())
+        )
+        made = stub.ForwardServicecall(request, metadata=technician)
+        say("Emre Yıldız, technician, forwards", f"{made.name} to {made.team}: {made.text}")
+        eventually("the popup", lambda: any("weitergeleitet" in one.subject for one in shown))
+
+    def state_of(self, meaning: service_levels_pb2.StateMeaning.ValueType) -> str:
+        stub = service_levels_pb2_grpc.ServiceLevelServiceStub(self.channel)
+        answer = stub.ListServicecallStates(service_levels_pb2.ListServicecallStatesRequest(), metadata=self.admin)
+        return next(one.name for one in answer.servicecall_states if one.meaning == meaning)
+
     def change_setting(self) -> None:
         """A setting that needs a restart is saved; the service comes back on the new revision."""
         path = "server_business.mail.accounts.demo.poll_duration"
@@ -327,11 +350,13 @@ def main() -> None:
         eventually("the popups", lambda: shown)
         station(4, "A technician asks for leave; she decides in the popup")
         walk.ask_for_leave(shown)
-    station(5, f"Why is {first.servicecall} due then?")
+        station(5, "The technician forwards the call to her team")
+        walk.forward(first.servicecall, shown)
+    station(6, f"Why is {first.servicecall} due then?")
     walk.explain(first.servicecall)
-    station(6, "Who is called tonight for the lift in Jarrestraße?")
+    station(7, "Who is called tonight for the lift in Jarrestraße?")
     walk.on_duty()
-    station(7, "An administrator changes a setting that needs a restart")
+    station(8, "An administrator changes a setting that needs a restart")
     walk.change_setting()
 
 

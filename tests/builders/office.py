@@ -13,6 +13,8 @@ from esoffice.es.v1 import (
     calendars_pb2,
     directory_pb2,
     duty_pb2,
+    forwarding_pb2,
+    notices_pb2,
     service_levels_pb2,
     servicecalls_pb2,
 )
@@ -25,6 +27,7 @@ from sqlalchemy import select
 from mesh.database import Database
 from mesh.wakeups import Doorbell
 from server_es.absences import facts as absence_facts
+from server_es.absences.facts import absent
 from server_es.absences.service import Absences
 from server_es.absences.settings import AbsenceSettings
 from server_es.absences.surroundings import Shifts
@@ -33,10 +36,12 @@ from server_es.calendars.compiled import Compiled
 from server_es.calendars.service import Calendars
 from server_es.directory.service import Directory
 from server_es.duty.service import Duty
+from server_es.forwarding.service import Forwardings
 from server_es.inboxes import INBOXES
 from server_es.messages.actions import Actions
 from server_es.messages.address import BELL, Messages
-from server_es.notices.rules import Policy as NoticePolicy
+from server_es.notices.rules import Policy
+from server_es.notices.service import Notifications
 from server_es.notices.telling import BELL as NOTICES_BELL
 from server_es.notices.telling import Notices
 from server_es.schema import REQUESTS
@@ -76,8 +81,9 @@ class Rooms:
         self.sites = Sites(self.compiled)
         self.due_times = DueTimes(self.sites, retimed)
         self.messages = Messages(INBOXES, Doorbell(BELL, lambda _: None), lambda _: None)
+        self.notice_policy = Policy()
         rung = Doorbell(NOTICES_BELL, lambda _: None)
-        self.notices = Notices(self.messages, absence_facts.absent, NoticePolicy(), rung)
+        self.notices = Notices(self.messages, absence_facts.absent, self.notice_policy, rung)
         self.settings = settings
         self.observers: list[Observer] = []
         self.absences = AbsenceSettings(calendar="calendars/office")
@@ -96,7 +102,15 @@ class Rooms:
             (appointments_pb2.DESCRIPTOR, Appointments),
             (absences_pb2.DESCRIPTOR, self.absence_room),
             (duty_pb2.DESCRIPTOR, self.duty),
+            (forwarding_pb2.DESCRIPTOR, self.forwarding_room),
+            (notices_pb2.DESCRIPTOR, lambda database: Notifications(database, self.messages)),
         ]
+
+    def forwarding_room(self, database: Database) -> Forwardings:
+        """After the room of servicecalls, whose cases it opens."""
+        notices = Notices(self.messages, absent, self.notice_policy, Doorbell(NOTICES_BELL, lambda _: None))
+        self.forwarding = Forwardings(database, self.calls.cases, notices)
+        return self.forwarding
 
     def duty(self, database: Database) -> Duty:
         return Duty(database, REQUESTS, absences=absence_facts, tell=self.notices.tell)
@@ -109,9 +123,10 @@ class Rooms:
         return room
 
     def servicecalls(self, database: Database) -> Servicecalls:
-        return Servicecalls(
+        self.calls = Servicecalls(
             database, sites=self.sites, messages=self.messages, settings=self.settings, observers=self.observers
         )
+        return self.calls
 
 
 @dataclass
