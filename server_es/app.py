@@ -21,6 +21,7 @@ from esoffice.es.v1 import (
     directory_pb2,
     duty_pb2,
     escalations_pb2,
+    follow_ups_pb2,
     forwarding_pb2,
     messages_pb2,
     notices_pb2,
@@ -69,6 +70,7 @@ from server_es.escalations.service import Escalations
 from server_es.escalations.settings import EscalationSettings
 from server_es.escalations.verbs import Verbs
 from server_es.escalations.worker import LONGEST, Retimer, Timekeeper
+from server_es.follow_ups.service import FollowUps
 from server_es.forwarding.service import Forwardings
 from server_es.inboxes import INBOXES
 from server_es.messages.actions import Actions
@@ -172,13 +174,16 @@ async def build(app: App) -> None:
     app.serve(servicecalls_pb2.DESCRIPTOR, calls)
     app.serve(forwarding_pb2.DESCRIPTOR, forwarding)
     app.serve(contacts_pb2.DESCRIPTOR, Contacts(app.database, calls.contacts))
+    follow_ups = FollowUps(app.database, notices)
+    app.serve(follow_ups_pb2.DESCRIPTOR, follow_ups)
+    app.work(follow_ups.worker())
     app.serve(duty_pb2.DESCRIPTOR, Duty(app.database, REQUESTS, absences=absence_facts, tell=notices.tell))
     app.work(Handover(app.database, Announcing(notices.tell)).worker())
     app.serve(appointments_pb2.DESCRIPTOR, Appointments(app.database))
     absence_room = Absences(
         app.database,
         compiled=compiled,
-        messages=messages,
+        notices=notices,
         settings=absences,
         site_zone=zone,
         shifts=duty_shifts,

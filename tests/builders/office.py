@@ -27,7 +27,6 @@ from sqlalchemy import select
 from mesh.database import Database
 from mesh.wakeups import Doorbell
 from server_es.absences import facts as absence_facts
-from server_es.absences.facts import absent
 from server_es.absences.service import Absences
 from server_es.absences.settings import AbsenceSettings
 from server_es.absences.surroundings import Shifts
@@ -82,8 +81,9 @@ class Rooms:
         self.due_times = DueTimes(self.sites, retimed)
         self.messages = Messages(INBOXES, Doorbell(BELL, lambda _: None), lambda _: None)
         self.notice_policy = Policy()
-        rung = Doorbell(NOTICES_BELL, lambda _: None)
-        self.notices = Notices(self.messages, absence_facts.absent, self.notice_policy, rung)
+        self.notices = Notices(
+            self.messages, absence_facts.absent, self.notice_policy, Doorbell(NOTICES_BELL, lambda _: None)
+        )
         self.settings = settings
         self.observers: list[Observer] = []
         self.absences = AbsenceSettings(calendar="calendars/office")
@@ -100,7 +100,7 @@ class Rooms:
             (service_levels_pb2.DESCRIPTOR, lambda database: ServiceLevels(database, self.sites, self.due_times)),
             (servicecalls_pb2.DESCRIPTOR, self.servicecalls),
             (appointments_pb2.DESCRIPTOR, Appointments),
-            (absences_pb2.DESCRIPTOR, self.absence_room),
+            (absences_pb2.DESCRIPTOR, self._offering_absence_room),
             (duty_pb2.DESCRIPTOR, self.duty),
             (forwarding_pb2.DESCRIPTOR, self.forwarding_room),
             (notices_pb2.DESCRIPTOR, lambda database: Notifications(database, self.messages)),
@@ -108,17 +108,19 @@ class Rooms:
 
     def forwarding_room(self, database: Database) -> Forwardings:
         """After the room of servicecalls, whose cases it opens."""
-        notices = Notices(self.messages, absent, self.notice_policy, Doorbell(NOTICES_BELL, lambda _: None))
-        self.forwarding = Forwardings(database, self.calls.cases, notices)
+        self.forwarding = Forwardings(database, self.calls.cases, self.notices)
         return self.forwarding
 
     def duty(self, database: Database) -> Duty:
         return Duty(database, REQUESTS, absences=absence_facts, tell=self.notices.tell)
 
     def absence_room(self, database: Database) -> Absences:
-        room = Absences(
-            database, compiled=self.compiled, messages=self.messages, settings=self.absences, shifts=self.shifts
+        return Absences(
+            database, compiled=self.compiled, notices=self.notices, settings=self.absences, shifts=self.shifts
         )
+
+    def _offering_absence_room(self, database: Database) -> Absences:
+        room = self.absence_room(database)
         room.offer(self.actions)
         return room
 
