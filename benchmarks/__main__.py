@@ -33,6 +33,7 @@ ABOUT = {
     "hashes, no budget. Mails a second of CPU.",
     "mesh_database": "Units of work on SQLite, beside a pooled engine and `asyncio.to_thread`. Microseconds each.",
     "servicecalls": "Servicecalls over a real channel on SQLite: batches of 500 beside the same calls one by one.",
+    "escalations": "Escalations with a million waiting: how late they are told, a burst, waiting, re-timing.",
     "duty": "Who is on duty: 10,000 compiled rosters at random instants, beside dateutil's RRULE, which knows neither "
     "layers nor replacements; and the month view of 1,000 rosters. CPU time of one thread.",
     "idle": "The whole mesh while nothing happens: three services with their supervisors, the real Envoy, a mailbox.",

@@ -21,6 +21,7 @@ from esoffice.es.v1 import (
     directory_pb2,
     duty_pb2,
     escalations_pb2,
+    follow_ups_pb2,
     forwarding_pb2,
     messages_pb2,
     notices_pb2,
@@ -55,23 +56,24 @@ from server_es.directory.service import Directory
 from server_es.duty.announcing import Announcing
 from server_es.duty.facts import duties
 from server_es.duty.service import Duty
-from server_es.duty.telling import Telling
 from server_es.duty.worker import Handover
 from server_es.escalations import following, retiming
 from server_es.escalations.engine import Engine
 from server_es.escalations.entries import PlanEntries
 from server_es.escalations.following import Following
 from server_es.escalations.house import House
+from server_es.escalations.notified import Notified
 from server_es.escalations.outlook import Outlook
 from server_es.escalations.plans import Plans
-from server_es.escalations.popups import Popups
 from server_es.escalations.retiming import Retiming
 from server_es.escalations.service import Escalations
 from server_es.escalations.settings import EscalationSettings
 from server_es.escalations.verbs import Verbs
 from server_es.escalations.worker import LONGEST, Retimer, Timekeeper
+from server_es.follow_ups.service import FollowUps
 from server_es.forwarding.service import Forwardings
 from server_es.inboxes import INBOXES
+from server_es.messages.actions import Actions
 from server_es.messages.address import BELL, Messages
 from server_es.messages.fanout import Fanout
 from server_es.messages.service import MessageService
@@ -110,6 +112,7 @@ from server_es.web_documents.worker import CodeSender, prune
 
 NAME: Final = "server_es"
 _PRUNED_AT_ONCE: Final = 5000
+_WOKEN_AT_ONCE: Final = 500
 _CLIENT_HEARTBEAT: Final = timedelta(seconds=20)
 
 
@@ -140,7 +143,8 @@ async def build(app: App) -> None:
     plans = Plans()
     retiming_ = Retiming(sites, plans, app.bell(retiming.BELL), app.bell(following.BELL))
     due_times = DueTimes(sites, retiming_)
-    messages = _add_messages(app, settings.messages)
+    actions = Actions()
+    messages = _add_messages(app, settings.messages, actions)
     _add_clients(app, messages)
     notices = _add_notices(app, messages, zone)
     observers: list[Observer] = [Following(sites, plans, app.bell(following.BELL))]
@@ -170,21 +174,22 @@ async def build(app: App) -> None:
     app.serve(servicecalls_pb2.DESCRIPTOR, calls)
     app.serve(forwarding_pb2.DESCRIPTOR, forwarding)
     app.serve(contacts_pb2.DESCRIPTOR, Contacts(app.database, calls.contacts))
-    telling = Telling(messages)
-    app.serve(duty_pb2.DESCRIPTOR, Duty(app.database, REQUESTS, absences=absence_facts, tell=telling))
-    app.work(Handover(app.database, Announcing(telling)).worker())
+    follow_ups = FollowUps(app.database, notices)
+    app.serve(follow_ups_pb2.DESCRIPTOR, follow_ups)
+    app.work(follow_ups.worker())
+    app.serve(duty_pb2.DESCRIPTOR, Duty(app.database, REQUESTS, absences=absence_facts, tell=notices.tell))
+    app.work(Handover(app.database, Announcing(notices.tell)).worker())
     app.serve(appointments_pb2.DESCRIPTOR, Appointments(app.database))
-    app.serve(
-        absences_pb2.DESCRIPTOR,
-        Absences(
-            app.database,
-            compiled=compiled,
-            messages=messages,
-            settings=absences,
-            site_zone=zone,
-            shifts=duty_shifts,
-        ),
+    absence_room = Absences(
+        app.database,
+        compiled=compiled,
+        notices=notices,
+        settings=absences,
+        site_zone=zone,
+        shifts=duty_shifts,
     )
+    absence_room.offer(actions)
+    app.serve(absences_pb2.DESCRIPTOR, absence_room)
     texts = CallTexts(sites, zone)
     await _add_web_documents(app, settings.web_documents)
     app.serve(text_modules_pb2.DESCRIPTOR, TextModules(app.database, texts))
@@ -193,7 +198,7 @@ async def build(app: App) -> None:
         plans=plans,
         call_texts=texts,
         reach=House(),
-        teller=Popups(messages),
+        teller=Notified(notices, messages),
         states=calls.states,
         settings=EscalationSettings(),
     )
@@ -224,7 +229,7 @@ def _add_escalations(app: App, engine: Engine, retiming_: Retiming) -> None:
     )
 
 
-def _add_messages(app: App, said: es_settings_pb2.MessageSettings) -> Messages:
+def _add_messages(app: App, said: es_settings_pb2.MessageSettings, actions: Actions) -> Messages:
     chosen = MessageSettings(
         heartbeat=said.heartbeat_duration.ToTimedelta(), kept=timedelta(days=said.kept_days), poll=timedelta(seconds=5)
     )
@@ -239,6 +244,7 @@ def _add_messages(app: App, said: es_settings_pb2.MessageSettings) -> Messages:
         staff=DirectoryStaff(),
         requests=REQUESTS,
         settings=chosen,
+        actions=actions,
     )
     app.serve(messages_pb2.DESCRIPTOR, service)
     app.background(fanout.run())
@@ -251,6 +257,11 @@ def _add_messages(app: App, said: es_settings_pb2.MessageSettings) -> Messages:
             gone = max(gone, REQUESTS.prune(unit, limit=_PRUNED_AT_ONCE))
         return gone == _PRUNED_AT_ONCE
 
+    def wake(_: Turn) -> bool:
+        with app.database.unit() as unit:
+            return service.wake(unit, limit=_WOKEN_AT_ONCE)
+
+    app.work(Worker(name="messages.wake", work=wake, every=timedelta(seconds=10)))
     app.work(Worker(name="messages.prune", work=prune, every=timedelta(minutes=10)))
     return messages
 

@@ -71,8 +71,8 @@ def run(
     """
     links: list[Link] = []
     unreached = False
+    waiting = pending(points, clock, level, progress)
     while True:
-        waiting = pending(points, clock, level, progress)
         hastened = next_step(waiting) if unreached else None
         due = hastened or next(iter(waiting), None)
         if due is None or (hastened is None and due.time > now):
@@ -84,6 +84,10 @@ def run(
         progress = progress.after(due, now)
         if link.new_state is not None:
             clock = entered(clock, link.new_state)
+        if link.new_state is not None or due.point.repeat is not None:
+            waiting = pending(points, clock, level, progress)
+        else:
+            waiting = [one for one in waiting if one is not due]
         unreached = not link.told
 
 

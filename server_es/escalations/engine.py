@@ -43,6 +43,7 @@ NOBODY_REACHABLE: Final = 2
 
 _SUBJECT_AT_MOST: Final = 200
 _TEXT_AT_MOST: Final = 4000
+_DUE_TIME: Final = "Escalation.DueTime"
 _UNREACHED: Final = "Niemand erreichbar: {subject}"
 
 
@@ -167,7 +168,7 @@ class Engine:
         self, unit: UnitOfWork, changed: Sequence[Timer], firings: Sequence[Firing], reachable: Lazy
     ) -> list[int]:
         """Write what follows: the timers, the record, the notices, the states. Return the ids of the firings."""
-        timers.write(unit, changed)
+        timers.advance(unit, changed)
         if not firings:
             return []
         self._render(unit, firings)
@@ -246,12 +247,15 @@ def written(one: Firing, facts: Facts, found: Mapping[str, Template]) -> tuple[s
     more = {
         "Escalation.Matchcode": due.point.title,
         "Escalation.Percent": str(due.point.percent),
-        "Escalation.DueTime": moment(due.time, facts.zone, message.language),
         "Escalation.Round": str(due.round),
     }
-    subject = texts.render(head, Values(facts, head.language, more)).subject
+    if _DUE_TIME in message.names or _DUE_TIME in head.names:
+        more[_DUE_TIME] = moment(due.time, facts.zone, message.language)
     whole = texts.render(message, Values(facts, message.language, more))
-    text = "\n".join(part for part in whole if part) if one.event.subject else whole.body
+    subject, text = whole
+    if one.event.subject:
+        subject = texts.render(head, Values(facts, head.language, more)).subject
+        text = "\n".join(part for part in whole if part)
     return subject[:_SUBJECT_AT_MOST], text[:_TEXT_AT_MOST]
 
 

@@ -7,6 +7,7 @@ line and told in the list below it, so that nothing overlaps however close toget
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from textwrap import wrap
 from typing import Final
 from xml.sax.saxutils import escape
 from zoneinfo import ZoneInfo
@@ -23,8 +24,9 @@ _RIGHT: Final = WIDTH - 40
 _LINE: Final = 118
 _LIST: Final = 186
 _ROW: Final = 26
-_TICKS: Final = 6
+_TICKS: Final = 5
 _AT_MOST: Final = 40
+_SAID_AT_MOST: Final = 88
 _TITLE_AT_MOST: Final = 90
 _Across = Callable[[datetime], float]
 _FONT: Final = "font-family='Segoe UI, Helvetica, Arial, sans-serif'"
@@ -99,8 +101,9 @@ def draw(scene: Scene, language: Language) -> str:
     shown = scene.steps[:_AT_MOST]
     end = end_of(scene.start, scene.steps)
     hidden = len(scene.steps) - len(shown)
-    rows = len(shown) + (1 if hidden or not shown else 0)
-    height = _LIST + rows * _ROW + 20
+    said = [wrap(_said(step, language), _SAID_AT_MOST) for step in shown]
+    lines = sum(map(len, said)) + (1 if hidden or not shown else 0)
+    height = _LIST + lines * _ROW + 20
     title = words["title"].format(number=scene.number, title=scene.title)
 
     def across(at: datetime) -> float:
@@ -119,12 +122,14 @@ def draw(scene: Scene, language: Language) -> str:
         f'<line x1="{_LEFT}" y1="{_LINE}" x2="{_RIGHT}" y2="{_LINE}" stroke="{_COLOURS["line"]}" stroke-width="2"/>',
         *_ticks(scene, end, across, words, language),
     ]
-    for number, step in enumerate(shown, 1):
+    y = _LIST + 16
+    for number, (step, texts) in enumerate(zip(shown, said, strict=True), 1):
         parts.append(_mark(across(step.time), number, step))
-        parts += _row(number, step, scene.zone, language)
+        parts += _row(number, y, step, moment(step.time, scene.zone, language))
+        parts += [_text(_LEFT + 190, y + at * _ROW, text, size=14) for at, text in enumerate(texts)]
+        y += len(texts) * _ROW
     if hidden:
-        text = words["more"].format(count=hidden)
-        parts.append(_text(_LEFT + 34, _LIST + len(shown) * _ROW + 16, text, size=14, colour="#64748b"))
+        parts.append(_text(_LEFT + 34, y, words["more"].format(count=hidden), size=14, colour="#64748b"))
     if not shown:
         parts.append(_text(_LEFT, _LIST + 16, scene.reason or words["nothing"], size=14))
     parts.append("</svg>")
@@ -161,12 +166,10 @@ def _mark(x: float, number: int, step: Step) -> str:
     )
 
 
-def _row(number: int, step: Step, zone: ZoneInfo, language: Language) -> Iterable[str]:
-    y = _LIST + (number - 1) * _ROW + 16
+def _row(number: int, y: int, step: Step, when: str) -> Iterable[str]:
     yield f'<circle cx="{_LEFT + 10}" cy="{y - 5}" r="10" fill="{_colour(step)}"/>'
     yield _text(_LEFT + 10, y - 1, str(number), size=11, anchor="middle", colour="#ffffff")
-    yield _text(_LEFT + 34, y, moment(step.time, zone, language), size=14, colour="#475569")
-    yield _text(_LEFT + 190, y, _said(step, language), size=14)
+    yield _text(_LEFT + 34, y, when, size=14, colour="#475569")
 
 
 def _said(step: Step, language: Language) -> str:

@@ -1,6 +1,7 @@
 """Times many calls anew after a change of a calendar, a level, a state or a point: a batch per transaction."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import delete, select, update
@@ -9,10 +10,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from mesh.database import UnitOfWork
 from mesh.wakeups import Doorbell
 from server_es.escalations import timers, timing
-from server_es.escalations.plans import Plans
+from server_es.escalations.plans import Plan, Plans
 from server_es.escalations.tables import escalation_retiming
 from server_es.service_levels.rules import Meaning
-from server_es.service_levels.site import Sites
+from server_es.service_levels.site import Site, Sites
 from server_es.servicecalls.tables import servicecall
 
 BELL: Final = "escalations.retime"
@@ -77,20 +78,9 @@ class Retiming:
             timers.write(unit, timing.timers_from_logs(unit, calls, plan, site))
             last = calls[-1].number if len(calls) == _FROM_LOG else None
         else:
-            found = timers.of_level(unit, level, after, _FAST)
-            paused = [timer.servicecall for timer in found if timer.paused]
-            query = select(servicecall).where(_CALL.number.in_(paused))
-            clocks = timing.clocks_of(unit, unit.connection.execute(query).all(), site) if paused else {}
-            moved = {}
-            for timer in found:
-                if timing.waits(timer, unit.now):
-                    continue
-                due = timing.waiting(timer, plan, site, clock=clocks.get(timer.servicecall))
-                at = max(due[0].time, unit.now) if due else None
-                if at != timer.due_time:
-                    moved[timer.servicecall] = at
-            timers.set_due_times(unit, moved)
-            last = found[-1].servicecall if len(found) == _FAST else None
+            rows = timers.rows_of_level(unit, level, after, _FAST)
+            timers.set_due_times(unit, self._moved(unit, rows, plan, site))
+            last = rows[-1].servicecall if len(rows) == _FAST else None
         same = _JOB.service_level == level
         if last is None:
             unit.connection.execute(delete(escalation_retiming).where(same))
@@ -98,6 +88,29 @@ class Retiming:
             unit.connection.execute(update(escalation_retiming).where(same).values(after_call=last))
         self._due.ring_after(unit)
         return True
+
+    def _moved(self, unit: UnitOfWork, rows: Sequence[Any], plan: Plan, site: Site) -> dict[int, datetime | None]:
+        """Return the new due times of the timers of one level that move."""
+        paused = [row.servicecall for row in rows if row.paused]
+        query = select(servicecall).where(_CALL.number.in_(paused))
+        clocks = timing.clocks_of(unit, unit.connection.execute(query).all(), site) if paused else {}
+        moved: dict[int, datetime | None] = {}
+        fresh = timing.Fresh(plan, site)
+        now = unit.now
+        for row in rows:
+            old = row.due_time
+            if row.held or (old is not None and old <= now):
+                continue  # it is looked at anyway and keeps how late it is, or a window holds it
+            if row.paused or row.fired or row.acknowledged:
+                due = timing.waiting(timers.timer_of(row), plan, site, clock=clocks.get(row.servicecall))
+                at = due[0].time if due else None
+            else:
+                at = fresh.first_time(row)
+            if at is not None and at < now:
+                at = now
+            if at != old:
+                moved[row.servicecall] = at
+        return moved
 
 
 def _locked_or_draft() -> Any:

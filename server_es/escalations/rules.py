@@ -147,21 +147,45 @@ def point_time(point: Point, clock: Clock, level: Level) -> datetime | None:
 
     None: the level does not make the promise, its clock has not started, or the calendar never gets there.
     """
-    promised: timedelta | None = getattr(level, point.kind.value)
+    working = working_of(point, level)
     start = clock.accepted if point.kind is Kind.ARRIVAL else clock.received
-    if promised is None or start is None:
+    if working is None or start is None:
         return None
     calendar = level.calendar
     try:
         if point.kind is not Kind.ARRIVAL:
             start = working_time.received(calendar, start)
-        working = promised * point.percent / 100
-        if not point.real:
-            working = max(_NOTHING, working + point.delay)
         due = working_time.due(calendar, start, working, clock.pauses)
     except WorkingTimeOutOfRange:
         return None
     return due + point.delay if point.real else due
+
+
+def working_of(point: Point, level: Level) -> timedelta | None:
+    """Return after how much working time a point is due, its real delay apart; None if the promise is not made."""
+    promised: timedelta | None = getattr(level, point.kind.value)
+    if promised is None:
+        return None
+    working = promised * point.percent / 100
+    return working if point.real else max(_NOTHING, working + point.delay)
+
+
+def foremost(points: Iterable[Point], level: Level, state: int, met: frozenset[Kind]) -> tuple[Point, ...]:
+    """Return the points one of which is the first of every call in this state of which nothing has fired.
+
+    Of those that count one promise in working time only the earliest can be; a real delay makes each its own.
+    """
+    earliest: dict[Kind, tuple[timedelta, Point]] = {}
+    others = []
+    for point in points:
+        working = working_of(point, level)
+        if working is None or point.kind in met or (point.ceiling and state >= point.ceiling):
+            continue
+        if point.real:
+            others.append(point)
+        elif point.kind not in earliest or working < earliest[point.kind][0]:
+            earliest[point.kind] = working, point
+    return (*(point for _, point in earliest.values()), *others)
 
 
 def repeat_time(repeat: Repeat, last: datetime, clock: Clock, level: Level) -> datetime | None:

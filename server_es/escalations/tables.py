@@ -102,7 +102,7 @@ escalation_timer: Final = Table(
     Column("met", SmallInteger, nullable=False),  # bits: 1 reaction, 2 arrival, 4 solution
     Column("paused", Boolean, nullable=False),  # its clock has ever stood: reckon from the log
     Column("cycle", Integer, nullable=False),
-    Column("fired", JSON, nullable=False),  # of this cycle: {"point": [count, microseconds since 1970]}
+    Column("fired", Text, nullable=False),  # of this cycle: "point:count:microseconds since 1970", blanks between
     Column("acknowledged", Boolean, nullable=False),
     Column("held", Boolean, nullable=False),
     Index(

@@ -7,12 +7,13 @@ from typing import Any
 from mesh.database import UnitOfWork
 from server_es.escalations import rules, timers
 from server_es.escalations.plans import Plan
-from server_es.escalations.rules import Clock, Due, Progress
+from server_es.escalations.rules import Clock, Due, Point, Progress
 from server_es.escalations.timers import Timer
 from server_es.service_levels.site import Site
 from server_es.servicecalls import answers, store
 from server_es.servicecalls.events import Log
 from server_es.servicecalls.logs import log_of
+from server_es.servicecalls.rules import Kind
 
 
 def timer_of_log(call: Any, log: Log, site: Site, now: datetime, kept: Timer | None) -> Timer | None:
@@ -90,3 +91,31 @@ def timers_from_logs(
             time(timer, plan, site, unit.now)
         found.append(timer)
     return found
+
+
+class Fresh:
+    """Times calls of which nothing has fired and whose clock has never stood: many, fast.
+
+    Args:
+        plan: the points.
+        site: the catalogues.
+    """
+
+    def __init__(self, plan: Plan, site: Site) -> None:
+        self._plan = plan
+        self._site = site
+        self._foremost: dict[tuple[int, int, int], tuple[Point, ...]] = {}
+
+    def first_time(self, row: Any) -> datetime | None:
+        """Return when the first point of a call is due, from the row of its timer."""
+        key = (row.service_level, row.state, row.met)
+        points = self._foremost.get(key)
+        level = self._site.levels[row.service_level]
+        if points is None:
+            points = rules.foremost(self._plan.of(level.number), level, row.state, timers.MET[row.met])
+            self._foremost[key] = points
+        if not points or Kind.SOLUTION in timers.MET[row.met]:
+            return None
+        clock = Clock(state=row.state, received=row.receive_time, accepted=row.accept_time)
+        times = [time for point in points if (time := rules.point_time(point, clock, level)) is not None]
+        return min(times, default=None)

@@ -69,6 +69,7 @@ class Verbs:
         firing = Firing(call=call, link=link, event=event, cycle=timer.clock.cycle, actor=by.name)
         timer.progress = timer.progress.after(due, unit.now)
         timing.time(timer, plan, site, unit.now)
+        timers.write(unit, [timer])
         (id_,) = self._engine.write(unit, [timer], [firing], reachable)
         return escalation(records.get(unit, id_), self._engine.teller.deliveries(unit, names.ESCALATION.build(id_)))
 

@@ -86,9 +86,7 @@ def missing(of: Template, values: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _filled(parts: tuple[str, ...], values: Mapping[str, str], absent: str) -> str:
-    if len(parts) == 1:
-        return parts[0]
-    return "".join(
-        (values.get(part) or absent.format(name=part)) if odd else part
-        for odd, part in zip((False, True) * (len(parts) // 2 + 1), parts, strict=False)
-    )
+    written = list(parts)
+    for at in range(1, len(parts), 2):
+        written[at] = values.get(parts[at]) or absent.format(name=parts[at])
+    return "".join(written)

@@ -18,9 +18,9 @@ from server_es.escalations import following, retiming, timers
 from server_es.escalations.engine import Engine
 from server_es.escalations.entries import PlanEntries
 from server_es.escalations.following import Following
+from server_es.escalations.notified import Notified
 from server_es.escalations.outlook import Outlook
 from server_es.escalations.plans import Plans
-from server_es.escalations.popups import Popups
 from server_es.escalations.recipients import Channel
 from server_es.escalations.retiming import Retiming
 from server_es.escalations.service import Escalations
@@ -28,6 +28,9 @@ from server_es.escalations.settings import EscalationSettings
 from server_es.escalations.telling import Delivery, Teller, Tiding
 from server_es.escalations.verbs import Verbs
 from server_es.escalations.worker import Retimer, Timekeeper
+from server_es.notices.rules import Policy
+from server_es.notices.telling import BELL as NOTICES_BELL
+from server_es.notices.telling import Notices
 from server_es.text_modules.call_texts import CallTexts
 from server_es.text_modules.service import TextModules
 from tests.builders.office import Office, Rooms, open_office
@@ -49,8 +52,8 @@ class House:
     away: dict[str, str] = field(default_factory=dict)
     duty: dict[str, list[str]] = field(default_factory=dict)
     told: list[Tiding] = field(default_factory=list)
-    popups: Teller | None = None
-    channels: frozenset[Channel] = frozenset(Channel)
+    notified: Teller | None = None
+    channels: frozenset[Channel] = Notified.channels
 
     def absent(self, unit: UnitOfWork, employees: Collection[str], at: datetime) -> Mapping[str, str]:
         del unit, at
@@ -65,27 +68,24 @@ class House:
         return [one for one in rosters if one in self.duty]
 
     def tell(self, unit: UnitOfWork, tidings: Sequence[Tiding]) -> None:
-        assert self.popups is not None
-        self.popups.tell(unit, tidings)
+        assert self.notified is not None
+        self.notified.tell(unit, tidings)
         unit.after_commit(lambda: self.told.extend(tidings))
 
     def deliveries(self, unit: UnitOfWork, cause: str) -> Sequence[Delivery]:
-        del unit
-        return [
-            Delivery(recipient=place, channel=channel, state="sent")
-            for one in self.told
-            if one.cause == cause
-            for channel, place in one.told.channels.items()
-        ]
+        assert self.notified is not None
+        return self.notified.deliveries(unit, cause)
 
 
 class EscalatingRooms(Rooms):
     """The rooms, wired as the service wires them."""
 
-    def __init__(self) -> None:
+    def __init__(self, house: House | None = None) -> None:
         self.retiming: Retiming | None = None
         super().__init__(retimed=self)
-        self.house = House(popups=Popups(self.messages))
+        self.house = house or House()
+        notices = Notices(self.messages, lambda *_: {}, Policy(), doorbell(NOTICES_BELL))
+        self.house.notified = Notified(notices, self.messages)
         self.plans = Plans()
         self.choice = EscalationSettings()
         self.channels = set(Channel)
@@ -225,9 +225,9 @@ class Escalating:
         return made
 
 
-async def open_escalating(serve: Any) -> Escalating:
+async def open_escalating(serve: Any, *, house: House | None = None) -> Escalating:
     """Serve an office with one text module and one event; who is responsible is told by esMessage."""
-    rooms = EscalatingRooms()
+    rooms = EscalatingRooms(house)
     office = await open_office(serve, rooms=rooms)
     opened = Escalating(
         office=office,
@@ -235,6 +235,12 @@ async def open_escalating(serve: Any) -> Escalating:
         stub=EscalationServiceStub(office.served.channel),
         texts=TextModuleServiceStub(office.served.channel),
     )
+    await furnish(opened)
+    return opened
+
+
+async def furnish(opened: Escalating) -> None:
+    """Make a text module, and an event that tells who is responsible."""
     module = text_modules_pb2.TextModule(
         name="textModules/warning",
         title="Warnung",
@@ -242,4 +248,3 @@ async def open_escalating(serve: Any) -> Escalating:
     )
     await opened.texts.CreateTextModule(text_modules_pb2.CreateTextModuleRequest(text_module=module))
     await opened.event()
-    return opened

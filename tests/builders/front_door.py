@@ -38,6 +38,7 @@ from mesh.tokens import AUDIENCE, Verifier
 from mesh.wakeups import Doorbell
 from server_es.app import DirectoryStaff
 from server_es.inboxes import INBOXES
+from server_es.messages.actions import Actions
 from server_es.messages.address import BELL
 from server_es.messages.fanout import Fanout
 from server_es.messages.service import MessageService
@@ -66,7 +67,7 @@ class _Served:
 
 
 @contextlib.asynccontextmanager
-async def front_door(folder: Path, now: datetime) -> AsyncIterator[FrontDoor]:
+async def front_door(folder: Path, now: datetime, rooms: Rooms | None = None) -> AsyncIterator[FrontDoor]:
     """Serve an office at an instant; its users are `USERS`, all with the password `PASSWORD`."""
     clock = ManualClock(now)
     certs = folder / "certs"
@@ -94,7 +95,7 @@ async def front_door(folder: Path, now: datetime) -> AsyncIterator[FrontDoor]:
                 config_schema.users.add(unit, _user(name, role, employee, now))
         verifier = Verifier(SITE, AUDIENCE, KeySet.from_jwks(keyring.jwks), clock)
         server = Server(Pipeline(identify=Callers(SITE, verifier, {}), audit=audit), draining=asyncio.Event())
-        rooms = Rooms()
+        rooms = rooms or Rooms()
         for contract, make in rooms.all():
             server.add(contract, make(calls))
         server.add(messages_pb2.DESCRIPTOR, _messages(calls, rooms))
@@ -122,7 +123,7 @@ def _messages(database: Database, rooms: Rooms) -> MessageService:
     fanout = Fanout(database, INBOXES, bell, Streams(heartbeat=settings.heartbeat), poll=settings.poll)
     return MessageService(
         database=database, store=INBOXES, messages=rooms.messages, fanout=fanout, staff=DirectoryStaff(),
-        requests=REQUESTS, settings=settings,
+        requests=REQUESTS, settings=settings, actions=Actions(),
     )  # fmt: skip
 
 

@@ -173,7 +173,7 @@ def upgrade() -> None:
         sa.Column("met", sa.SmallInteger(), nullable=False),
         sa.Column("paused", sa.Boolean(), nullable=False),
         sa.Column("cycle", sa.Integer(), nullable=False),
-        sa.Column("fired", sa.JSON(), nullable=False),
+        sa.Column("fired", sa.Text(), nullable=False),
         sa.Column("acknowledged", sa.Boolean(), nullable=False),
         sa.Column("held", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(

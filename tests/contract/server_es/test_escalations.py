@@ -201,7 +201,11 @@ async def test_every_channel_leads_where_the_row_or_the_employee_says(house: Esc
     assert second == {"mail": "chef@example.org", "sms": "+49170222"}
     (found,) = await house.escalations()
     whole = await house.stub.GetEscalation(pb.GetEscalationRequest(name=found.name))
-    assert {(one.recipient, one.state) for one in whole.deliveries} >= {("+49170222", "sent"), ("101", "sent")}
+    assert {(one.recipient, one.channel, one.state) for one in whole.deliveries} >= {
+        ("employees/101", "esMessage", "sent"),
+        ("+49170222", "sms", "waiting"),
+        ("chef@example.org", "mail", "waiting"),
+    }
 
 
 async def test_an_escalation_can_set_the_state(house: Escalating) -> None:

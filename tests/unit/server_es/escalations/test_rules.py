@@ -161,6 +161,30 @@ def test_a_reopening_and_another_level_begin_a_new_cycle() -> None:
     assert rules.cycle_of(log) == 2
 
 
+POINTS = (
+    point(50, ceiling=STARTED),
+    point(75),
+    point(100, delay=-5 * HOUR),
+    point(60, delay=HOUR, real=True),
+    point(80, kind=Kind.REACTION),
+    point(10, kind=Kind.ARRIVAL),
+)
+
+
+@pytest.mark.parametrize("state", [CREATED, STARTED])
+@pytest.mark.parametrize("met", [frozenset(), frozenset({Kind.REACTION})])
+@pytest.mark.parametrize("accepted", [None, at("09:30")])
+def test_the_foremost_points_have_the_first_time_of_all(
+    state: int, met: frozenset[Kind], accepted: datetime | None
+) -> None:
+    promised = level(solution=8, reaction=1, arrival=4)
+    of = clock(state=state, met=met, accepted=accepted)
+    chosen = rules.foremost(POINTS, promised, state, met)
+    times = [time for one in chosen if (time := point_time(one, of, promised))]
+    assert min(times) == pending(POINTS, of, promised, Progress())[0].time
+    assert len(chosen) < len(POINTS)
+
+
 def test_used_percent_counts_from_the_start_of_the_clock() -> None:
     assert rules.used_percent(Kind.SOLUTION, clock(), level(solution=8), at("13:00")) == 50
     assert rules.used_percent(Kind.ARRIVAL, clock(), level(arrival=4), at("13:00")) is None
