@@ -113,6 +113,7 @@ def build(app: App) -> None:
     rooms.endpoints.on_change(outside.told)
 
     async def look(_: Turn) -> None:
+        outside.served_on(await app.database.read(_documents_port))
         await rooms.endpoints.look()
 
     def look_at_keys(_: Turn) -> None:
@@ -135,6 +136,11 @@ def build(app: App) -> None:
 def _newest_settings(unit: UnitOfWork) -> settings_pb2.Settings:
     newest = schema.revisions.newest(unit)
     return newest.settings if newest else settings_pb2.Settings()
+
+
+def _documents_port(unit: UnitOfWork) -> int:
+    """Return a setting of server_es, which config_service follows as little as any other service's."""
+    return _newest_settings(unit).server_es.web_documents.port
 
 
 def _secret_box(folder: Path) -> SecretBox:

@@ -1,6 +1,5 @@
 """`make run`: a demo site on this machine, the walk through it, and then yours to play with until Ctrl-C."""
 
-import json
 import os
 import signal
 import subprocess
@@ -12,12 +11,12 @@ from deploy.site import DMZ_PORT, DOCUMENTS_PORT, LAN_PORT, PORTS, Site
 FOLDER = Path(os.environ.get("SITE", "var/demo"))
 ADMIN, PASSWORD = "admin", "Verwaltung-2026"
 ACCOUNT = "server_business.mail.accounts.demo"
-FOLDERS = [
-    {"id": "plans", "germanTitle": "Pläne", "englishTitle": "Plans", "path": "Pläne"},
-    {"id": "electrical", "germanTitle": "Elektropläne", "englishTitle": "Electrical plans", "path": "Pläne/Elektro"},
-    {"id": "reports", "germanTitle": "Wartungsberichte", "englishTitle": "Maintenance reports", "path": "Wartung"},
-    {"id": "staff", "germanTitle": "Kalkulation", "englishTitle": "Costing", "path": "Intern", "staffOnly": True},
-]
+FOLDERS = {
+    "plans": ("Pläne", "Plans", "Pläne", "no"),
+    "electrical": ("Elektropläne", "Electrical plans", "Pläne/Elektro", "no"),
+    "reports": ("Wartungsberichte", "Maintenance reports", "Wartung", "no"),
+    "staff": ("Kalkulation", "Costing", "Intern", "yes"),
+}
 
 NEXT = """
 The mesh is running; Ctrl-C ends it. In another terminal, in this folder:
@@ -31,8 +30,8 @@ The mesh is running; Ctrl-C ends it. In another terminal, in this folder:
    .venv/bin/esclient popups                                        # the dispatcher's popups, live
    cp deploy/demo/mails/4-unknown-sender.eml {folder}/maildir/new/  # another mail arrives
 
-Documents of systems, as technicians see them: https://localhost:{dmz}/, user petersen. The browser warns: the certificate
-is the demo site's own.
+Documents of systems, as technicians see them: https://localhost:{dmz}/, user petersen. The browser warns: the
+certificate is the demo site's own.
 
 Logs: {folder}/log/. Where next: README.md, docs/architecture.md, `make help`.
 """
@@ -90,7 +89,11 @@ def configure(site: Site) -> None:
         "config_service.dmz.address=127.0.0.1",
         f"server_es.web_documents.root={documents(site.folder / 'documents')}",
         f"server_es.web_documents.port={DOCUMENTS_PORT}",
-        f"server_es.web_documents.folders={json.dumps(FOLDERS)}",
+        *(
+            f"server_es.web_documents.folders.{id_}.{name}={value}"
+            for id_, folder in FOLDERS.items()
+            for name, value in zip(("german_title", "english_title", "path", "staff_only"), folder, strict=True)
+        ),
         "--reason", "demo site", "--yes",
         user=ADMIN, password=PASSWORD,
     )  # fmt: skip

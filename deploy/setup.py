@@ -96,7 +96,8 @@ def settings(database: Database) -> None:
     wanted.server_es.servicecalls.notify_team_on_creation = True
     documents = wanted.server_es.web_documents
     documents.root, documents.address = str(DOCUMENTS), "0.0.0.0"  # noqa: S104 - of its container
-    documents.folders.add(id="documents", german_title="Dokumente", english_title="Documents", path="Dokumente")
+    folder = documents.folders["documents"]
+    folder.german_title, folder.english_title, folder.path = "Dokumente", "Documents", "Dokumente"
     wanted.server_es.servicecalls.reopen_solved = True
     paths = [
         "server_es.database.url",

@@ -42,10 +42,11 @@ class DmzEnvoys:
         self._site = site
         self._keys = keys
         self._settings: settings_pb2.Settings | None = None
+        self._port = 0
         self._endpoints: tuple[Endpoint, ...] | None = None
 
     def take(self, settings: settings_pb2.Settings) -> None:
-        """Take over the settings of the door, and on which port the documents are served."""
+        """Take over the settings of the door."""
         self._settings = settings
         self.publish()
 
@@ -54,17 +55,25 @@ class DmzEnvoys:
         self._endpoints = endpoints_of(live)
         self.publish()
 
+    def served_on(self, port: int) -> None:
+        """Take over on which port server_es serves the documents; 0: not known."""
+        if port != self._port:
+            self._port = port
+            self.publish()
+
     def publish(self) -> None:
         """Publish what is known; after the keys have changed, too."""
         if self._settings is None or self._endpoints is None:
             return
-        dmz, port = self._settings.config_service.dmz, self._settings.server_es.web_documents.port
+        dmz = self._settings.config_service.dmz
         own = self._certs / DMZ_NODE
         pair = KeyPair(certificate=str(own / "cert.pem"), key=str(own / "key.pem"))
         documents = tuple(
-            Endpoint(service=WEB_DOCUMENTS, address=one.address, port=port, instance=one.instance, health=one.health)
+            Endpoint(
+                service=WEB_DOCUMENTS, address=one.address, port=self._port, instance=one.instance, health=one.health
+            )
             for one in self._endpoints
-            if one.service == "server_es"
+            if one.service == "server_es" and self._port
         )
         ca = str(self._certs / "ca.pem")
         facts = Facts(

@@ -145,11 +145,12 @@ async def dmz_site(
             stack.push_async_callback(server.drain, timedelta(0))
         settings = settings_pb2.Settings()
         port = free_port()
-        dmz, said = settings.config_service.dmz, settings.server_es.web_documents
-        dmz.address, dmz.port, said.port = door, port, gate.port
+        dmz = settings.config_service.dmz
+        dmz.address, dmz.port = door, port
         dmz.requests_per_minute, dmz.sign_ins_per_minute = 100_000, 1000
         envoys = DmzEnvoys(plane, gate.certs, HealthLine("envoy.dmz"), site=SITE, keys=lambda: gate.keyring.jwks)
         envoys.take(settings)
+        envoys.served_on(gate.port)
         envoys.told(tuple(LiveEndpoint(service, f"{service}-1", lan, where, False) for service, where in ports.items()))
         site = DmzSite(gate, envoys, plane, port, settings, None, servers, ports, lan=lan, door=door)  # type: ignore[arg-type]
         site.client = await stack.enter_async_context(site.new_client())
