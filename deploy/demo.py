@@ -11,12 +11,13 @@ import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from pathlib import Path
 from string import Template
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import grpc
 import yaml
@@ -26,6 +27,8 @@ from esoffice.es.v1 import (
     absences_pb2,
     absences_pb2_grpc,
     calendars_pb2_grpc,
+    duty_pb2,
+    duty_pb2_grpc,
     forwarding_pb2,
     forwarding_pb2_grpc,
     messages_pb2,
@@ -86,6 +89,7 @@ class Walk:
             "CalendarService": calendars_pb2_grpc.CalendarServiceStub(self.channel),
             "ServiceLevelService": service_levels_pb2_grpc.ServiceLevelServiceStub(self.channel),
             "AbsenceService": absences_pb2_grpc.AbsenceServiceStub(self.channel),
+            "DutyService": duty_pb2_grpc.DutyServiceStub(self.channel),
         }
         steps = yaml.safe_load((DATA / "catalogue.yaml").read_text(encoding="utf-8"))
         made = sum(self.asked(stubs, *one) for step in steps for one in step.items())
@@ -221,6 +225,15 @@ class Walk:
         )
         say("Maike Petersen agrees", f"{agreed.name} is approved and stands in the calendar as {agreed.appointment}")
 
+    def on_duty(self) -> None:
+        """Who is called now for a lift, who stands behind, and who is next?"""
+        stub = duty_pb2_grpc.DutyServiceStub(self.channel)
+        request = duty_pb2.WhoIsOnDutyRequest(roster="rosters/technik", system="systems/A-1005")
+        answer = stub.WhoIsOnDuty(request, metadata=self.admin)
+        until = answer.next_change_time.ToDatetime().replace(tzinfo=UTC).astimezone(ZoneInfo("Europe/Berlin"))
+        say("on duty for systems/A-1005", f"{_people(answer.on_duty)}, behind: {_people(answer.behind) or 'nobody'}")
+        say(f"from {until:%d.%m. %H:%M}", _people(answer.next))
+
     def forward(self, servicecall: str, shown: list[messages_pb2.Message]) -> None:
         """The technician starts a call and hands it back to the dispatchers, who are told."""
         stub = forwarding_pb2_grpc.ForwardingServiceStub(self.channel)
@@ -267,9 +280,13 @@ def stubs_methods(service: str) -> dict[str, Callable[[], Any]]:
     from esoffice.es.v1 import calendars_pb2, service_levels_pb2
     from google.protobuf.message_factory import GetMessageClass
 
-    files = (calendars_pb2.DESCRIPTOR, service_levels_pb2.DESCRIPTOR, absences_pb2.DESCRIPTOR)
+    files = (calendars_pb2.DESCRIPTOR, service_levels_pb2.DESCRIPTOR, absences_pb2.DESCRIPTOR, duty_pb2.DESCRIPTOR)
     described = next(one.services_by_name[service] for one in files if service in one.services_by_name)
     return {one.name: GetMessageClass(one.input_type) for one in described.methods}
+
+
+def _people(found: Iterable[duty_pb2.OnDuty]) -> str:
+    return ", ".join(one.employee for one in found)
 
 
 def next_monday(day: date) -> date:
@@ -337,7 +354,9 @@ def main() -> None:
         walk.forward(first.servicecall, shown)
     station(6, f"Why is {first.servicecall} due then?")
     walk.explain(first.servicecall)
-    station(7, "An administrator changes a setting that needs a restart")
+    station(7, "Who is called tonight for the lift in Jarrestraße?")
+    walk.on_duty()
+    station(8, "An administrator changes a setting that needs a restart")
     walk.change_setting()
 
 
