@@ -56,7 +56,6 @@ from server_es.directory.service import Directory
 from server_es.duty.announcing import Announcing
 from server_es.duty.facts import duties
 from server_es.duty.service import Duty
-from server_es.duty.telling import Telling
 from server_es.duty.worker import Handover
 from server_es.escalations import following, retiming
 from server_es.escalations.engine import Engine
@@ -178,9 +177,8 @@ async def build(app: App) -> None:
     follow_ups = FollowUps(app.database, notices)
     app.serve(follow_ups_pb2.DESCRIPTOR, follow_ups)
     app.work(follow_ups.worker())
-    telling = Telling(messages)
-    app.serve(duty_pb2.DESCRIPTOR, Duty(app.database, REQUESTS, absences=absence_facts, tell=telling))
-    app.work(Handover(app.database, Announcing(telling)).worker())
+    app.serve(duty_pb2.DESCRIPTOR, Duty(app.database, REQUESTS, absences=absence_facts, tell=notices.tell))
+    app.work(Handover(app.database, Announcing(notices.tell)).worker())
     app.serve(appointments_pb2.DESCRIPTOR, Appointments(app.database))
     absence_room = Absences(
         app.database,
