@@ -22,7 +22,7 @@ LAN_PORT = int(os.environ.get("LAN_PORT", "12164"))
 """12164 as clients expect it; another one where that is taken: `LAN_PORT=12264 make run`."""
 PORTS = {service: LAN_PORT + 6 + number for number, service in enumerate(SERVICES)}
 DMZ_PORT = int(os.environ.get("DMZ_PORT", str(LAN_PORT + 11) if "LAN_PORT" in os.environ else "8443"))
-"""8443 as browsers expect it; beside another LAN_PORT another one, and where it is taken: `DMZ_PORT=8543 make run`."""
+"""8443 as browsers expect it; beside another LAN_PORT another one; where it is taken: `DMZ_PORT=8543 make run`."""
 DOCUMENTS_PORT = LAN_PORT + 10
 _END_SECONDS = 30
 
