@@ -49,6 +49,7 @@ DISPATCHER = _built_in(
     "outgoingmail.*",
     "servicecalls.*",
     "sms.*",
+    "statusevents.read",
     "textmodules.read",
     "webdocuments.read",
 )
@@ -76,6 +77,7 @@ TECHNICIAN = _built_in(
     "servicecalls.read",
     "servicecalls.solve",
     "servicecalls.write",
+    "statusevents.read",
     "textmodules.read",
     "webdocuments.read",
 )
