@@ -6,9 +6,11 @@ when anything is odd, end the call and subscribe again from the cursor.
 
 import asyncio
 import random
+import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import datetime
 
 import grpc
 from esoffice.es.v1 import messages_pb2 as pb
@@ -109,6 +111,22 @@ class Inbox:
         """Mark messages, or all through a number, as read on every machine."""
         request = pb.MarkMessagesReadRequest(names=names, through_sequence=through_sequence)
         return await self._session.ask(self._stub.MarkMessagesRead, request)
+
+    async def reply(self, name: str, text: str) -> None:
+        """Answer a message."""
+        request = pb.ReplyToMessageRequest(name=name, text=text, request_id=str(uuid.uuid4()))
+        await self._session.ask(self._stub.ReplyToMessage, request)
+
+    async def snooze(self, *names: str, until: datetime) -> None:
+        """Put messages aside; they come again as new ones."""
+        request = pb.SnoozeMessagesRequest(names=names)
+        request.until_time.FromDatetime(until)
+        await self._session.ask(self._stub.SnoozeMessages, request)
+
+    async def act(self, name: str, action: str, text: str = "") -> str:
+        """Do what a message offers and return what came of it, in a sentence."""
+        request = pb.ActOnMessageRequest(name=name, action=action, text=text)
+        return (await self._session.ask(self._stub.ActOnMessage, request)).outcome
 
     def _consider(self, error: grpc.aio.AioRpcError) -> None:
         """Make the next attempt a better one, or give up."""

@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from mesh.bulk import execute_many
 from mesh.columns import UtcDateTime
 from mesh.database import UnitOfWork
 from mesh.errors import FailedPrecondition
@@ -153,7 +154,7 @@ class RequestLog:
             for one, response in zip(fresh, made, strict=True):
                 answers[one.caller, one.request_id] = response
                 rows.append({"the_caller": one.caller, "the_request_id": one.request_id, "the_response": response})
-            unit.connection.execute(self._answer, rows[0] if len(rows) == 1 else rows)
+            execute_many(unit.connection, self._answer, rows)
         return [answers[one.caller, one.request_id] for one in asked]
 
     def prune(self, unit: UnitOfWork, *, limit: int = 10_000) -> int:

@@ -4,6 +4,9 @@ from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY = 24 * 60 * 60
+
 
 def instant(timestamp: Timestamp) -> datetime:
     """Return the instant, aware and in UTC, to the microsecond."""
@@ -18,6 +21,5 @@ def timestamp(instant: datetime) -> Timestamp:
     """
     if instant.tzinfo is None:
         raise ValueError(f"{instant} has no time zone")
-    message = Timestamp()
-    message.FromDatetime(instant)
-    return message
+    since = instant - _EPOCH  # several times as fast as protobuf's own way
+    return Timestamp(seconds=since.days * _DAY + since.seconds, nanos=since.microseconds * 1000)

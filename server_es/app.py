@@ -73,6 +73,7 @@ from server_es.escalations.verbs import Verbs
 from server_es.escalations.worker import LONGEST, Retimer, Timekeeper
 from server_es.forwarding.service import Forwardings
 from server_es.inboxes import INBOXES
+from server_es.messages.actions import Actions
 from server_es.messages.address import BELL, Messages
 from server_es.messages.fanout import Fanout
 from server_es.messages.service import MessageService
@@ -114,6 +115,7 @@ from server_es.web_documents.worker import CodeSender, prune
 
 NAME: Final = "server_es"
 _PRUNED_AT_ONCE: Final = 5000
+_WOKEN_AT_ONCE: Final = 500
 _CLIENT_HEARTBEAT: Final = timedelta(seconds=20)
 
 
@@ -144,7 +146,8 @@ async def build(app: App) -> None:
     plans = Plans()
     retiming_ = Retiming(sites, plans, app.bell(retiming.BELL), app.bell(following.BELL))
     due_times = DueTimes(sites, retiming_)
-    messages = _add_messages(app, settings.messages)
+    actions = Actions()
+    messages = _add_messages(app, settings.messages, actions)
     _add_clients(app, messages)
     notices = _add_notices(app, messages, zone)
     texts = CallTexts(sites, zone)
@@ -185,17 +188,16 @@ async def build(app: App) -> None:
     app.serve(duty_pb2.DESCRIPTOR, Duty(app.database, REQUESTS, absences=absence_facts, tell=telling))
     app.work(Handover(app.database, Announcing(telling)).worker())
     app.serve(appointments_pb2.DESCRIPTOR, Appointments(app.database))
-    app.serve(
-        absences_pb2.DESCRIPTOR,
-        Absences(
-            app.database,
-            compiled=compiled,
-            messages=messages,
-            settings=absences,
-            site_zone=zone,
-            shifts=duty_shifts,
-        ),
+    absence_room = Absences(
+        app.database,
+        compiled=compiled,
+        messages=messages,
+        settings=absences,
+        site_zone=zone,
+        shifts=duty_shifts,
     )
+    absence_room.offer(actions)
+    app.serve(absences_pb2.DESCRIPTOR, absence_room)
     await _add_web_documents(app, settings.web_documents)
     app.serve(text_modules_pb2.DESCRIPTOR, TextModules(app.database, texts))
     app.serve(status_events_pb2.DESCRIPTOR, StatusEvents(app.database))
@@ -235,7 +237,7 @@ def _add_escalations(app: App, engine: Engine, retiming_: Retiming) -> None:
     )
 
 
-def _add_messages(app: App, said: es_settings_pb2.MessageSettings) -> Messages:
+def _add_messages(app: App, said: es_settings_pb2.MessageSettings, actions: Actions) -> Messages:
     chosen = MessageSettings(
         heartbeat=said.heartbeat_duration.ToTimedelta(), kept=timedelta(days=said.kept_days), poll=timedelta(seconds=5)
     )
@@ -250,6 +252,7 @@ def _add_messages(app: App, said: es_settings_pb2.MessageSettings) -> Messages:
         staff=DirectoryStaff(),
         requests=REQUESTS,
         settings=chosen,
+        actions=actions,
     )
     app.serve(messages_pb2.DESCRIPTOR, service)
     app.background(fanout.run())
@@ -262,6 +265,11 @@ def _add_messages(app: App, said: es_settings_pb2.MessageSettings) -> Messages:
             gone = max(gone, REQUESTS.prune(unit, limit=_PRUNED_AT_ONCE))
         return gone == _PRUNED_AT_ONCE
 
+    def wake(_: Turn) -> bool:
+        with app.database.unit() as unit:
+            return service.wake(unit, limit=_WOKEN_AT_ONCE)
+
+    app.work(Worker(name="messages.wake", work=wake, every=timedelta(seconds=10)))
     app.work(Worker(name="messages.prune", work=prune, every=timedelta(minutes=10)))
     return messages
 

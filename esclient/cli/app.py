@@ -26,6 +26,9 @@ app.add_typer(absences.app, name="absences")
 app.command("popups")(messages.popups)
 app.command("inbox")(messages.inbox)
 app.command("read")(messages.read)
+app.command("reply")(messages.reply)
+app.command("snooze")(messages.snooze)
+app.command("act")(messages.act)
 
 
 @app.callback()

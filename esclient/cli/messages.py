@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import platform
 import sys
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -100,6 +101,38 @@ def read(
         show_line(f"{answer.read_count} marked as read, {answer.unread_count} still unread")
 
 
+Name = Annotated[str, typer.Argument(help="messages/… as shown by popups.")]
+
+
+def reply(context: typer.Context, name: Name, text: Annotated[str, typer.Argument(help="The answer.")]) -> None:
+    """Answer a message (Antworten)."""
+    options = options_of(context)
+    options.run(lambda session: _inbox(options, session).reply(name, text))
+    show_line("sent")
+
+
+def snooze(
+    context: typer.Context,
+    name: Name,
+    until: Annotated[datetime, typer.Argument(help="When it comes again, local time: 2026-03-02T08:00.")],
+) -> None:
+    """Put a message aside until later (Erinnern)."""
+    options = options_of(context)
+    options.run(lambda session: _inbox(options, session).snooze(name, until=until.astimezone()))
+    show_line(f"comes again at {until:%Y-%m-%d %H:%M}")
+
+
+def act(
+    context: typer.Context,
+    name: Name,
+    action: Annotated[str, typer.Argument(help="What the message offers, such as absences.approve.")],
+    text: Annotated[str, typer.Option(help="What you say to it.")] = "",
+) -> None:
+    """Do what a message offers (Schaltfläche)."""
+    options = options_of(context)
+    show_line(options.run(lambda session: _inbox(options, session).act(name, action, text)))
+
+
 def _inbox(options: Options, session: Session) -> Inbox:
     file = f"{options.server}-{options.user}.json".replace(":", "-")
     bookmark = Bookmark(Path(typer.get_app_dir("esclient")) / file)
@@ -155,7 +188,8 @@ def _show_as_data(thing: Shown) -> None:
 
 
 def _show_message(one: pb.Message) -> None:
-    lines = [printable(line) for line in (*one.text.splitlines(), one.about) if line]
+    buttons = [f"[{action.label}] esclient act {one.name} {action.action}" for action in one.actions]
+    lines = [printable(line) for line in (*one.text.splitlines(), one.about, *buttons) if line]
     panel = Panel(  # Text: what people write is no markup
         Text("\n".join(lines)),
         title=Text(printable(one.subject)),

@@ -10,6 +10,9 @@ from enum import StrEnum
 
 LOOP_HEADER = "X-Esoffice-Loop"
 _SHOWN = 120
+_WORD = re.compile(r"[a-z-]+")
+_END = re.compile(r"[\s;(]")
+_DAEMON = re.compile(r"(?<![\w.+-])(?:mailer-daemon|postmaster)(?:@|\s*$)", re.IGNORECASE)
 
 
 class Kind(StrEnum):
@@ -48,6 +51,11 @@ Headers = Mapping[str, Sequence[str]]
 Test = Callable[[str], bool]
 
 
+def is_read(name: str) -> bool:
+    """Say whether any signal looks at headers of that lower-case name."""
+    return name in _READ
+
+
 def headers_by_name(items: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """Group headers under their lower-case name; all occurrences count (a relay may prepend its own)."""
     grouped: dict[str, list[str]] = {}
@@ -73,6 +81,8 @@ def automatic_signals(headers: Headers, own: OwnMarks) -> tuple[Signal, ...]:
         found.append(Signal(Kind.BOUNCE, "From", "empty"))
     found += _inbox_rule(headers)
     found += _own(headers, own, machine=bool(found))
+    if not found:
+        return ()
     order = list(Kind)
     return tuple(sorted(found, key=lambda one: order.index(one.kind)))
 
@@ -100,7 +110,7 @@ def _own(headers: Headers, own: OwnMarks, *, machine: bool) -> list[Signal]:
 
 
 def _words(value: str) -> set[str]:
-    return set(re.findall(r"[a-z-]+", value.lower()))
+    return set(_WORD.findall(value.lower()))
 
 
 def _says(*wanted: str) -> Test:
@@ -109,7 +119,7 @@ def _says(*wanted: str) -> Test:
 
 def _unless_no(value: str) -> bool:
     """RFC 3834 section 5: everything but `no` means a machine, unknown keywords too; comments and parameters aside."""
-    return re.split(r"[\s;(]", value.strip().lower(), maxsplit=1)[0] not in {"", "no"}
+    return _END.split(value.strip().lower(), maxsplit=1)[0] not in {"", "no"}
 
 
 def _vacation(value: str) -> bool:
@@ -127,11 +137,11 @@ def _unless_denied(value: str) -> bool:
 
 
 def _null_path(value: str) -> bool:
-    return re.sub(r"\s", "", value) == "<>"
+    return "".join(value.split()) == "<>"
 
 
 def _daemon(value: str) -> bool:
-    return bool(re.search(r"(?<![\w.+-])(?:mailer-daemon|postmaster)(?:@|\s*$)", value, re.IGNORECASE))
+    return bool(_DAEMON.search(value))
 
 
 def _delivery_report(value: str) -> bool:
@@ -167,3 +177,6 @@ _SIGNALS: tuple[tuple[Kind, str, str, Test], ...] = (
     (Kind.BULK, "List-Unsubscribe", "list-unsubscribe", _present),
     (Kind.BULK, "Feedback-ID", "feedback-id", _present),
 )
+
+_PAIR = ("x-ms-exchange-inbox-rules-loop", "x-auto-response-suppress")
+_READ = frozenset({"from", "message-id", *_PAIR, *(header for _, _, header, _ in _SIGNALS)})

@@ -34,6 +34,7 @@ _CHARSET = re.compile(
     r"(?:utf-(?:8|7|16|32)|iso8859|iso2022|cp|koi8|gb|big5|euc|shift_jis|mac|hz|johab|tis|ptcp|kz1048)"
 )
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_MARKS = tuple(mark for mark, _ in _BOMS)
 _LONGEST_LABEL = 40
 _UNICODE = ("utf-8", "gb18030")
 _STATEFUL = ("utf-7", "utf-16", "utf-32", "iso2022", "hz")
@@ -77,9 +78,9 @@ def known(label: str | None) -> str | None:
 
 
 def _decoded(content: bytes, label: str | None) -> tuple[str, str]:
-    for mark, name in _BOMS:
-        if content.startswith(mark):
-            return content.decode(name, "replace"), ""
+    if content.startswith(_MARKS):
+        name = next(name for mark, name in _BOMS if content.startswith(mark))
+        return content.decode(name, "replace"), ""
     charset = known(label)
     if content.isascii() and not (charset or "").startswith(_STATEFUL):
         return content.decode("ascii"), ""

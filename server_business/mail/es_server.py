@@ -132,7 +132,7 @@ class EsServer:
 
     def create_calls(self, requests: Sequence[servicecalls_pb2.CreateServicecallRequest]) -> list[str | Refusal]:
         """Make servicecalls; for each its name, or why there is none."""
-        asked = servicecalls_pb2.BatchCreateServicecallsRequest(requests=requests)
+        asked = servicecalls_pb2.BatchCreateServicecallsRequest(requests=requests, names_only=True)
         answer = self._write(self._calls.BatchCreateServicecalls, asked)
         if isinstance(answer, Refusal):
             return self._halved(self.create_calls, requests, answer)

@@ -1,23 +1,25 @@
 """A raw mail to what the rules and the database want to know about it. Costs at most its `Budget`, or is refused."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
 
+from server_business.mail.automatic import is_read
 from server_business.mail.budget import Budget
 from server_business.mail.encoded_words import decoded
-from server_business.mail.parts import Attachment, read_content
+from server_business.mail.parts import Attachment, Content, plain_content, read_content
 from server_business.mail.problems import Problem, UnreadableMail
-from server_business.mail.sender import Mailbox, NoSender, read_mailboxes, read_sender
-from server_business.mail.tree import read_tree
+from server_business.mail.sender import Mailbox, NoSender, read_sender
+from server_business.mail.tree import read_single, read_tree, tree_of
 
 _MESSAGE_ID = re.compile(r"<([^<>\s]{1,250})>")
 _LONGEST_SUBJECT = 1_000
 _MOST_REFERENCES = 100  # the oldest are dropped, as RFC 5537 section 3.4.4 allows
-_MOST_RECIPIENTS = 1_000
 _STANDARD = Budget()
+_SHOWN = frozenset({"subject", "from", "date", "message-id", "in-reply-to", "references"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +29,9 @@ class ParsedMail:
     Args:
         subject: decoded, one line.
         sender: read strictly out of all From headers.
-        to, cc: for people to see; entries that are no address are left out.
         date: what the sender's clock said, in UTC; None if it said nothing sensible.
         message_id, in_reply_to, references: without angle brackets, in the order of the header.
-        headers: all of the head in their order, values decoded; what the automatic signals read.
+        headers: those the automatic signals read, in their order, values decoded.
         text: what a person reads; taken from the HTML if there is nothing else.
         html: sanitised; empty if the mail has none.
         problems: what was odd and how it was read.
@@ -40,8 +41,6 @@ class ParsedMail:
 
     subject: str
     sender: Mailbox | NoSender
-    to: tuple[Mailbox, ...]
-    cc: tuple[Mailbox, ...]
     date: datetime | None
     message_id: str
     in_reply_to: tuple[str, ...]
@@ -78,23 +77,23 @@ def parse(raw: bytes, budget: Budget = _STANDARD) -> ParsedMail:
 
 
 def _parsed(raw: bytes, budget: Budget) -> ParsedMail:
-    tree = read_tree(raw, budget)
-    content = read_content(tree, budget)
+    fields, content = _taken_apart(raw, budget)
     raws: dict[str, list[str]] = {}
     values: dict[str, list[str]] = {}
     headers = []
-    for name, raw_value in tree.raw_items():
-        value = decoded(raw_value)
-        headers.append((name if name.isascii() else decoded(name), value))
-        values.setdefault(name.lower(), []).append(value)
-        raws.setdefault(name.lower(), []).append(raw_value)
+    for name, raw_value in fields:
+        key = name.lower()
+        if key in _SHOWN or is_read(key):  # most of a head says nothing to us
+            value = decoded(raw_value)
+            values.setdefault(key, []).append(value)
+            raws.setdefault(key, []).append(raw_value)
+            if is_read(key):
+                headers.append((name, value))
     date, problem = _date(values.get("date", []))
     ids = _ids(values.get("message-id", []))
     return ParsedMail(
         subject=" ".join(_first(values, "subject").split())[:_LONGEST_SUBJECT],
         sender=read_sender(raws.get("from", [])),
-        to=read_mailboxes(raws.get("to", []))[:_MOST_RECIPIENTS],
-        cc=read_mailboxes(raws.get("cc", []))[:_MOST_RECIPIENTS],
         date=date,
         message_id=ids[0] if ids else "",
         in_reply_to=_ids(values.get("in-reply-to", [])),
@@ -107,6 +106,16 @@ def _parsed(raw: bytes, budget: Budget) -> ParsedMail:
         size=len(raw),
         sha256=sha256(raw).hexdigest(),
     )
+
+
+def _taken_apart(raw: bytes, budget: Budget) -> tuple[Iterable[tuple[str, str]], Content]:
+    """Return the head and what the mail contains; the everyday mail of one plain text costs no tree."""
+    if single := read_single(raw, budget):
+        fields, body = single
+        content = plain_content(fields, body) or read_content(tree_of(fields, body), budget)
+        return fields, content
+    tree = read_tree(raw, budget)
+    return tree.raw_items(), read_content(tree, budget)
 
 
 def _first(values: dict[str, list[str]], name: str) -> str:

@@ -16,7 +16,7 @@ from server_business.mail.encoded_words import base64_bytes, decoded
 from server_business.mail.file_names import distinct, safe_name
 from server_business.mail.parameters import split_value
 from server_business.mail.problems import Problem, UnreadableMail
-from server_business.mail.tree import Mail
+from server_business.mail.tree import Fields, Mail
 
 
 class _AsItCame(Compat32):
@@ -29,6 +29,7 @@ class _AsItCame(Compat32):
 
 _WIRE = _AsItCame(linesep="\r\n", max_line_length=None)
 _SHOWN_PROBLEMS = 20
+_AS_IT_IS = frozenset({"", "7bit", "8bit", "binary"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +113,23 @@ def read_content(mail: Mail, budget: Budget) -> Content:
         html=shown,
         attachments=tuple(_attachment(file, at, used, taken) for at, file in enumerate(collected.files, start=1)),
         problems=tuple(collected.problems),
+    )
+
+
+def plain_content(fields: Fields, body: bytes) -> Content | None:
+    """Return the content of a mail that is one unencoded plain text and no file; None of any other."""
+    found: dict[str, str] = {}
+    for name, value in fields:
+        found.setdefault(name.lower(), value)
+    encoding = found.get("content-transfer-encoding", "").strip().lower()
+    kind, parameters = split_value(found.get("content-type", ""))
+    if encoding not in _AS_IT_IS or kind not in {"", "text/plain"} or "name" in parameters:
+        return None
+    if "content-disposition" in found:
+        return None
+    text, guessed = decode(body, parameters.get("charset"))
+    return Content(
+        text=text.replace("\r\n", "\n").strip(), html="", attachments=(), problems=(guessed,) if guessed else ()
     )
 
 

@@ -14,6 +14,7 @@ from uuid import UUID, uuid5
 
 from esoffice.es.v1 import contacts_pb2, servicecalls_pb2
 
+from mesh.instants import timestamp
 from server_business.mail.accounts import Account
 from server_business.mail.recognition import without_prefixes
 from server_business.mail.rules import ContactOnCall, CreateContact, CreateServicecall
@@ -62,10 +63,13 @@ class Plan:
         """Return the requests with everything the mail says."""
         call, contact = self.call, self.contact
         if call is not None:
-            call = servicecalls_pb2.CreateServicecallRequest.FromString(call.SerializeToString())
-            call.servicecall.title = (without_prefixes(row["subject"]) or _NO_SUBJECT)[:_TITLE]
-            call.servicecall.description = row["text"][:_DESCRIPTION]
-            call.servicecall.origin = f"mails/{row['id']}"
+            said = servicecalls_pb2.Servicecall(
+                title=(without_prefixes(row["subject"]) or _NO_SUBJECT)[:_TITLE],
+                description=row["text"][:_DESCRIPTION],
+                origin=f"mails/{row['id']}",
+            )
+            planned, call = call, servicecalls_pb2.CreateServicecallRequest(servicecall=said)
+            call.MergeFrom(planned)
         if contact is not None:
             contact = contacts_pb2.CreateContactRequest.FromString(contact.SerializeToString())
             _fill(contact.contact, row, attachments)
@@ -108,7 +112,7 @@ def plan(
     if _MAILABLE.fullmatch(row["sender"]):
         call.servicecall.reporter_mail_address = row["sender"]
     call.servicecall.suppress_answers = bool(row["signals"])  # a person may make a call of an automatic mail
-    call.servicecall.receive_time.FromDatetime(min(row["receive_time"], now))
+    call.servicecall.receive_time.CopyFrom(timestamp(min(row["receive_time"], now)))
     if not (attached or row["html"] or len(row["text"]) > _DESCRIPTION):
         return Plan(call=call)  # its description says it all
     first = _contact(row, account, address=decision.address, contact_person=contact_person, now=now)

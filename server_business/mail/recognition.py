@@ -65,7 +65,9 @@ def compile_template(text: str, placeholders: Collection[str] = PLACEHOLDERS) ->
 def normal_subject(subject: str) -> str:
     """Undo what mail programs do to a subject: folding, hard spaces, unseen characters, split umlauts."""
     seen = _UNSEEN.sub("", subject[:_LONGEST_SUBJECT])
-    printable = "".join(" " if unicodedata.category(one) == "Cc" else one for one in seen)
+    printable = seen
+    if not seen.isprintable():
+        printable = "".join(" " if unicodedata.category(one) == "Cc" else one for one in seen)
     return unicodedata.normalize("NFC", _SPACE.sub(" ", printable)).strip()
 
 

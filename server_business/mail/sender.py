@@ -6,7 +6,7 @@ and afterwards it still finds *an* address where two stand. A sender who decides
 
 import contextlib
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -23,6 +23,7 @@ _TWICE = re.compile(rf"\s*+(?P<name>{_ADDRESS})\s*+<\s*+(?P<angle>{_ADDRESS})\s*
 _LEXEME = re.compile(
     rf"(?P<quoted>{_QUOTED})|(?P<open>\()|(?P<close>\))|(?P<comma>,)|(?P<pair>\\.)|(?P<text>[^\"()\\,]++|.)", re.DOTALL
 )
+_QUOTED_STRING = re.compile(_QUOTED)
 _QUOTED_PAIR = re.compile(r"\\(.)")
 _LONGEST_ADDRESS = 254  # RFC 5321 section 4.5.3.1.3, less the angle brackets
 _LONGEST_NAME = 200
@@ -40,8 +41,9 @@ class Mailbox:
     def key(self) -> str:
         """What two spellings of one address share: no case, the domain in ASCII."""
         local, _, domain = self.address.rpartition("@")
-        with contextlib.suppress(UnicodeError):  # no name the DNS knows: compared as it is
-            domain = domain.encode("idna").decode()
+        if not domain.isascii():
+            with contextlib.suppress(UnicodeError):  # no name the DNS knows: compared as it is
+                domain = domain.encode("idna").decode()
         return f"{local}@{domain}".casefold()
 
 
@@ -80,13 +82,10 @@ def read_sender(from_values: Sequence[str]) -> Mailbox | NoSender:
     return NoSender(SenderProblem.INVALID, f"the From header {shown!r} is not one address")
 
 
-def read_mailboxes(values: Iterable[str]) -> tuple[Mailbox, ...]:
-    """Read the addresses of To or Cc for people to see; what is none is left out."""
-    return tuple(mailbox for value in values for entry in _entries(value) if (mailbox := _mailbox(entry)))
-
-
 def excluded(mailbox: Mailbox, exclusions: Collection[str]) -> bool:
     """Say whether an account leaves this sender out: by address, or by domain as `@example.com`."""
+    if not exclusions:
+        return False
     domain = mailbox.key.rpartition("@")[2]
     listed = {Mailbox(one.strip()).key for one in exclusions}
     return mailbox.key in listed or f"@{domain}" in listed
@@ -131,5 +130,5 @@ def _address(text: str) -> str:
 
 
 def _name(phrase: str) -> str:
-    plain = re.sub(_QUOTED, lambda hit: _QUOTED_PAIR.sub(r"\1", hit[0][1:-1]), phrase)
+    plain = _QUOTED_STRING.sub(lambda hit: _QUOTED_PAIR.sub(r"\1", hit[0][1:-1]), phrase)
     return " ".join(decoded(plain).split())[:_LONGEST_NAME]

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from mesh.bulk import execute_many
 from mesh.database import UnitOfWork
 from server_business.mail.intake import Arrival
 from server_business.mail.source import MailIdentity
@@ -80,13 +81,13 @@ def store(unit: UnitOfWork, arrivals: Sequence[Arrival]) -> list[int]:
         same.append({"id": id_, "folder": one.identity.folder, "uidvalidity": one.identity.uidvalidity})
     if not rows:
         return []
-    execute = unit.connection.execute
-    execute(insert(MAIL), rows)
-    pairs = list(zip(ids, new, strict=True))
-    execute(insert(MAIL_RAW), [{"mail": id_, "raw": one.raw} for id_, one in pairs])
-    execute(insert(MAIL_TEXT), [{"mail": id_, "text": one.text, "html": one.html} for id_, one in pairs])
-    if hanging := [{"mail": id_, **row} for id_, one in pairs for row in one.attachments]:
-        execute(insert(MAIL_ATTACHMENT), hanging)
+    connection, pairs = unit.connection, list(zip(ids, new, strict=True))
+    execute_many(connection, insert(MAIL), rows)
+    execute_many(connection, insert(MAIL_RAW), [{"mail": id_, "raw": one.raw} for id_, one in pairs])
+    texts = [{"mail": id_, "text": one.text, "html": one.html} for id_, one in pairs]
+    execute_many(connection, insert(MAIL_TEXT), texts)
+    hanging = [{"mail": id_, **row} for id_, one in pairs for row in one.attachments]
+    execute_many(connection, insert(MAIL_ATTACHMENT), hanging)
     return ids
 
 
@@ -129,7 +130,11 @@ def with_texts(unit: UnitOfWork, ids: Collection[int]) -> list[Row]:
     """Return mails with what they say, ordered by id."""
     joined = MAIL.join(MAIL_TEXT, MAIL_TEXT.c.mail == _C.id)
     query = select(*_C, MAIL_TEXT.c.text, MAIL_TEXT.c.html).select_from(joined).where(_C.id.in_(ids)).order_by(_C.id)
-    return [row._asdict() for row in unit.connection.execute(query)] if ids else []
+    if not ids:
+        return []
+    rows = unit.connection.execute(query)
+    names = tuple(rows.keys())
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def attachments(unit: UnitOfWork, ids: Collection[int]) -> dict[int, list[Row]]:
@@ -167,7 +172,7 @@ def change(unit: UnitOfWork, changes: Sequence[dict[str, Any]], *, state: State 
     for names, rows in alike.items():
         values = {name: bindparam(f"the_{name}", type_=_C[name].type) for name in names if name != "id"}
         statement = update(MAIL).where(_C.id == bindparam("the_id"), _C.state == state).values(values)
-        changed += unit.connection.execute(statement, rows if len(rows) > 1 else rows[0]).rowcount
+        changed += execute_many(unit.connection, statement, rows)
     return changed
 
 

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 else:
     Mail = Message  # generic for the type checker only
 
+Fields = list[tuple[str, str]]
+
 _CHUNK = 65_536
 _FIELD = re.compile(r"([!-9;-~]+):(.*\n(?:[ \t].*\n)*+)")
-_HEAD = re.compile(r"(?:[!-9;-~]++:.*\n(?:[ \t].*\n)*+)++")
 _MANY_PARTS = re.compile(r"multipart/|message/", re.IGNORECASE)
 _LOST_BOUNDARY = re.compile(rb"^--(?=\S*\w)([^\s\"]{3,70})[ \t]*\r?$", re.MULTILINE)
 
@@ -49,12 +50,51 @@ class _Counting(Compat32):
         return super().header_source_parse(sourcelines)
 
 
-def read_tree(raw: bytes, budget: Budget) -> Mail:
-    """Parse a mail.
+def read_single(raw: bytes, budget: Budget) -> tuple[Fields, bytes] | None:
+    """Return head and body of a mail of one part, which needs no search for boundaries; None leaves it to `read_tree`.
+
+    So does any head that is not as it should be. Values are kept as `Compat32.header_source_parse` keeps them.
 
     Raises:
         UnreadableMail: it is over the budget.
     """
+    raw, end = _checked(raw, budget)
+    text = raw[:end].decode("ascii", "surrogateescape")
+    fields = _FIELD.findall(text)
+    whole = sum(len(name) + 1 + len(value) for name, value in fields) == len(text)  # nothing in between was left out
+    if not fields or not whole or text.count("\r") != text.count("\r\n") or len(fields) > budget.headers:
+        return None
+    if any(_MANY_PARTS.search(value) for name, value in fields if name.lower() == "content-type"):
+        return None
+    kept = [(name, value.lstrip(" \t\r\n").rstrip("\r\n")) for name, value in fields]
+    return kept, raw[end:].lstrip(b"\r").removeprefix(b"\n")
+
+
+def tree_of(fields: Fields, body: bytes) -> Mail:
+    """Return what `read_single` read as the standard library's message."""
+    mail: Mail = Message()
+    for name, value in fields:
+        mail.set_raw(name, value)
+    mail.set_payload(body.decode("ascii", "surrogateescape"))
+    return mail
+
+
+def read_tree(raw: bytes, budget: Budget) -> Mail:
+    """Parse a mail of any shape.
+
+    Raises:
+        UnreadableMail: it is over the budget.
+    """
+    raw, end = _checked(raw, budget)
+    policy = _policy(budget)
+    mail = _fed(raw, policy, budget)
+    if not mail.is_multipart() and _lost_boundary(mail):
+        _find_boundary(mail, raw[end:], policy, budget)
+    return mail
+
+
+def _checked(raw: bytes, budget: Budget) -> tuple[bytes, int]:
+    """Return a mail that is within the budget, with line ends that are some, and where its head ends."""
     _check_size(raw, budget)
     if b"\n" not in raw:
         raw = raw.replace(b"\r", b"\n")
@@ -63,14 +103,7 @@ def read_tree(raw: bytes, budget: Budget) -> Mail:
         raise UnreadableMail(
             Problem.TOO_MANY_HEADERS, f"the head has {end} bytes; at most {budget.header_bytes} are read"
         )
-    if mail := _single(raw[:end], budget):
-        mail.set_payload(raw[end:].lstrip(b"\r").removeprefix(b"\n").decode("ascii", "surrogateescape"))
-        return mail
-    policy = _policy(budget)
-    mail = _fed(raw, policy, budget)
-    if not mail.is_multipart() and _lost_boundary(mail):
-        _find_boundary(mail, raw[end:], policy, budget)
-    return mail
+    return raw, end
 
 
 def _check_size(raw: bytes, budget: Budget) -> None:
@@ -87,23 +120,6 @@ def _head_end(raw: bytes) -> int:
     """Return where the first empty line begins, without the line end before it."""
     ends = [at + 1 for at in (raw.find(b"\n\n"), raw.find(b"\n\r\n")) if at >= 0]
     return min(ends, default=len(raw))
-
-
-def _single(head: bytes, budget: Budget) -> Mail | None:
-    """Read the head of a mail of one part, which needs no search for boundaries; None leaves it to the parser.
-
-    So does any head that is not as it should be. Values are kept as `Compat32.header_source_parse` keeps them.
-    """
-    text = head.decode("ascii", "surrogateescape")
-    if _MANY_PARTS.search(text) or text.count("\r") != text.count("\r\n") or not _HEAD.fullmatch(text):
-        return None
-    fields = _FIELD.findall(text)
-    if len(fields) > budget.headers:
-        return None
-    mail: Mail = Message()
-    for name, value in fields:
-        mail.set_raw(name, value.lstrip(" \t\r\n").rstrip("\r\n"))
-    return mail
 
 
 def _policy(budget: Budget) -> _Counting:

@@ -18,10 +18,11 @@ from server_es.absences.leave import Leave
 from server_es.absences.reading import Reading
 from server_es.absences.settings import AbsenceSettings
 from server_es.absences.surroundings import Shifts
-from server_es.absences.telling import Telling
+from server_es.absences.telling import APPROVE, REJECT, Telling
 from server_es.absences.working_times import WorkingTimes
 from server_es.calendars.compiled import Compiled
 from server_es.catalogues import Catalogue, Entry
+from server_es.messages.actions import Actions, Asked
 from server_es.messages.address import Messages
 from server_es.schema import REQUESTS
 
@@ -57,6 +58,21 @@ class Absences(grpc_.AbsenceServiceServicer):
         self._asking = Asking(working_times=times, leave=leave, telling=telling, settings=settings, shifts=shifts)
         self._deciding = Deciding(working_times=times, leave=leave, telling=telling, settings=settings)
         self._reading = Reading(working_times=times, leave=leave, settings=settings, shifts=shifts, site_zone=site_zone)
+
+    def offer(self, actions: Actions) -> None:
+        """Let popups carry the decision."""
+        actions.register(APPROVE, "absences.request", self._approve_in_popup)
+        actions.register(REJECT, "absences.request", self._reject_in_popup)
+
+    def _approve_in_popup(self, unit: UnitOfWork, asked: Asked) -> str:
+        request = pb.ApproveAbsenceRequest(name=asked.about, etag=asked.etag, comment=asked.text)
+        after = self._deciding.approve(unit, request, asker_of(asked.who))
+        return "Genehmigt." if after.state == pb.ABSENCE_STATE_APPROVED else "Genehmigt; andere entscheiden noch."
+
+    def _reject_in_popup(self, unit: UnitOfWork, asked: Asked) -> str:
+        request = pb.RejectAbsenceRequest(name=asked.about, etag=asked.etag, comment=asked.text)
+        self._deciding.reject(unit, request, asker_of(asked.who))
+        return "Abgelehnt."
 
     async def RequestAbsence(self, request: pb.RequestAbsenceRequest, _context: Any) -> pb.Absence:
         return await self._once(lambda unit, asked, by: self._asking.request(unit, asked.absence, by), request)

@@ -9,8 +9,12 @@ from server_es.absences import letters
 from server_es.absences.askers import Asker
 from server_es.absences.cases import Case
 from server_es.absences.office import Office
+from server_es.absences.rules import OPEN, State
 from server_es.messages.address import Messages
+from server_es.messages.rows import Action
 from server_es.messages.rules import Kind
+
+APPROVE, REJECT = "absences.approve", "absences.reject"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +51,8 @@ class Telling:
         row = news.case.row
         told = {one for group in groups for one in news.office.deciders(group, row.employee)}
         begins = row.start_time
-        self._tell(unit, news, told, expire_time=begins if begins > unit.now else None)
+        expire_time = begins if begins > unit.now else None
+        self._tell(unit, news, told, expire_time=expire_time, actions=_decisions(news.case))
 
     def applicant(self, unit: UnitOfWork, news: News) -> None:
         """Tell whose request it is, and who made it for him."""
@@ -74,6 +79,7 @@ class Telling:
         *,
         kind: Kind = Kind.POPUP,
         expire_time: datetime | None = None,
+        actions: tuple[Action, ...] = (),
     ) -> None:
         told = sorted(employees - {news.by.employee})
         if told:
@@ -86,4 +92,13 @@ class Telling:
                 kind=kind,
                 sender=news.by.name,
                 expire_time=expire_time,
+                actions=actions,
             )
+
+
+def _decisions(case: Case) -> tuple[Action, ...]:
+    """Return the buttons of the popup; once the request has changed, they refuse."""
+    if State(case.row.state) not in OPEN:
+        return ()
+    etag = case.message().etag
+    return Action(APPROVE, "Genehmigen", etag), Action(REJECT, "Ablehnen", etag)

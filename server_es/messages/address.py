@@ -8,7 +8,7 @@ from typing import Final
 from mesh.database import UnitOfWork
 from mesh.failpoints import failpoint
 from mesh.wakeups import Doorbell
-from server_es.messages.rows import Change, Content
+from server_es.messages.rows import Action, Change, Content
 from server_es.messages.rules import Kind, Priority, recipients
 from server_es.messages.store import MessageStore
 
@@ -41,6 +41,7 @@ class Messages:
         priority: Priority = Priority.NORMAL,
         sender: str,
         expire_time: datetime | None = None,
+        actions: tuple[Action, ...] = (),
     ) -> None:
         """Tell employees something; each of them once, and exactly when the unit is committed.
 
@@ -54,6 +55,7 @@ class Messages:
             priority: how urgent it is.
             sender: resource name, such as `employees/17` or `services/server_es`.
             expire_time: from when on it is out of date.
+            actions: what can be done out of it; rooms register them with `Actions`.
         """
         content = Content(
             subject=subject,
@@ -63,6 +65,7 @@ class Messages:
             priority=priority,
             sender=sender,
             expire_time=expire_time,
+            actions=actions,
         )
         self.address_all(unit, [(list(employees), content)])
 

@@ -106,6 +106,8 @@ def shared_fields(content: Content, created_time: datetime) -> pb.Message:
         sender=content.sender,
         created_time=timestamp(created_time),
         expire_time=None if content.expire_time is None else timestamp(content.expire_time),
+        actions=[pb.MessageAction(action=one.action, label=one.label) for one in content.actions],
+        in_reply_to=content.in_reply_to,
     )
 
 

@@ -7,6 +7,21 @@ from datetime import datetime
 from server_es.messages.rules import Kind, Priority
 
 
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What can be done out of a message.
+
+    Args:
+        action: which of the actions that rooms have registered, such as `absences.approve`.
+        label: what stands on the button.
+        etag: of what the message is about, as it was then: the action refuses when it has changed.
+    """
+
+    action: str
+    label: str
+    etag: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
     """What a message says; the same for all its recipients.
@@ -14,6 +29,8 @@ class Content:
     Args:
         sender: resource name, such as `employees/17` or `services/server_business`.
         about: resource name, or empty.
+        actions: what can be done about it, in the order of the buttons.
+        in_reply_to: name of the message it answers, or empty.
     """
 
     subject: str
@@ -23,6 +40,8 @@ class Content:
     about: str = ""
     sender: str
     expire_time: datetime | None = None
+    actions: tuple[Action, ...] = ()
+    in_reply_to: str = ""
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """The contract MessageService."""
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Protocol
 
 from esoffice.es.v1 import messages_pb2 as pb
@@ -8,19 +9,30 @@ from esoffice.es.v1 import messages_pb2_grpc
 
 from mesh.call import caller
 from mesh.database import Database, UnitOfWork
-from mesh.errors import InvalidArgument, NotFound, PermissionDenied, Violation
+from mesh.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied, Violation
 from mesh.idempotency import RequestLog
+from mesh.instants import instant
 from mesh.tokens import Caller
 from mesh.tokens import Kind as CallerKind
 from server_es.messages import events, rules
+from server_es.messages.actions import Actions
 from server_es.messages.address import Messages
 from server_es.messages.fanout import Fanout
 from server_es.messages.opening import open_inbox
-from server_es.messages.rows import Content
+from server_es.messages.rows import Content, Told
 from server_es.messages.settings import MessageSettings
 from server_es.messages.store import MessageStore
 
 _PAGE_SIZE = 50
+_SUBJECT = 200
+_REPLY = "AW: "
+_LONGEST_SNOOZE = timedelta(days=366)
+
+
+class NotAnswerable(FailedPrecondition):
+    """Nobody reads answers to this message."""
+
+    reason = "NOT_ANSWERABLE"
 
 
 class Staff(Protocol):
@@ -46,6 +58,7 @@ class MessageService(messages_pb2_grpc.MessageServiceServicer):
         staff: Staff,
         requests: RequestLog,
         settings: MessageSettings,
+        actions: Actions,
     ) -> None:
         self._database = database
         self._store = store
@@ -54,6 +67,7 @@ class MessageService(messages_pb2_grpc.MessageServiceServicer):
         self._staff = staff
         self._requests = requests
         self.settings = settings
+        self.actions = actions
 
     async def SubscribeMessages(  # type: ignore[override]  # what many are told are bytes
         self, request: pb.SubscribeMessagesRequest, _context: Any
@@ -88,6 +102,28 @@ class MessageService(messages_pb2_grpc.MessageServiceServicer):
 
         return await self._database.run(send)
 
+    async def ReplyToMessage(self, request: pb.ReplyToMessageRequest, _context: Any) -> pb.SendMessageResponse:
+        who = caller()
+
+        def reply(unit: UnitOfWork) -> pb.SendMessageResponse:
+            return self._requests.once(
+                unit, request, lambda: self._reply(unit, request, who), answer=pb.SendMessageResponse, caller=who.name
+            )
+
+        return await self._database.run(reply)
+
+    async def SnoozeMessages(self, request: pb.SnoozeMessagesRequest, _context: Any) -> pb.MarkMessagesReadResponse:
+        return await self._database.run(self._snooze, request, _own_inbox(caller()))
+
+    async def ActOnMessage(self, request: pb.ActOnMessageRequest, _context: Any) -> pb.ActOnMessageResponse:
+        return await self._database.run(self._act, request, caller())
+
+    def wake(self, unit: UnitOfWork, *, limit: int) -> bool:
+        """Let what was put aside come again when its instant has come; return whether there may be more."""
+        changes = self._store.wake(unit, limit=limit)
+        self._messages.push_after(unit, changes)
+        return sum(len(one.told) for one in changes) == limit
+
     def _list(self, unit: UnitOfWork, request: pb.ListMessagesRequest, recipient: str) -> pb.ListMessagesResponse:
         size = request.page_size or _PAGE_SIZE
         after, through = rules.page_bounds(
@@ -112,25 +148,69 @@ class MessageService(messages_pb2_grpc.MessageServiceServicer):
         )
 
     def _get(self, unit: UnitOfWork, name: str, recipient: str) -> pb.Message:
+        return events.message(self._told(unit, name, recipient))
+
+    def _told(self, unit: UnitOfWork, name: str, recipient: str) -> Told:
         sequence = _own_messages([name], recipient)[0]
         found = self._store.page(unit, recipient, after=sequence - 1, through=sequence, limit=1)
         if not found:
             raise NotFound(f"There is no {name}, or it is not kept any more.", resource=name)
-        return events.message(found[0])
+        return found[0]
 
     def _mark_read(
         self, unit: UnitOfWork, request: pb.MarkMessagesReadRequest, recipient: str
     ) -> pb.MarkMessagesReadResponse:
-        sequences = _own_messages(request.names, recipient)
+        return self._marked(unit, recipient, self._existing(unit, request.names, recipient), request.through_sequence)
+
+    def _existing(self, unit: UnitOfWork, names: Collection[str], recipient: str) -> list[int]:
+        sequences = _own_messages(names, recipient)
         missing = set(sequences) - self._store.existing(unit, recipient, sequences)
         if missing:
             name = events.message_name(recipient, min(missing))
             raise NotFound(f"There is no {name}, or it is not kept any more.", resource=name)
-        marked = self._store.mark_read(unit, recipient, sequences=sequences, through=request.through_sequence)
+        return sequences
+
+    def _marked(
+        self, unit: UnitOfWork, recipient: str, sequences: Sequence[int], through: int = 0
+    ) -> pb.MarkMessagesReadResponse:
+        marked = self._store.mark_read(unit, recipient, sequences=sequences, through=through)
         if marked:
             self._messages.push_after(unit, [marked])
         unread = self._store.count_unread(unit, recipient)
         return pb.MarkMessagesReadResponse(read_count=len(marked.read) if marked else 0, unread_count=unread.all)
+
+    def _snooze(
+        self, unit: UnitOfWork, request: pb.SnoozeMessagesRequest, recipient: str
+    ) -> pb.MarkMessagesReadResponse:
+        until = instant(request.until_time)
+        if not unit.now < until <= unit.now + _LONGEST_SNOOZE:
+            raise InvalidArgument([Violation("until_time", f"must lie within {_LONGEST_SNOOZE.days} days from now")])
+        sequences = self._existing(unit, request.names, recipient)
+        self._store.snooze(unit, recipient, sequences, until)
+        return self._marked(unit, recipient, sequences)
+
+    def _act(self, unit: UnitOfWork, request: pb.ActOnMessageRequest, who: Caller) -> pb.ActOnMessageResponse:
+        told = self._told(unit, request.name, _own_inbox(who))
+        outcome = self.actions.act(unit, told, request.action, text=request.text, who=who)
+        self._marked(unit, told.recipient, [told.sequence])
+        return pb.ActOnMessageResponse(outcome=outcome)
+
+    def _reply(self, unit: UnitOfWork, request: pb.ReplyToMessageRequest, who: Caller) -> pb.SendMessageResponse:
+        told = self._told(unit, request.name, _own_inbox(who))
+        sender = told.content.sender
+        employee = events.employee_ids([sender])[0] if sender.startswith("employees/") else ""
+        if not employee or employee not in self._staff.existing(unit, [employee]):
+            raise NotAnswerable(f"{sender} reads no answers.", sender=sender)
+        subject = told.content.subject
+        content = Content(
+            subject=subject if subject.startswith(_REPLY) else f"{_REPLY}{subject}"[:_SUBJECT],
+            text=request.text,
+            about=told.content.about,
+            sender=_sender(who),
+            in_reply_to=request.name,
+        )
+        self._messages.address_all(unit, [([employee], content)])
+        return pb.SendMessageResponse(recipient_count=1)
 
     def _send(self, unit: UnitOfWork, request: pb.SendMessageRequest, who: Caller) -> pb.SendMessageResponse:
         expire_time = events.instant(request.expire_time) if request.HasField("expire_time") else None

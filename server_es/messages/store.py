@@ -3,6 +3,7 @@
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
@@ -27,7 +28,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeEngine
 
 from mesh.database import UnitOfWork
-from server_es.messages.rows import Change, Content, Counts, Told
+from server_es.messages.rows import Action, Change, Content, Counts, Told
 from server_es.messages.rules import Inbox, Kind, Position, Priority
 from server_es.messages.tables import MessageTables
 
@@ -40,6 +41,7 @@ class MessageStore:
     def __init__(self, tables: MessageTables) -> None:
         self.tables: Final = tables
         self._inbox, self._content, self._message = tables.inbox, tables.content, tables.message
+        self._snooze = tables.snooze
         self._told = select(
             self._message.c.recipient,
             self._message.c.sequence,
@@ -107,6 +109,8 @@ class MessageStore:
                 "sender": one.sender,
                 "created_time": unit.now,
                 "expire_time": one.expire_time,
+                "actions": [asdict(action) for action in one.actions] or None,
+                "in_reply_to": one.in_reply_to or None,
             }
             for one in contents
         ]
@@ -136,6 +140,40 @@ class MessageStore:
         unit.connection.execute(count.values(reads=reads, changed_time=unit.now))
         return Change(recipient, locked.identity, [], reads, marked)
 
+    def snooze(self, unit: UnitOfWork, recipient: str, sequences: Sequence[int], due_time: datetime) -> None:
+        """Let messages come again at an instant; one that is put aside already gets the new instant."""
+        message, snooze = self._message.c, self._snooze
+        mine = select(message.recipient, message.sequence, message.content_id).where(
+            message.recipient == recipient, message.sequence.in_(sequences)
+        )
+        rows = [{**row._mapping, "due_time": due_time} for row in unit.connection.execute(mine)]  # noqa: SLF001
+        put = _DIALECTS[unit.connection.dialect.name].insert(snooze)
+        put = put.on_conflict_do_update(
+            index_elements=[snooze.c.recipient, snooze.c.sequence], set_={"due_time": put.excluded.due_time}
+        )
+        unit.connection.execute(put, rows)
+
+    def wake(self, unit: UnitOfWork, *, limit: int) -> list[Change]:
+        """Let those come again whose instant has come; at most `limit`."""
+        snooze = self._snooze
+        due = select(snooze.c.recipient, snooze.c.sequence).where(snooze.c.due_time <= unit.now)
+        keys = unit.connection.execute(due.order_by(snooze.c.due_time).limit(limit).with_for_update()).all()
+        taken = delete(snooze).where(tuple_(snooze.c.recipient, snooze.c.sequence).in_([tuple(key) for key in keys]))
+        rows = unit.connection.execute(taken.returning(snooze.c.recipient, snooze.c.content_id)).all() if keys else []
+        if not rows:
+            return []
+        changes, numbers = self._take_numbers(unit, Counter(row.recipient for row in rows))
+        again = []
+        for recipient, content_id in sorted((row.recipient, row.content_id) for row in rows):
+            again.append({"recipient": recipient, "sequence": numbers[recipient], "content_id": content_id})
+            numbers[recipient] += 1
+        unit.connection.execute(insert(self._message), again)
+        for one in self.fetch(unit, [(row["recipient"], row["sequence"]) for row in again]):
+            changes[one.recipient].told.append(one)
+        for change in changes.values():
+            change.told.sort(key=lambda one: one.sequence)
+        return list(changes.values())
+
     def prune(self, unit: UnitOfWork, before: datetime, *, limit: int = 5000) -> int:
         """Forget what was told before an instant, read or not; return how many messages, call again while not 0."""
         inbox, message, content = self._inbox.c, self._message.c, self._content.c
@@ -153,7 +191,8 @@ class MessageStore:
                 drop = delete(self._message).where(message.recipient == recipient, message.sequence <= last)
                 gone += unit.connection.execute(drop).rowcount
             unsaid = ~exists().where(message.content_id == content.id)
-            unit.connection.execute(delete(self._content).where(content.id.in_(part), unsaid))
+            unsnoozed = ~exists().where(self._snooze.c.content_id == content.id)
+            unit.connection.execute(delete(self._content).where(content.id.in_(part), unsaid, unsnoozed))
         return gone
 
     # -- one inbox ---------------------------------------------------------------------------------------------------
@@ -252,7 +291,21 @@ class MessageStore:
         known = {} if contents is None else contents
         found = []
         for row in unit.connection.execute(query):
-            recipient, sequence, read_time, id_, subject, text, kind, priority, about, sender, created, expire = row
+            (
+                recipient,
+                sequence,
+                read_time,
+                id_,
+                subject,
+                text,
+                kind,
+                priority,
+                about,
+                sender,
+                created,
+                expire,
+                *more,
+            ) = row
             content = known.get(id_)
             if content is None:
                 content = known[id_] = Content(
@@ -263,6 +316,8 @@ class MessageStore:
                     about=about,
                     sender=sender,
                     expire_time=expire,
+                    actions=tuple(Action(**one) for one in more[0] or ()),
+                    in_reply_to=more[1] or "",
                 )
             found.append(Told(recipient, sequence, read_time, id_, content, created))
         return found

@@ -3,6 +3,7 @@
 from typing import Final
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Column,
     ForeignKey,
@@ -50,6 +51,8 @@ class MessageTables:
             Column("sender", String(80), nullable=False),
             Column("created_time", UtcDateTime(), nullable=False),
             Column("expire_time", UtcDateTime()),
+            Column("actions", JSON(none_as_null=True)),
+            Column("in_reply_to", String(100)),
             Index(None, "created_time"),
         )
         self.message: Final = Table(
@@ -63,6 +66,16 @@ class MessageTables:
             Column("read_number", BigInteger),
             PrimaryKeyConstraint("recipient", "sequence"),
             sqlite_with_rowid=False,
+        )
+        # What was put aside: at its instant it comes again as a new message, which says the same.
+        self.snooze: Final = Table(
+            "message_snooze",
+            metadata,
+            Column("recipient", String(64), nullable=False),
+            Column("sequence", BigInteger, nullable=False),
+            Column("content_id", ForeignKey(self.content.c.id), nullable=False, index=True),
+            Column("due_time", UtcDateTime(), nullable=False, index=True),
+            PrimaryKeyConstraint("recipient", "sequence"),
         )
         message = self.message.c
         unread, read = message.read_time.is_(None), message.read_number.is_not(None)

@@ -34,16 +34,23 @@ def terms_of(site: Site, service_level: int, level_rule: int) -> Terms:
 
 def milestones_of(log: Log, terms: Terms, now: datetime) -> tuple[Milestone, ...]:
     """Return how the promises of a call stand; none of a draft."""
-    changes = log.state_changes
-    if not changes or terms.states.standing(changes[-1].state).meaning is Meaning.DRAFT:
-        return ()
-    return rules.milestones(log, terms, now)
+    return rules.milestones(log, terms, now) if _is_received(log, terms) else ()
 
 
 def next_due_time(milestones: Sequence[Milestone]) -> datetime | None:
     """Return the earliest due time that is neither met nor paused."""
     due = [one.due_time for one in milestones if one.due_time and one.met_time is None and not one.paused]
     return min(due, default=None)
+
+
+def next_due_time_of(log: Log, terms: Terms, now: datetime) -> datetime | None:
+    """Return the same as `next_due_time(milestones_of(…))` for less."""
+    return rules.next_due_time(log, terms, now) if _is_received(log, terms) else None
+
+
+def _is_received(log: Log, terms: Terms) -> bool:
+    changes = log.state_changes
+    return bool(changes) and terms.states.standing(changes[-1].state).meaning is not Meaning.DRAFT
 
 
 def etag_of(row: Any) -> str:

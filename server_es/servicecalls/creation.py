@@ -20,9 +20,9 @@ from server_es.service_levels.choice import RULES, choose
 from server_es.service_levels.rules import Meaning
 from server_es.service_levels.site import Site, Sites
 from server_es.service_levels.store import existing_categories
-from server_es.servicecalls import answers, logs, store, transitions
+from server_es.servicecalls import answers, due_times, logs, store, transitions
 from server_es.servicecalls.actors import Actor
-from server_es.servicecalls.due_times import cached
+from server_es.servicecalls.names import SERVICECALL
 from server_es.servicecalls.notices import NEW, Notice, Notices
 from server_es.servicecalls.observers import Change, Observer
 from server_es.servicecalls.settings import ServicecallSettings
@@ -62,9 +62,12 @@ class Creation:
         self._observers = observers
 
     def create(
-        self, unit: UnitOfWork, requests: Sequence[pb.CreateServicecallRequest], by: Actor
+        self, unit: UnitOfWork, requests: Sequence[pb.CreateServicecallRequest], by: Actor, *, names_only: bool = False
     ) -> list[pb.Servicecall | DomainError]:
-        """Make the calls that are right; return an answer or a refusal for each, in order."""
+        """Make the calls that are right; return an answer or a refusal for each, in order.
+
+        With `names_only` an answer holds the call's name alone.
+        """
         site = self._sites.share(unit)
         drafts = [_read(request, unit.now) for request in requests]
         _check_people(unit, drafts)
@@ -85,8 +88,13 @@ class Creation:
             call = SimpleNamespace(**one, number=next(numbers))
             event = _first_event(call, unit.now, by)
             log = logs.log_of(call.number, [SimpleNamespace(**event)])
-            answer = answers.servicecall(call, log, site, unit.now)
-            one["number"], one["cached_due_time"] = call.number, cached(answer)
+            if names_only:
+                answer = pb.Servicecall(name=SERVICECALL.build(call.number))
+                due = due_times.of_call(call, log, site, unit.now)
+            else:
+                answer = answers.servicecall(call, log, site, unit.now)
+                due = due_times.cached(answer)
+            one["number"], one["cached_due_time"] = call.number, due
             events.append(event)
             results.append(answer)
             if self._observers:

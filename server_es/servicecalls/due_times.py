@@ -32,6 +32,14 @@ def cached(answer: pb.Servicecall) -> datetime | None:
     return answer.next_due_time.ToDatetime(tzinfo=UTC) if answer.HasField("next_due_time") else NEVER
 
 
+def of_call(call: Any, log: Log, site: Site, now: datetime) -> datetime | None:
+    """Return what is cached of a call, from what it is computed from."""
+    terms = answers.terms_of(site, call.service_level, call.level_rule)
+    if site.states.standing(call.state).locked:
+        return None
+    return answers.next_due_time_of(log, terms, now) or NEVER
+
+
 class Retimed(Protocol):
     """What else is timed by calendars, levels and states."""
 
@@ -96,10 +104,7 @@ class DueTimes:
     def _refresh(self, unit: UnitOfWork, site: Site, calls: Sequence[Any]) -> None:
         changed: dict[int, datetime | None] = {}
         for call, log in _with_logs(unit, calls):
-            terms = answers.terms_of(site, call.service_level, call.level_rule)
-            due: datetime | None = None
-            if not site.states.standing(call.state).locked:
-                due = answers.next_due_time(answers.milestones_of(log, terms, unit.now)) or NEVER
+            due = of_call(call, log, site, unit.now)
             if due != call.cached_due_time:
                 changed[call.number] = due
         store.cache_due_times(unit, changed)

@@ -114,6 +114,25 @@ def milestone(log: Log, terms: Terms, kind: Kind, now: datetime) -> Milestone | 
     )
 
 
+def next_due_time(log: Log, terms: Terms, now: datetime) -> datetime | None:
+    """Return the earliest due time among `milestones` that is neither met nor paused.
+
+    Raises:
+        NotReceived: the call is a draft.
+    """
+    if clock_stands(log, terms.states):
+        return None
+    standing = spans(pauses(log, terms.states, utc(now)))
+    due = [
+        working_time.due(terms.level.calendar, start, promised, standing)
+        for kind in Kind
+        if (promised := terms.promised(kind)) is not None
+        and (start := started(log, terms, kind)) is not None
+        and met_time(log, terms.states, kind) is None
+    ]
+    return min(due, default=None)
+
+
 def percent_time(log: Log, terms: Terms, percent: int, now: datetime) -> datetime | None:
     """Return when `percent` of the agreed solution time is used up, None without one. More than 100 is allowed."""
     start, promised = started(log, terms, Kind.SOLUTION), terms.level.solution

@@ -90,7 +90,9 @@ class Servicecalls(grpc_.ServicecallServiceServicer):
     async def BatchCreateServicecalls(
         self, request: pb.BatchCreateServicecallsRequest, _context: Any
     ) -> pb.BatchCreateServicecallsResponse:
-        made = await self._database.run(self._create, request.requests, actor_of(caller()))
+        made = await self._database.run(
+            self._create, request.requests, actor_of(caller()), names_only=request.names_only
+        )
         return pb.BatchCreateServicecallsResponse(results=[_result(one) for one in made])
 
     async def UpdateServicecall(self, request: pb.UpdateServicecallRequest, _context: Any) -> pb.Servicecall:
@@ -127,13 +129,16 @@ class Servicecalls(grpc_.ServicecallServiceServicer):
         return await self._database.run(_remembered, verb, request, actor_of(caller()))
 
     def _create(
-        self, unit: UnitOfWork, requests: Sequence[pb.CreateServicecallRequest], by: Actor
+        self, unit: UnitOfWork, requests: Sequence[pb.CreateServicecallRequest], by: Actor, *, names_only: bool = False
     ) -> list[pb.Servicecall | DomainError]:
+        def create(positions: Sequence[int]) -> list[pb.Servicecall | DomainError]:
+            return self._creation.create(unit, [requests[at] for at in positions], by, names_only=names_only)
+
         return answer_each(
             unit,
             REQUESTS,
             requests,
-            lambda positions: self._creation.create(unit, [requests[at] for at in positions], by),
+            create,
             answer=pb.Servicecall,
             caller=by.caller,
         )

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from mesh.bulk import execute_many
 from mesh.database import UnitOfWork
 from mesh.errors import NotFound
 from server_es.servicecalls.names import SERVICECALL
@@ -111,8 +112,8 @@ def take_numbers(unit: UnitOfWork, count: int, *, first: int) -> range:
 
 def create(unit: UnitOfWork, calls: Sequence[Mapping[str, Any]], first_events: Sequence[Mapping[str, Any]]) -> None:
     """Write new calls and the first entries of their logs."""
-    unit.connection.execute(insert(servicecall), list(calls))
-    unit.connection.execute(insert(servicecall_event), list(first_events))
+    execute_many(unit.connection, insert(servicecall), calls)
+    execute_many(unit.connection, insert(servicecall_event), first_events)
 
 
 def append(unit: UnitOfWork, call: Any, events: Sequence[NewEvent], changes: Mapping[str, Any], *, actor: str) -> None:

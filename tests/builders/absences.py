@@ -12,6 +12,7 @@ from esoffice.es.v1.appointments_pb2_grpc import AppointmentServiceStub
 from mesh.tokens import Caller
 from server_es.absences.settings import AbsenceSettings
 from server_es.absences.surroundings import Shifts
+from server_es.messages.actions import Actions
 from tests.builders import directory as build
 from tests.builders.office import Office, Rooms, office_hours, open_office
 from tests.contract.conftest import CHIEF, person
@@ -28,6 +29,7 @@ class Absentees:
     stub: Any
     appointments: Any
     settings: AbsenceSettings
+    actions: Actions
 
     def by(self, employee: str, *permissions: str) -> Any:
         """Call as this employee from now on; `chief` may do everything."""
@@ -112,6 +114,7 @@ async def open_absences(serve: Any, *, shifts: Shifts | None = None, more: Seque
         stub=AbsenceServiceStub(channel),
         appointments=AppointmentServiceStub(channel),
         settings=rooms.absences,
+        actions=rooms.actions,
     )
     await office.calendars.CreateCalendar(
         calendars_pb2.CreateCalendarRequest(

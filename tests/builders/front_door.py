@@ -38,6 +38,7 @@ from mesh.tokens import AUDIENCE, Verifier
 from mesh.wakeups import Doorbell
 from server_es.app import DirectoryStaff
 from server_es.inboxes import INBOXES
+from server_es.messages.actions import Actions
 from server_es.messages.address import BELL
 from server_es.messages.fanout import Fanout
 from server_es.messages.service import MessageService
@@ -122,7 +123,7 @@ def _messages(database: Database, rooms: Rooms) -> MessageService:
     fanout = Fanout(database, INBOXES, bell, Streams(heartbeat=settings.heartbeat), poll=settings.poll)
     return MessageService(
         database=database, store=INBOXES, messages=rooms.messages, fanout=fanout, staff=DirectoryStaff(),
-        requests=REQUESTS, settings=settings,
+        requests=REQUESTS, settings=settings, actions=Actions(),
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from mesh.database import Database
 from mesh.idempotency import RequestLog
 from mesh.streams import Streams
 from mesh.wakeups import Wakeups
+from server_es.messages.actions import Actions
 from server_es.messages.address import BELL, Messages
 from server_es.messages.fanout import Fanout
 from server_es.messages.service import MessageService
@@ -47,6 +48,7 @@ class Site:
             staff=FakeStaff(teams),
             requests=REQUESTS,
             settings=settings,
+            actions=Actions(),
         )
         self.grpc = door.server(pb.DESCRIPTOR, self.service)
         self.port = 0

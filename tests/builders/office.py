@@ -31,6 +31,7 @@ from server_es.calendars.compiled import Compiled
 from server_es.calendars.service import Calendars
 from server_es.directory.service import Directory
 from server_es.inboxes import INBOXES
+from server_es.messages.actions import Actions
 from server_es.messages.address import BELL, Messages
 from server_es.service_levels.seed import seed
 from server_es.service_levels.service import ServiceLevels
@@ -72,6 +73,7 @@ class Rooms:
         self.observers: list[Observer] = []
         self.absences = AbsenceSettings(calendar="calendars/office")
         self.shifts: Shifts | None = None
+        self.actions = Actions()
 
     def all(self) -> list[Any]:
         return [
@@ -87,9 +89,11 @@ class Rooms:
         ]
 
     def absence_room(self, database: Database) -> Absences:
-        return Absences(
+        room = Absences(
             database, compiled=self.compiled, messages=self.messages, settings=self.absences, shifts=self.shifts
         )
+        room.offer(self.actions)
+        return room
 
     def servicecalls(self, database: Database) -> Servicecalls:
         return Servicecalls(

@@ -9,8 +9,10 @@ from esoffice.es.v1 import service_levels_pb2 as levels
 from esoffice.es.v1 import servicecalls_pb2 as pb
 from google.protobuf.field_mask_pb2 import FieldMask
 from grpc_status import rpc_status
+from sqlalchemy import select
 
 from mesh.status import reason_of
+from server_es.servicecalls.tables import servicecall
 from tests.builders.office import (
     CREATED,
     DONE,
@@ -152,6 +154,28 @@ async def test_a_batch_answers_one_by_one_and_one_refusal_spoils_no_other(office
     mended = item("drei", ids[2], address="addresses/1002")
     again = await office.calls.BatchCreateServicecalls(pb.BatchCreateServicecallsRequest(requests=[mended]))
     assert again.results[0].servicecall.name == "servicecalls/3"
+
+
+async def test_a_batch_for_names_only_makes_the_same_calls_and_a_repeat_is_answered_as_the_first_time(
+    office: Office,
+) -> None:
+    office.go_to(berlin("2026-03-02 09:00"))
+    asked = [
+        pb.CreateServicecallRequest(
+            servicecall=pb.Servicecall(title="Pumpe steht", address="addresses/1001"), request_id=request_id()
+        )
+        for _ in range(30)
+    ]
+    lean = pb.BatchCreateServicecallsRequest(requests=asked[:29], names_only=True)
+    names = [f"servicecalls/{number}" for number in range(1, 30)]
+    answer = await office.calls.BatchCreateServicecalls(lean)
+    assert [one.servicecall for one in answer.results] == [pb.Servicecall(name=name) for name in names]
+    repeated = await office.calls.BatchCreateServicecalls(pb.BatchCreateServicecallsRequest(requests=asked))
+    assert [one.servicecall for one in repeated.results[:29]] == [one.servicecall for one in answer.results]
+    full = repeated.results[29].servicecall
+    with office.served.database.reading() as unit:
+        due = set(unit.connection.execute(select(servicecall.c.cached_due_time)).scalars())
+    assert due == {full.next_due_time.ToDatetime(UTC)}
 
 
 async def test_the_responsible_ones_are_told_once_but_not_who_made_it(office: Office) -> None:

@@ -74,6 +74,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: nothing has escalated on the servicecall in its present cycle."""
     ERROR_REASON_NOTHING_TO_ESCALATE: _ErrorReason.ValueType  # 31
     """FAILED_PRECONDITION: the servicecall is solved or a draft, or no escalation point is left for it."""
+    ERROR_REASON_MESSAGE_EXPIRED: _ErrorReason.ValueType  # 36
+    """FAILED_PRECONDITION: the message is out of date; what it offers cannot be done any more. Metadata: `expire_time`."""
+    ERROR_REASON_NOT_ANSWERABLE: _ErrorReason.ValueType  # 37
+    """FAILED_PRECONDITION: nobody reads answers to this message. Metadata: `sender`."""
     ERROR_REASON_SERVICECALL_NOT_STARTED: _ErrorReason.ValueType  # 27
     """FAILED_PRECONDITION: the servicecall has not been started, so it cannot be forwarded."""
     ERROR_REASON_NOT_FORWARDED: _ErrorReason.ValueType  # 28
@@ -174,6 +178,10 @@ ERROR_REASON_NOTHING_TO_ACKNOWLEDGE: ErrorReason.ValueType  # 30
 """FAILED_PRECONDITION: nothing has escalated on the servicecall in its present cycle."""
 ERROR_REASON_NOTHING_TO_ESCALATE: ErrorReason.ValueType  # 31
 """FAILED_PRECONDITION: the servicecall is solved or a draft, or no escalation point is left for it."""
+ERROR_REASON_MESSAGE_EXPIRED: ErrorReason.ValueType  # 36
+"""FAILED_PRECONDITION: the message is out of date; what it offers cannot be done any more. Metadata: `expire_time`."""
+ERROR_REASON_NOT_ANSWERABLE: ErrorReason.ValueType  # 37
+"""FAILED_PRECONDITION: nobody reads answers to this message. Metadata: `sender`."""
 ERROR_REASON_SERVICECALL_NOT_STARTED: ErrorReason.ValueType  # 27
 """FAILED_PRECONDITION: the servicecall has not been started, so it cannot be forwarded."""
 ERROR_REASON_NOT_FORWARDED: ErrorReason.ValueType  # 28

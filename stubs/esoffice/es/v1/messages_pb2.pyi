@@ -93,6 +93,8 @@ class Message(_message.Message):
     CREATED_TIME_FIELD_NUMBER: _builtins.int
     READ_TIME_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    ACTIONS_FIELD_NUMBER: _builtins.int
+    IN_REPLY_TO_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name of the message. Format: `messages/{id}`; the id is opaque."""
     recipient: _builtins.str
@@ -113,6 +115,8 @@ class Message(_message.Message):
     """Who sent it. Format: `employees/{personnel_number}`; `users/{user}` for a user who is no employee; `services/{service}`
     for what a service tells by itself.
     """
+    in_reply_to: _builtins.str
+    """The message this one answers. Format: `messages/{id}`; empty if none. It lies in the inbox of its recipient."""
     @_builtins.property
     def created_time(self) -> _timestamp_pb2.Timestamp:
         """When it was sent."""
@@ -126,6 +130,10 @@ class Message(_message.Message):
         """From this instant on (inclusive) it is out of date: it is not shown as a popup and does not count as unread. Not set:
         never.
         """
+
+    @_builtins.property
+    def actions(self) -> _containers.RepeatedCompositeFieldContainer[Global___MessageAction]:
+        """What can be done about it out of the message, in the order of the buttons. Empty: nothing."""
 
     def __init__(
         self,
@@ -142,14 +150,42 @@ class Message(_message.Message):
         created_time: _timestamp_pb2.Timestamp | None = ...,
         read_time: _timestamp_pb2.Timestamp | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
+        actions: _abc.Iterable[Global___MessageAction] | None = ...,
+        in_reply_to: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_time", b"created_time", "expire_time", b"expire_time", "read_time", b"read_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "created_time", b"created_time", "expire_time", b"expire_time", "kind", b"kind", "name", b"name", "priority", b"priority", "read_time", b"read_time", "recipient", b"recipient", "sender", b"sender", "sequence", b"sequence", "subject", b"subject", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "actions", b"actions", "created_time", b"created_time", "expire_time", b"expire_time", "in_reply_to", b"in_reply_to", "kind", b"kind", "name", b"name", "priority", b"priority", "read_time", b"read_time", "recipient", b"recipient", "sender", b"sender", "sequence", b"sequence", "subject", b"subject", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Message: _TypeAlias = Message  # noqa: Y015
+
+@_typing.final
+class MessageAction(_message.Message):
+    """A button on a message (Schaltfläche)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTION_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    action: _builtins.str
+    """What it is called by ActOnMessage, such as `absences.approve`."""
+    label: _builtins.str
+    """What stands on the button."""
+    def __init__(
+        self,
+        *,
+        action: _builtins.str = ...,
+        label: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "label", b"label"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MessageAction: _TypeAlias = MessageAction  # noqa: Y015
 
 @_typing.final
 class MessageCursor(_message.Message):
@@ -671,3 +707,115 @@ class SendMessageResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SendMessageResponse: _TypeAlias = SendMessageResponse  # noqa: Y015
+
+@_typing.final
+class ReplyToMessageRequest(_message.Message):
+    """What a message is answered."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. Format: `messages/{id}`, in the caller's own inbox."""
+    text: _builtins.str
+    """The answer, plain text. Required, at most 4,000 characters."""
+    request_id: _builtins.str
+    """Optional. UUID of this request, remembered for 24 h."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        text: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "request_id", b"request_id", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplyToMessageRequest: _TypeAlias = ReplyToMessageRequest  # noqa: Y015
+
+@_typing.final
+class SnoozeMessagesRequest(_message.Message):
+    """Which messages come again, and when."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMES_FIELD_NUMBER: _builtins.int
+    UNTIL_TIME_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of messages, 1 to 1,000. Format: `messages/{id}`."""
+
+    @_builtins.property
+    def until_time(self) -> _timestamp_pb2.Timestamp:
+        """When they come again; in the future, at most 366 days from now. Required."""
+
+    def __init__(
+        self,
+        *,
+        names: _abc.Iterable[_builtins.str] | None = ...,
+        until_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["until_time", b"until_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["names", b"names", "until_time", b"until_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SnoozeMessagesRequest: _TypeAlias = SnoozeMessagesRequest  # noqa: Y015
+
+@_typing.final
+class ActOnMessageRequest(_message.Message):
+    """What is done about a message."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. Format: `messages/{id}`, in the caller's own inbox."""
+    action: _builtins.str
+    """Required: `action` of one of the message's actions. At most 64 characters."""
+    text: _builtins.str
+    """What the caller says to it, such as the reason of a refusal. At most 1,000 characters."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        action: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "name", b"name", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ActOnMessageRequest: _TypeAlias = ActOnMessageRequest  # noqa: Y015
+
+@_typing.final
+class ActOnMessageResponse(_message.Message):
+    """What was done."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    outcome: _builtins.str
+    """In one sentence, for the employee."""
+    def __init__(
+        self,
+        *,
+        outcome: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ActOnMessageResponse: _TypeAlias = ActOnMessageResponse  # noqa: Y015

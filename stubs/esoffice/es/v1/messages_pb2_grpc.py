@@ -64,6 +64,21 @@ class MessageServiceStub:
                 request_serializer=esoffice_dot_es_dot_v1_dot_messages__pb2.SendMessageRequest.SerializeToString,
                 response_deserializer=esoffice_dot_es_dot_v1_dot_messages__pb2.SendMessageResponse.FromString,
                 _registered_method=True)
+        self.ReplyToMessage = channel.unary_unary(
+                '/esoffice.es.v1.MessageService/ReplyToMessage',
+                request_serializer=esoffice_dot_es_dot_v1_dot_messages__pb2.ReplyToMessageRequest.SerializeToString,
+                response_deserializer=esoffice_dot_es_dot_v1_dot_messages__pb2.SendMessageResponse.FromString,
+                _registered_method=True)
+        self.SnoozeMessages = channel.unary_unary(
+                '/esoffice.es.v1.MessageService/SnoozeMessages',
+                request_serializer=esoffice_dot_es_dot_v1_dot_messages__pb2.SnoozeMessagesRequest.SerializeToString,
+                response_deserializer=esoffice_dot_es_dot_v1_dot_messages__pb2.MarkMessagesReadResponse.FromString,
+                _registered_method=True)
+        self.ActOnMessage = channel.unary_unary(
+                '/esoffice.es.v1.MessageService/ActOnMessage',
+                request_serializer=esoffice_dot_es_dot_v1_dot_messages__pb2.ActOnMessageRequest.SerializeToString,
+                response_deserializer=esoffice_dot_es_dot_v1_dot_messages__pb2.ActOnMessageResponse.FromString,
+                _registered_method=True)
 
 
 class MessageServiceServicer:
@@ -131,6 +146,38 @@ class MessageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReplyToMessage(self, request, context):
+        """Answers a message: its sender gets one that refers to it, with `AW:` before the subject.
+
+        Fails with NOT_FOUND as GetMessage, and with FAILED_PRECONDITION/`NOT_ANSWERABLE` when the sender is a service or no
+        employee. A repeat with the same `request_id` gets the first answer and sends nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SnoozeMessages(self, request, context):
+        """Puts messages of the caller's own inbox aside until later (Erinnern, Snooze): they count as read, and at `until_time`
+        they come again as new ones. Snoozing again moves the instant.
+
+        Fails with NOT_FOUND, putting none aside, when one of `names` does not exist.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ActOnMessage(self, request, context):
+        """Does what a message offers, such as approving a request out of its popup, and marks it as read.
+
+        What the message is about may have changed meanwhile: then the action itself refuses, with its own reason, and the
+        message stays as it was. Fails with NOT_FOUND as GetMessage, with INVALID_ARGUMENT for an action the message does not
+        offer, with FAILED_PRECONDITION/`MESSAGE_EXPIRED` from `expire_time` on, and with PERMISSION_DENIED when the caller may
+        not do it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MessageServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -158,6 +205,21 @@ def add_MessageServiceServicer_to_server(servicer, server):
                     servicer.SendMessage,
                     request_deserializer=esoffice_dot_es_dot_v1_dot_messages__pb2.SendMessageRequest.FromString,
                     response_serializer=esoffice_dot_es_dot_v1_dot_messages__pb2.SendMessageResponse.SerializeToString,
+            ),
+            'ReplyToMessage': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplyToMessage,
+                    request_deserializer=esoffice_dot_es_dot_v1_dot_messages__pb2.ReplyToMessageRequest.FromString,
+                    response_serializer=esoffice_dot_es_dot_v1_dot_messages__pb2.SendMessageResponse.SerializeToString,
+            ),
+            'SnoozeMessages': grpc.unary_unary_rpc_method_handler(
+                    servicer.SnoozeMessages,
+                    request_deserializer=esoffice_dot_es_dot_v1_dot_messages__pb2.SnoozeMessagesRequest.FromString,
+                    response_serializer=esoffice_dot_es_dot_v1_dot_messages__pb2.MarkMessagesReadResponse.SerializeToString,
+            ),
+            'ActOnMessage': grpc.unary_unary_rpc_method_handler(
+                    servicer.ActOnMessage,
+                    request_deserializer=esoffice_dot_es_dot_v1_dot_messages__pb2.ActOnMessageRequest.FromString,
+                    response_serializer=esoffice_dot_es_dot_v1_dot_messages__pb2.ActOnMessageResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -300,6 +362,87 @@ class MessageService:
             '/esoffice.es.v1.MessageService/SendMessage',
             esoffice_dot_es_dot_v1_dot_messages__pb2.SendMessageRequest.SerializeToString,
             esoffice_dot_es_dot_v1_dot_messages__pb2.SendMessageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplyToMessage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.es.v1.MessageService/ReplyToMessage',
+            esoffice_dot_es_dot_v1_dot_messages__pb2.ReplyToMessageRequest.SerializeToString,
+            esoffice_dot_es_dot_v1_dot_messages__pb2.SendMessageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SnoozeMessages(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.es.v1.MessageService/SnoozeMessages',
+            esoffice_dot_es_dot_v1_dot_messages__pb2.SnoozeMessagesRequest.SerializeToString,
+            esoffice_dot_es_dot_v1_dot_messages__pb2.MarkMessagesReadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ActOnMessage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.es.v1.MessageService/ActOnMessage',
+            esoffice_dot_es_dot_v1_dot_messages__pb2.ActOnMessageRequest.SerializeToString,
+            esoffice_dot_es_dot_v1_dot_messages__pb2.ActOnMessageResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -76,6 +76,26 @@ class MessageServiceStub:
     Fails with NOT_FOUND when an employee or team does not exist (metadata `resource`). A repeat with the same `request_id`
     gets the first answer and sends nothing.
     """
+    ReplyToMessage: _grpc.UnaryUnaryMultiCallable[_messages_pb2.ReplyToMessageRequest, _messages_pb2.SendMessageResponse]
+    """Answers a message: its sender gets one that refers to it, with `AW:` before the subject.
+
+    Fails with NOT_FOUND as GetMessage, and with FAILED_PRECONDITION/`NOT_ANSWERABLE` when the sender is a service or no
+    employee. A repeat with the same `request_id` gets the first answer and sends nothing.
+    """
+    SnoozeMessages: _grpc.UnaryUnaryMultiCallable[_messages_pb2.SnoozeMessagesRequest, _messages_pb2.MarkMessagesReadResponse]
+    """Puts messages of the caller's own inbox aside until later (Erinnern, Snooze): they count as read, and at `until_time`
+    they come again as new ones. Snoozing again moves the instant.
+
+    Fails with NOT_FOUND, putting none aside, when one of `names` does not exist.
+    """
+    ActOnMessage: _grpc.UnaryUnaryMultiCallable[_messages_pb2.ActOnMessageRequest, _messages_pb2.ActOnMessageResponse]
+    """Does what a message offers, such as approving a request out of its popup, and marks it as read.
+
+    What the message is about may have changed meanwhile: then the action itself refuses, with its own reason, and the
+    message stays as it was. Fails with NOT_FOUND as GetMessage, with INVALID_ARGUMENT for an action the message does not
+    offer, with FAILED_PRECONDITION/`MESSAGE_EXPIRED` from `expire_time` on, and with PERMISSION_DENIED when the caller may
+    not do it.
+    """
 
 @_typing.type_check_only
 class MessageServiceAsyncStub(MessageServiceStub):
@@ -122,6 +142,26 @@ class MessageServiceAsyncStub(MessageServiceStub):
 
     Fails with NOT_FOUND when an employee or team does not exist (metadata `resource`). A repeat with the same `request_id`
     gets the first answer and sends nothing.
+    """
+    ReplyToMessage: _aio.UnaryUnaryMultiCallable[_messages_pb2.ReplyToMessageRequest, _messages_pb2.SendMessageResponse]  # type: ignore[assignment]
+    """Answers a message: its sender gets one that refers to it, with `AW:` before the subject.
+
+    Fails with NOT_FOUND as GetMessage, and with FAILED_PRECONDITION/`NOT_ANSWERABLE` when the sender is a service or no
+    employee. A repeat with the same `request_id` gets the first answer and sends nothing.
+    """
+    SnoozeMessages: _aio.UnaryUnaryMultiCallable[_messages_pb2.SnoozeMessagesRequest, _messages_pb2.MarkMessagesReadResponse]  # type: ignore[assignment]
+    """Puts messages of the caller's own inbox aside until later (Erinnern, Snooze): they count as read, and at `until_time`
+    they come again as new ones. Snoozing again moves the instant.
+
+    Fails with NOT_FOUND, putting none aside, when one of `names` does not exist.
+    """
+    ActOnMessage: _aio.UnaryUnaryMultiCallable[_messages_pb2.ActOnMessageRequest, _messages_pb2.ActOnMessageResponse]  # type: ignore[assignment]
+    """Does what a message offers, such as approving a request out of its popup, and marks it as read.
+
+    What the message is about may have changed meanwhile: then the action itself refuses, with its own reason, and the
+    message stays as it was. Fails with NOT_FOUND as GetMessage, with INVALID_ARGUMENT for an action the message does not
+    offer, with FAILED_PRECONDITION/`MESSAGE_EXPIRED` from `expire_time` on, and with PERMISSION_DENIED when the caller may
+    not do it.
     """
 
 class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -196,6 +236,44 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Fails with NOT_FOUND when an employee or team does not exist (metadata `resource`). A repeat with the same `request_id`
         gets the first answer and sends nothing.
+        """
+
+    @_abc_1.abstractmethod
+    def ReplyToMessage(
+        self,
+        request: _messages_pb2.ReplyToMessageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_messages_pb2.SendMessageResponse, _abc.Awaitable[_messages_pb2.SendMessageResponse]]:
+        """Answers a message: its sender gets one that refers to it, with `AW:` before the subject.
+
+        Fails with NOT_FOUND as GetMessage, and with FAILED_PRECONDITION/`NOT_ANSWERABLE` when the sender is a service or no
+        employee. A repeat with the same `request_id` gets the first answer and sends nothing.
+        """
+
+    @_abc_1.abstractmethod
+    def SnoozeMessages(
+        self,
+        request: _messages_pb2.SnoozeMessagesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_messages_pb2.MarkMessagesReadResponse, _abc.Awaitable[_messages_pb2.MarkMessagesReadResponse]]:
+        """Puts messages of the caller's own inbox aside until later (Erinnern, Snooze): they count as read, and at `until_time`
+        they come again as new ones. Snoozing again moves the instant.
+
+        Fails with NOT_FOUND, putting none aside, when one of `names` does not exist.
+        """
+
+    @_abc_1.abstractmethod
+    def ActOnMessage(
+        self,
+        request: _messages_pb2.ActOnMessageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_messages_pb2.ActOnMessageResponse, _abc.Awaitable[_messages_pb2.ActOnMessageResponse]]:
+        """Does what a message offers, such as approving a request out of its popup, and marks it as read.
+
+        What the message is about may have changed meanwhile: then the action itself refuses, with its own reason, and the
+        message stays as it was. Fails with NOT_FOUND as GetMessage, with INVALID_ARGUMENT for an action the message does not
+        offer, with FAILED_PRECONDITION/`MESSAGE_EXPIRED` from `expire_time` on, and with PERMISSION_DENIED when the caller may
+        not do it.
         """
 
 def add_MessageServiceServicer_to_server(servicer: MessageServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

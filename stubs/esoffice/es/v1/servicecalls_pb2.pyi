@@ -693,6 +693,11 @@ class BatchCreateServicecallsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     REQUESTS_FIELD_NUMBER: _builtins.int
+    NAMES_ONLY_FIELD_NUMBER: _builtins.int
+    names_only: _builtins.bool
+    """Answer with the calls' `name` alone, for whoever needs no more: it spares both sides most of the work. Default: false. A
+    repeat of a request is answered as it was the first time, whatever stands here then.
+    """
     @_builtins.property
     def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___CreateServicecallRequest]:
         """1 to 500, each with its own `request_id`. They are checked one by one: their violations stand in the results."""
@@ -701,10 +706,11 @@ class BatchCreateServicecallsRequest(_message.Message):
         self,
         *,
         requests: _abc.Iterable[Global___CreateServicecallRequest] | None = ...,
+        names_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["requests", b"requests"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["names_only", b"names_only", "requests", b"requests"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -744,7 +750,7 @@ class ServicecallResult(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def servicecall(self) -> Global___Servicecall:
-        """The call."""
+        """The call; with `names_only` its name alone."""
 
     @_builtins.property
     def status(self) -> _status_pb2.Status:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server_business.mail.sender import Mailbox, NoSender, SenderProblem, excluded, read_mailboxes, read_sender
+from server_business.mail.sender import Mailbox, NoSender, SenderProblem, excluded, read_sender
 
 AMBIGUOUS, INVALID = SenderProblem.AMBIGUOUS, SenderProblem.INVALID
 
@@ -64,14 +64,6 @@ def test_what_is_not_one_mailbox_is_refused_with_a_reason(
 def test_a_comma_in_quotes_or_comments_makes_no_second_sender() -> None:
     assert read_sender(['"a@x.example, b@x.example" (c@x.example, d) <hans@kunde.example>']) == Mailbox(
         "hans@kunde.example", "a@x.example, b@x.example"
-    )
-
-
-def test_recipients_are_read_as_far_as_they_can_be() -> None:
-    assert read_mailboxes(["a@x.example, kaputt, <b@x.example>", "c@x.example"]) == (
-        Mailbox("a@x.example"),
-        Mailbox("b@x.example"),
-        Mailbox("c@x.example"),
     )
 
 

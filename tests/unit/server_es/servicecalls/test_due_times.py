@@ -28,6 +28,7 @@ from server_es.servicecalls.rules import (
     Terms,
     milestone,
     milestones,
+    next_due_time,
     percent_time,
     preview,
 )
@@ -273,3 +274,22 @@ def test_whatever_the_pauses_the_due_time_leaves_the_promise(changes: list[tuple
         minute += timedelta(minutes=1)
     expected = minute if counted == 240 else now + timedelta(minutes=240 - counted)
     assert found.due_time == expected
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([CREATED, STARTED, WAITING, INTERRUPTED, SOLVED, None]), st.integers(0, 600)),
+        max_size=6,
+    )
+)
+def test_the_next_due_time_is_the_earliest_open_one_of_the_milestones(changes: list[tuple[int | None, int]]) -> None:
+    told = [(state, f"{9 + minute // 60:02}:{minute % 60:02}") for state, minute in changes]
+    log = call(*(becomes(state, time) if state else Accepted(time=at(time)) for state, time in told))
+    held = terms(reaction=1, arrival=2, solution=4)
+    found = milestones(log, held, at("20:00"))
+    due = [one.due_time for one in found if one.due_time and one.met_time is None and not one.paused]
+    assert next_due_time(log, held, at("20:00")) == min(due, default=None)
+
+
+def test_without_promises_nothing_is_due() -> None:
+    assert next_due_time(call(), terms(), at("10:00")) is None
