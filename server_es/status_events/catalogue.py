@@ -64,7 +64,9 @@ class Entries(entries.Entries):
         super().check(unit, catalogue, key, message, row)
         wrong = []
         if row["previous_state_from"] == row["previous_state_to"] == row["new_state"]:
-            text = f"{row['previous_state_to']} is the new state, which nothing changes to itself: it would never happen"
+            text = (
+                f"{row['previous_state_to']} is the new state, which nothing changes to itself: it would never happen"
+            )
             wrong.append(Violation("status_event.previous_state_to", text))
         for column, (pattern, existing) in _NAMED.items():
             asked = {ids[0] for one in message.recipients if (ids := pattern.ids(getattr(one, column)))}

@@ -69,7 +69,9 @@ class StatusFollowing:
             return
         found = templates(unit, {event.text_module for event, _ in fitting})
         known = self._texts.of(unit, [change.call for change in {id(one): one for _, one in fitting}.values()])
-        happenings = [_happening(event, one, known[one.call.number], found[event.text_module]) for event, one in fitting]
+        happenings = [
+            _happening(event, one, known[one.call.number], found[event.text_module]) for event, one in fitting
+        ]
         self._teller.tell(unit, [*self._customers(unit, happenings), *_staff(unit, happenings)])
 
     def _customers(self, unit: UnitOfWork, happenings: Iterable[_Happening]) -> Iterator[Notice]:

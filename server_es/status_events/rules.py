@@ -89,7 +89,9 @@ def over(mail: str, sent: int, *, limit: int) -> str:
     return f"{mail} has had {limit} mails of status-change events today" if sent > limit else ""
 
 
-def recipients(event: StatusEvent, *, employee: str, team: Sequence[str], members: Sequence[Sequence[str]]) -> list[Row]:
+def recipients(
+    event: StatusEvent, *, employee: str, team: Sequence[str], members: Sequence[Sequence[str]]
+) -> list[Row]:
     """Return who of the house and beside it is told, each once; the customer is not among them.
 
     Args:

@@ -50,7 +50,7 @@ def _id(name: str) -> str:
 
 
 def count_mails(unit: UnitOfWork, wanted: Mapping[str, int], day: date) -> dict[str, int]:
-    """Count so many mails more to each of these addresses, and return how many each has had on the day, these among them.
+    """Count so many mails more to each address, and return how many each has had on the day, these among them.
 
     The addresses are locked until the unit ends.
     """

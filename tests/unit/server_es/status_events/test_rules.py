@@ -23,7 +23,7 @@ def event(**fields: object) -> StatusEvent:
     ],
 )
 def test_the_state_before_lies_in_the_range_and_both_ends_count(
-    start: int, end: int, old: int | None, happens: bool
+    start: int, end: int, old: int | None, *, happens: bool
 ) -> None:
     assert event(start=start, end=end).fits(old, SOLVED) is happens
 
@@ -51,7 +51,13 @@ def test_the_mail_over_the_limit_is_the_first_that_is_withheld() -> None:
 
 
 def test_everybody_of_the_house_is_told_once() -> None:
-    rows = (Row(employee="1"), Row(team="technik"), Row(mail="x@y.example"), Row(mobile="+491511"), Row(mail="x@y.example"))
+    rows = (
+        Row(employee="1"),
+        Row(team="technik"),
+        Row(mail="x@y.example"),
+        Row(mobile="+491511"),
+        Row(mail="x@y.example"),
+    )
     told = rules.recipients(
         event(employee=True, team=True, rows=rows),
         employee="2",
