@@ -77,6 +77,11 @@ def event(id_: str = "ack", **fields: Any) -> pb.StatusEvent:
 
 
 @pytest.fixture
+def database_address(database_url: str) -> str:
+    return database_url
+
+
+@pytest.fixture
 def settings() -> StatusEventSettings:
     return StatusEventSettings()
 
