@@ -143,7 +143,7 @@ async def _serve_bare(folder: str) -> Any:
                 future.set_result(told)
             return pb.SendMessageResponse()
 
-        ListMessages = GetMessage = MarkMessagesRead = SendMessage
+        ListMessages = GetMessage = ReplyToMessage = SnoozeMessages = ActOnMessage = MarkMessagesRead = SendMessage
 
     server = door.server(pb.DESCRIPTOR, Bare())
     port = server.add_insecure_port("127.0.0.1:0")

@@ -11,12 +11,13 @@ import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from pathlib import Path
 from string import Template
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import grpc
 import yaml
@@ -26,11 +27,19 @@ from esoffice.es.v1 import (
     absences_pb2,
     absences_pb2_grpc,
     calendars_pb2_grpc,
+    duty_pb2,
+    duty_pb2_grpc,
+    escalations_pb2,
+    escalations_pb2_grpc,
+    forwarding_pb2,
+    forwarding_pb2_grpc,
     messages_pb2,
     messages_pb2_grpc,
+    service_levels_pb2,
     service_levels_pb2_grpc,
     servicecalls_pb2,
     servicecalls_pb2_grpc,
+    text_modules_pb2_grpc,
 )
 from google.protobuf import json_format
 
@@ -83,10 +92,13 @@ class Walk:
             "CalendarService": calendars_pb2_grpc.CalendarServiceStub(self.channel),
             "ServiceLevelService": service_levels_pb2_grpc.ServiceLevelServiceStub(self.channel),
             "AbsenceService": absences_pb2_grpc.AbsenceServiceStub(self.channel),
+            "TextModuleService": text_modules_pb2_grpc.TextModuleServiceStub(self.channel),
+            "EscalationService": escalations_pb2_grpc.EscalationServiceStub(self.channel),
+            "DutyService": duty_pb2_grpc.DutyServiceStub(self.channel),
         }
         steps = yaml.safe_load((DATA / "catalogue.yaml").read_text(encoding="utf-8"))
         made = sum(self.asked(stubs, *one) for step in steps for one in step.items())
-        say("calendars, service levels, leave", f"{made} entries made, {len(steps) - made} were there")
+        say("calendars, service levels, leave, escalations", f"{made} entries made, {len(steps) - made} were there")
         self.esconfig(
             "users", "create", DISPATCHER, "--role", "dispatcher", "--employee", "101", "--full-name", "Maike Petersen",
             "--new-password-stdin", said=f"{DISPATCHER_PASSWORD}\n", allowed=(0, 1),
@@ -218,6 +230,64 @@ class Walk:
         )
         say("Maike Petersen agrees", f"{agreed.name} is approved and stands in the calendar as {agreed.appointment}")
 
+    def escalate(self, first: str, shown: list[messages_pb2.Message]) -> None:
+        """A call that nobody touches: half of its time is up in some seconds, and the popup comes by itself."""
+        dispatcher = self.signed_in(DISPATCHER, DISPATCHER_PASSWORD)
+        stub = escalations_pb2_grpc.EscalationServiceStub(self.channel)
+        address = self.calls.GetServicecall(
+            servicecalls_pb2.GetServicecallRequest(name=first), metadata=self.admin
+        ).address
+        wanted = servicecalls_pb2.Servicecall(
+            title="Aufzug steckt fest", address=address, responsible_team="teams/disposition"
+        )
+        wanted.receive_time.FromDatetime(_clock.now() - timedelta(hours=2) + timedelta(seconds=4))
+        call = self.calls.CreateServicecall(
+            servicecalls_pb2.CreateServicecallRequest(servicecall=wanted, request_id=str(uuid.uuid4())),
+            metadata=dispatcher,
+        )
+        changed = servicecalls_pb2.ChangeServiceLevelRequest(
+            servicecall=call.name, service_level="serviceLevels/30", request_id=str(uuid.uuid4())
+        )
+        self.calls.ChangeServiceLevel(changed, metadata=dispatcher)
+        foreseen = stub.SimulateEscalations(
+            escalations_pb2.SimulateEscalationsRequest(servicecall=call.name), metadata=dispatcher
+        )
+        for step in foreseen.steps:
+            print(f"      {step.german_text}")
+        eventually("the escalation", lambda: any("sind um" in one.subject and one.about == call.name for one in shown))
+        request = escalations_pb2.AcknowledgeEscalationsRequest(servicecall=call.name, request_id=str(uuid.uuid4()))
+        stub.AcknowledgeEscalations(request, metadata=dispatcher)
+        say("Maike Petersen acknowledges", f"{call.name} repeats no more; only the breach would still be told")
+
+    def on_duty(self) -> None:
+        """Who is called now for a lift, who stands behind, and who is next?"""
+        stub = duty_pb2_grpc.DutyServiceStub(self.channel)
+        request = duty_pb2.WhoIsOnDutyRequest(roster="rosters/technik", system="systems/A-1005")
+        answer = stub.WhoIsOnDuty(request, metadata=self.admin)
+        until = answer.next_change_time.ToDatetime().replace(tzinfo=UTC).astimezone(ZoneInfo("Europe/Berlin"))
+        say("on duty for systems/A-1005", f"{_people(answer.on_duty)}, behind: {_people(answer.behind) or 'nobody'}")
+        say(f"from {until:%d.%m. %H:%M}", _people(answer.next))
+
+    def forward(self, servicecall: str, shown: list[messages_pb2.Message]) -> None:
+        """The technician starts a call and hands it back to the dispatchers, who are told."""
+        stub = forwarding_pb2_grpc.ForwardingServiceStub(self.channel)
+        technician = self.signed_in(TECHNICIAN, TECHNICIAN_PASSWORD)
+        start = servicecalls_pb2.ChangeStateRequest(
+            servicecall=servicecall, state=self.state_of(service_levels_pb2.STATE_MEANING_STARTED)
+        )
+        self.calls.ChangeState(start, metadata=technician)
+        request = forwarding_pb2.ForwardServicecallRequest(
+            servicecall=servicecall, team="teams/disposition", text="Ersatzteil bestellen", request_id=str(uuid.uuid4())
+        )
+        made = stub.ForwardServicecall(request, metadata=technician)
+        say("Emre Yıldız, technician, forwards", f"{made.name} to {made.team}: {made.text}")
+        eventually("the popup", lambda: any("weitergeleitet" in one.subject for one in shown))
+
+    def state_of(self, meaning: service_levels_pb2.StateMeaning.ValueType) -> str:
+        stub = service_levels_pb2_grpc.ServiceLevelServiceStub(self.channel)
+        answer = stub.ListServicecallStates(service_levels_pb2.ListServicecallStatesRequest(), metadata=self.admin)
+        return next(one.name for one in answer.servicecall_states if one.meaning == meaning)
+
     def change_setting(self) -> None:
         """A setting that needs a restart is saved; the service comes back on the new revision."""
         path = "server_business.mail.accounts.demo.poll_duration"
@@ -241,12 +311,19 @@ class Walk:
 
 def stubs_methods(service: str) -> dict[str, Callable[[], Any]]:
     """Return the request message of each method of a service of `esoffice.es.v1`."""
-    from esoffice.es.v1 import calendars_pb2, service_levels_pb2
+    from esoffice.es.v1 import calendars_pb2, service_levels_pb2, text_modules_pb2
     from google.protobuf.message_factory import GetMessageClass
 
-    files = (calendars_pb2.DESCRIPTOR, service_levels_pb2.DESCRIPTOR, absences_pb2.DESCRIPTOR)
+    files = [
+        one.DESCRIPTOR
+        for one in (calendars_pb2, service_levels_pb2, absences_pb2, duty_pb2, text_modules_pb2, escalations_pb2)
+    ]
     described = next(one.services_by_name[service] for one in files if service in one.services_by_name)
     return {one.name: GetMessageClass(one.input_type) for one in described.methods}
+
+
+def _people(found: Iterable[duty_pb2.OnDuty]) -> str:
+    return ", ".join(one.employee for one in found)
 
 
 def next_monday(day: date) -> date:
@@ -310,9 +387,15 @@ def main() -> None:
         eventually("the popups", lambda: shown)
         station(4, "A technician asks for leave; she decides in the popup")
         walk.ask_for_leave(shown)
-    station(5, f"Why is {first.servicecall} due then?")
+        station(5, "A call that nobody touches: what will happen, and the popup when it does")
+        walk.escalate(first.servicecall, shown)
+        station(6, "The technician forwards the call to her team")
+        walk.forward(first.servicecall, shown)
+    station(7, f"Why is {first.servicecall} due then?")
     walk.explain(first.servicecall)
-    station(6, "An administrator changes a setting that needs a restart")
+    station(8, "Who is called tonight for the lift in Jarrestraße?")
+    walk.on_duty()
+    station(9, "An administrator changes a setting that needs a restart")
     walk.change_setting()
 
 

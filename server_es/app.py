@@ -21,6 +21,7 @@ from esoffice.es.v1 import (
     directory_pb2,
     duty_pb2,
     escalations_pb2,
+    follow_ups_pb2,
     forwarding_pb2,
     messages_pb2,
     notices_pb2,
@@ -56,7 +57,6 @@ from server_es.directory.service import Directory
 from server_es.duty.announcing import Announcing
 from server_es.duty.facts import duties
 from server_es.duty.service import Duty
-from server_es.duty.telling import Telling
 from server_es.duty.worker import Handover
 from server_es.escalations import following, retiming
 from server_es.escalations.engine import Engine
@@ -71,6 +71,7 @@ from server_es.escalations.service import Escalations
 from server_es.escalations.settings import EscalationSettings
 from server_es.escalations.verbs import Verbs
 from server_es.escalations.worker import LONGEST, Retimer, Timekeeper
+from server_es.follow_ups.service import FollowUps
 from server_es.forwarding.service import Forwardings
 from server_es.inboxes import INBOXES
 from server_es.messages.actions import Actions
@@ -184,14 +185,16 @@ async def build(app: App) -> None:
     app.serve(servicecalls_pb2.DESCRIPTOR, calls)
     app.serve(forwarding_pb2.DESCRIPTOR, forwarding)
     app.serve(contacts_pb2.DESCRIPTOR, Contacts(app.database, calls.contacts))
-    telling = Telling(messages)
-    app.serve(duty_pb2.DESCRIPTOR, Duty(app.database, REQUESTS, absences=absence_facts, tell=telling))
-    app.work(Handover(app.database, Announcing(telling)).worker())
+    follow_ups = FollowUps(app.database, notices)
+    app.serve(follow_ups_pb2.DESCRIPTOR, follow_ups)
+    app.work(follow_ups.worker())
+    app.serve(duty_pb2.DESCRIPTOR, Duty(app.database, REQUESTS, absences=absence_facts, tell=notices.tell))
+    app.work(Handover(app.database, Announcing(notices.tell)).worker())
     app.serve(appointments_pb2.DESCRIPTOR, Appointments(app.database))
     absence_room = Absences(
         app.database,
         compiled=compiled,
-        messages=messages,
+        notices=notices,
         settings=absences,
         site_zone=zone,
         shifts=duty_shifts,

@@ -12,6 +12,7 @@ from config_service.cli import (
     audit,
     clients,
     directory,
+    escalations,
     health,
     mails,
     pki,
@@ -45,6 +46,7 @@ app.add_typer(clients.app, name="clients")
 app.add_typer(sending.mails, name="outgoing")
 app.add_typer(sending.sms, name="sms")
 app.add_typer(absences.app, name="absences")
+app.add_typer(escalations.app, name="escalations")
 app.add_typer(audit.app, name="audit")
 app.add_typer(pki.app, name="pki")
 app.command("status")(status.status)

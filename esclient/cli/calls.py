@@ -43,10 +43,10 @@ def list_(
 ) -> None:
     """List calls, the newest first."""
     conditions = pb.ListServicecallsRequest(
-        address=_named("addresses", customer),
-        system=_named("systems", system),
-        responsible_employee=_named("employees", employee),
-        responsible_team=_named("teams", team),
+        address=named("addresses", customer),
+        system=named("systems", system),
+        responsible_employee=named("employees", employee),
+        responsible_team=named("teams", team),
         title_contains=title,
         by_due_time=by_due,
         published_only=published,
@@ -67,7 +67,7 @@ def show(context: typer.Context, number: Number) -> None:
 
     async def read(session: Session) -> tuple[pb.Servicecall, list[pb.ServicecallEvent]]:
         calls = Calls(session)
-        return await calls.get(_number(number)), await calls.events(_number(number))
+        return await calls.get(number_of(number)), await calls.events(number_of(number))
 
     call, events = options.run(read)
     if options.output is Output.JSON:
@@ -84,7 +84,7 @@ def explain(
 ) -> None:
     """Explain each due time: hours counted, pauses, holidays, the rule that chose the level."""
     options = options_of(context)
-    answer = options.run(lambda session: Calls(session).explain(_number(number)))
+    answer = options.run(lambda session: Calls(session).explain(number_of(number)))
     if options.output is Output.JSON:
         show_data(plain(answer))
     else:
@@ -112,13 +112,13 @@ def create(
         raise WrongUsage("--component: say of which --system.")
     call = pb.Servicecall(
         title=title,
-        address=_named("addresses", customer),
-        system=_named("systems", system),
-        component=_named(f"systems/{system.rpartition('/')[2]}/components", component),
-        contract=_named("contracts", contract),
-        problem_category=_named("problemCategories", category),
-        responsible_employee=_named("employees", employee),
-        responsible_team=_named("teams", team),
+        address=named("addresses", customer),
+        system=named("systems", system),
+        component=named(f"systems/{system.rpartition('/')[2]}/components", component),
+        contract=named("contracts", contract),
+        problem_category=named("problemCategories", category),
+        responsible_employee=named("employees", employee),
+        responsible_team=named("teams", team),
         description=description,
         published=published,
     )
@@ -130,31 +130,31 @@ def create(
 @app.command()
 def accept(context: typer.Context, number: Number, text: Said = "", at: At = None) -> None:
     """Accept a call (Annahme): the arrival clock starts."""
-    _change(context, lambda calls: calls.accept(_number(number), text, _aware(at)))
+    _change(context, lambda calls: calls.accept(number_of(number), text, _aware(at)))
 
 
 @app.command()
 def react(context: typer.Context, number: Number, text: Said = "", at: At = None) -> None:
     """Record the first reaction (Reaktion)."""
-    _change(context, lambda calls: calls.react(_number(number), text, _aware(at)))
+    _change(context, lambda calls: calls.react(number_of(number), text, _aware(at)))
 
 
 @app.command()
 def arrive(context: typer.Context, number: Number, text: Said = "", at: At = None) -> None:
     """Record the technician's arrival (Eintreffen)."""
-    _change(context, lambda calls: calls.arrive(_number(number), text, _aware(at)))
+    _change(context, lambda calls: calls.arrive(number_of(number), text, _aware(at)))
 
 
 @app.command()
 def start(context: typer.Context, number: Number, text: Said = "", at: At = None, state: OfState = "") -> None:
     """Start work, or go on with it (Gestartet)."""
-    _change(context, lambda calls: calls.start(_number(number), text, _aware(at), _state(state)))
+    _change(context, lambda calls: calls.start(number_of(number), text, _aware(at), _state(state)))
 
 
 @app.command()
 def interrupt(context: typer.Context, number: Number, text: Said = "", at: At = None, state: OfState = "") -> None:
     """Interrupt work (Unterbrochen): the clocks stand still."""
-    _change(context, lambda calls: calls.interrupt(_number(number), text, _aware(at), _state(state)))
+    _change(context, lambda calls: calls.interrupt(number_of(number), text, _aware(at), _state(state)))
 
 
 @app.command()
@@ -166,26 +166,26 @@ def level(
     at: At = None,
 ) -> None:
     """Give a call another service level (Servicelevel); its due times follow."""
-    named = _named("serviceLevels", service_level)
-    _change(context, lambda calls: calls.level(_number(number), named, text, _aware(at)))
+    wanted = named("serviceLevels", service_level)
+    _change(context, lambda calls: calls.level(number_of(number), wanted, text, _aware(at)))
 
 
 @app.command()
 def solve(context: typer.Context, number: Number, text: Said = "", at: At = None, state: OfState = "") -> None:
     """Solve a call (Gelöst)."""
-    _change(context, lambda calls: calls.solve(_number(number), text, _aware(at), _state(state)))
+    _change(context, lambda calls: calls.solve(number_of(number), text, _aware(at), _state(state)))
 
 
 @app.command()
 def close(context: typer.Context, number: Number, text: Said = "", at: At = None, state: OfState = "") -> None:
     """Close a solved call (Erledigt)."""
-    _change(context, lambda calls: calls.close(_number(number), text, _aware(at), _state(state)))
+    _change(context, lambda calls: calls.close(number_of(number), text, _aware(at), _state(state)))
 
 
 @app.command()
 def reopen(context: typer.Context, number: Number, text: Said = "", at: At = None) -> None:
     """Set a solved or done call to unsolved (Reklamation)."""
-    _change(context, lambda calls: calls.reopen(_number(number), text, _aware(at)))
+    _change(context, lambda calls: calls.reopen(number_of(number), text, _aware(at)))
 
 
 @app.command()
@@ -196,7 +196,7 @@ def addendum(
     at: At = None,
 ) -> None:
     """Add a note to a solved or done call (Nachtrag)."""
-    _change(context, lambda calls: calls.addendum(_number(number), text, _aware(at)))
+    _change(context, lambda calls: calls.addendum(number_of(number), text, _aware(at)))
 
 
 def _change(context: typer.Context, do: Callable[[Calls], Awaitable[pb.Servicecall]]) -> None:
@@ -208,7 +208,7 @@ def _change(context: typer.Context, do: Callable[[Calls], Awaitable[pb.Serviceca
         shown.show_outcome(call)
 
 
-def _number(given: str) -> int:
+def number_of(given: str) -> int:
     """Return the number in `4711` or `servicecalls/4711`."""
     digits = given.removeprefix("servicecalls/")
     if not (digits.isascii() and digits.isdigit()):
@@ -216,13 +216,13 @@ def _number(given: str) -> int:
     return int(digits)
 
 
-def _named(collection: str, given: str) -> str:
+def named(collection: str, given: str) -> str:
     """Return a resource name; `addresses/1001` and `1001` are both understood."""
     return given if not given or given.startswith(f"{collection}/") else f"{collection}/{given}"
 
 
 def _state(given: str) -> str:
-    return _named("servicecallStates", given)
+    return named("servicecallStates", given)
 
 
 def _aware(at: datetime | None) -> datetime | None:

@@ -12,6 +12,7 @@ from grpc_status import rpc_status
 from esclient.calls import NoSuchState
 from esclient.cli.output import printable
 from esclient.door import NoCertificate
+from esclient.notifications import NoEmployee
 
 CODES = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 unreachable, 4 not signed in or not permitted."
 _DOMAIN = "esoffice"
@@ -53,6 +54,8 @@ def ended_by(error: Exception, server: str) -> tuple[Exit, list[str]]:
     """
     if isinstance(error, WrongUsage | NoCertificate):
         return Exit.USAGE, [str(error)]
+    if isinstance(error, NoEmployee):
+        return Exit.FAILED, [str(error)]
     if isinstance(error, NoSuchState):
         return Exit.FAILED, [f"{error}; give --state."]
     if isinstance(error, grpc.aio.AioRpcError):

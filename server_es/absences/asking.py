@@ -19,7 +19,7 @@ from server_es.absences.office import Office, office
 from server_es.absences.rules import Group, State
 from server_es.absences.settings import AbsenceSettings
 from server_es.absences.surroundings import Shifts, surroundings
-from server_es.absences.telling import News, Telling
+from server_es.absences.telling import ASKED, News, Telling
 from server_es.absences.wanted import Wanted, asked_by, days_left, problems, understood
 from server_es.absences.working_times import WorkingTimes
 from server_es.directory.names import EMPLOYEE
@@ -43,7 +43,7 @@ class Asking:
     Args:
         working_times: by which days are counted.
         leave: how much there is of it.
-        telling: the inboxes.
+        telling: tells who has to know.
         settings: of the room.
         shifts: the room of duty rosters.
     """
@@ -129,7 +129,7 @@ class Asking:
         etags.check(request.etag, case.message().etag, request.name)
         store.remove(unit, case.row.id)
         if case.row.state in rules.OPEN:
-            news = News(case=case, office=there, by=by, word="Antrag gelöscht")
+            news = News(case=case, office=there, by=by, event="deleted", word="Antrag gelöscht")
             self._telling.approvers(unit, news, case.groups)
             self._telling.applicant(unit, news)
 
@@ -153,7 +153,7 @@ class Asking:
         left = days_left(unit, seen, self._leave)
         text = letters.to_decide(case, there, around, wanted.zone, left=left, changed=changed)
         word = "Antrag geändert" if before else "Antrag"
-        news = News(case=case, office=there, by=by, word=word, text=text)
+        news = News(case=case, office=there, by=by, event=ASKED, word=word, text=text)
         self._telling.approvers(unit, news, case.open_groups)
         self._telling.applicant(unit, news)
         if before and before.row.employee != case.row.employee:

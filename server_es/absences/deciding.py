@@ -33,7 +33,7 @@ class Deciding:
     Args:
         working_times: by which days are counted.
         leave: how much there is of it.
-        telling: the inboxes.
+        telling: tells who has to know.
         settings: of the room.
     """
 
@@ -60,7 +60,9 @@ class Deciding:
             raise PermissionDenied(f"{case.name} can be withdrawn by its applicant, or by who made it for him.")
         rules.check_open(case.request(there.called))
         after = self._ended(unit, case, State.REVOKED, by, request.reason)
-        news = News(case=after, office=there, by=by, word="Antrag zurückgezogen", text=request.reason)
+        news = News(
+            case=after, office=there, by=by, event="withdrawn", word="Antrag zurückgezogen", text=request.reason
+        )
         self._telling.approvers(unit, news, case.groups)
         self._telling.applicant(unit, news)
         return after.message()
@@ -75,7 +77,9 @@ class Deciding:
         rules.check_approved(case.request(there.called))
         appointments.remove(unit, case.name)
         after = self._ended(unit, case, State.REVOKED, by, request.reason)
-        news = News(case=after, office=there, by=by, word="Abwesenheit widerrufen", text=request.reason)
+        news = News(
+            case=after, office=there, by=by, event="revoked", word="Abwesenheit widerrufen", text=request.reason
+        )
         self._telling.applicant(unit, news)
         self._telling.approvers(unit, news, case.groups)
         self._telling.informed(unit, news)
@@ -102,7 +106,7 @@ class Deciding:
                 _write_appointment(unit, case)
             after = self._ended(unit, case, decided.state, by, reason)
         text = letters.decided(after, there, request.comment)
-        self._tell(unit, News(case=after, office=there, by=by, word=_WORDS[decided.state], text=text))
+        self._tell(unit, News(case=after, office=there, by=by, event="decided", word=_WORDS[decided.state], text=text))
         return after.message()
 
     def _locked(self, unit: UnitOfWork, name: str) -> tuple[Case, Office]:

@@ -23,7 +23,7 @@ from server_es.absences.working_times import WorkingTimes
 from server_es.calendars.compiled import Compiled
 from server_es.catalogues import Catalogue, Entry
 from server_es.messages.actions import Actions, Asked
-from server_es.messages.address import Messages
+from server_es.notices.telling import Notices
 from server_es.schema import REQUESTS
 
 Verb = Callable[[UnitOfWork, Any, Asker], pb.Absence]
@@ -35,7 +35,7 @@ class Absences(grpc_.AbsenceServiceServicer):
     Args:
         database: of server_es.
         compiled: calendars ready to reckon with.
-        messages: the inboxes.
+        notices: the one way in which somebody is told.
         settings: the site's choice; a live change is written into it.
         site_zone: zone in which a team's days are told.
         shifts: the room of duty rosters, if there is one.
@@ -46,12 +46,12 @@ class Absences(grpc_.AbsenceServiceServicer):
         database: Database,
         *,
         compiled: Compiled,
-        messages: Messages,
+        notices: Notices,
         settings: AbsenceSettings,
         site_zone: str = "Europe/Berlin",
         shifts: Shifts | None = None,
     ) -> None:
-        times, telling = WorkingTimes(compiled, settings), Telling(messages)
+        times, telling = WorkingTimes(compiled, settings), Telling(notices)
         leave = self._leave = Leave(times)
         self._database = database
         self._entries = Entries()

@@ -9,12 +9,13 @@ from server_es.absences import letters
 from server_es.absences.askers import Asker
 from server_es.absences.cases import Case
 from server_es.absences.office import Office
-from server_es.absences.rules import OPEN, State
-from server_es.messages.address import Messages
 from server_es.messages.rows import Action
-from server_es.messages.rules import Kind
+from server_es.notices.rules import Channel, Notice, Recipient
+from server_es.notices.telling import Notices
 
 APPROVE, REJECT = "absences.approve", "absences.reject"
+ASKED = "asked"
+"""The event after which approvers decide."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,34 +26,41 @@ class News:
         case: the request as it is now.
         office: for names, and for who decides.
         by: who did it; is not told.
-        word: what happened, in a word or two, in front of the subject.
+        event: what happened, as a cause by which nobody is told twice.
+        word: the same for people, in front of the subject.
         text: more of it.
     """
 
     case: Case
     office: Office
     by: Asker
+    event: str
     word: str
     text: str = ""
 
 
 class Telling:
-    """Tells approvers, applicants and those who are informed; what is told waits in the inboxes until it is read.
+    """Tells approvers, applicants and those who are informed, each over the channels he prefers.
 
     Args:
-        messages: the inboxes.
+        notices: the one way in which somebody is told.
     """
 
-    def __init__(self, messages: Messages) -> None:
-        self._messages = messages
+    def __init__(self, notices: Notices) -> None:
+        self._notices = notices
 
     def approvers(self, unit: UnitOfWork, news: News, groups: Iterable[str]) -> None:
         """Tell who decides for these groups now. Their popup is out of date when the absence has begun."""
         row = news.case.row
         told = {one for group in groups for one in news.office.deciders(group, row.employee)}
         begins = row.start_time
-        expire_time = begins if begins > unit.now else None
-        self._tell(unit, news, told, expire_time=expire_time, actions=_decisions(news.case))
+        self._tell(
+            unit,
+            news,
+            told,
+            expire_time=begins if begins > unit.now else None,
+            actions=_decisions(news.case) if news.event == ASKED else (),
+        )
 
     def applicant(self, unit: UnitOfWork, news: News) -> None:
         """Tell whose request it is, and who made it for him."""
@@ -69,7 +77,8 @@ class Telling:
 
     def informed(self, unit: UnitOfWork, news: News) -> None:
         """Tell those who are to know how it ended."""
-        self._tell(unit, news, set(news.case.informed) - {news.case.row.employee}, kind=Kind.MESSAGE)
+        told = set(news.case.informed) - {news.case.row.employee}
+        self._tell(unit, news, told, channels=frozenset({Channel.ESMESSAGE}))
 
     def _tell(
         self,
@@ -77,28 +86,33 @@ class Telling:
         news: News,
         employees: set[str],
         *,
-        kind: Kind = Kind.POPUP,
+        channels: frozenset[Channel] | None = None,
         expire_time: datetime | None = None,
         actions: tuple[Action, ...] = (),
     ) -> None:
-        told = sorted(employees - {news.by.employee})
-        if told:
-            self._messages.address(
-                unit,
-                told,
-                subject=letters.subject(news.word, news.case, news.office),
-                text=news.text[: letters.TEXT_AT_MOST],
-                about=news.case.name,
-                kind=kind,
-                sender=news.by.name,
-                expire_time=expire_time,
-                actions=actions,
-            )
+        case = news.case
+        self._notices.tell(
+            unit,
+            [
+                Notice(
+                    cause=f"{case.name}/{case.row.revision}/{news.event}",
+                    about=case.name,
+                    recipient=Recipient(employee=one),
+                    subject=letters.subject(news.word, case, news.office),
+                    text=news.text[: letters.TEXT_AT_MOST],
+                    channels=channels,
+                    expire_time=expire_time,
+                    substitutes=False,  # who stands in for an absent approver is among those who decide
+                    by=news.by.employee,
+                    sender=news.by.name,
+                    actions=actions,
+                )
+                for one in sorted(employees - {news.by.employee})
+            ],
+        )
 
 
 def _decisions(case: Case) -> tuple[Action, ...]:
     """Return the buttons of the popup; once the request has changed, they refuse."""
-    if State(case.row.state) not in OPEN:
-        return ()
     etag = case.message().etag
     return Action(APPROVE, "Genehmigen", etag), Action(REJECT, "Ablehnen", etag)

@@ -19,6 +19,7 @@ from server_es.contacts import rules, store
 from server_es.contacts.messages import CONTACT, SERVICECALL, message_of, referred, row_of
 from server_es.contacts.store import Row
 from server_es.directory import facts, names
+from server_es.follow_ups import store as follow_ups
 from server_es.schema import REQUESTS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -103,6 +104,7 @@ class Contacts(grpc_.ContactServiceServicer):
         rows = [one for one in made if not isinstance(one, DomainError)]
         for row, number in zip(rows, store.add(unit, rows), strict=True):
             row["id"] = number
+        follow_ups.add(unit, [_follow_up(row) for row in rows if row["follow_up_due_time"]], _creator(who))
         return [one if isinstance(one, DomainError) else _short(one) for one in made]
 
     def _placed(
@@ -178,6 +180,19 @@ def _new(row: Row) -> rules.NewContact:
         employee=row["employee"] or "",
         creator=row["creator"],
     )
+
+
+def _follow_up(row: Row) -> dict[str, Any]:
+    """Return what somebody has to come back to: the call, if the contact is on one."""
+    about = SERVICECALL.build(row["servicecall"]) if row["servicecall"] else CONTACT.build(row["id"])
+    return {
+        "employee": row["follow_up_employee"],
+        "team": None if row["follow_up_employee"] else row["follow_up_team"],
+        "due_time": row["follow_up_due_time"],
+        "subject": row["subject"][:200] or "Kontakt",
+        "text": row["text"][:4000],
+        "about": about,
+    }
 
 
 def _creator(who: Caller) -> str:

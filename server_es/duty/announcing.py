@@ -15,8 +15,9 @@ from server_es.duty.handoffs import Handoff, Kind
 from server_es.duty.names import ROSTER
 from server_es.duty.rosters import Roster
 from server_es.duty.shifts import shifts
-from server_es.duty.telling import Letter, Tell
+from server_es.duty.telling import Tell, to
 from server_es.duty.wall import DAY, WallClock, moment, seconds, wall_clock
+from server_es.notices.rules import Notice
 
 _LOOK_AGAIN: Final = 30 * DAY
 _LISTED_AHEAD: Final = 90 * DAY
@@ -40,10 +41,10 @@ class Announcing:
 
     def tell_due(self, unit: UnitOfWork, rows: Iterable[Any]) -> None:
         """Tell what is due in locked rosters, and note when something is next."""
-        self._tell(unit, [letter for row in rows for letter in self._due(unit, row)])
+        self._tell(unit, [one for row in rows for one in self._due(unit, row)])
 
     @contextmanager
-    def change(self, unit: UnitOfWork, row: Any, *, but: Collection[str]) -> Iterator[list[Letter]]:
+    def change(self, unit: UnitOfWork, row: Any, *, but: Collection[str]) -> Iterator[list[Notice]]:
         """Tell whose shifts a change moves within the roster's lead.
 
         Args:
@@ -54,30 +55,31 @@ class Announcing:
         Yields:
             What is told besides; the change may add to it.
         """
-        letters = self._due(unit, row)
+        notices = self._due(unit, row)
         name = ROSTER.build(row.id)
         before = ROSTERS.get(unit, name).roster
-        yield letters
-        self._tell(unit, [*letters, *self._changed(unit, name, before, but)])
+        yield notices
+        self._tell(unit, [*notices, *self._changed(unit, name, before, but)])
 
     def made(self, unit: UnitOfWork, name: str, *, but: Collection[str]) -> None:
         """Tell who is on duty soon in a new roster."""
         self._tell(unit, self._changed(unit, name, None, but))
 
-    def _due(self, unit: UnitOfWork, row: Any) -> list[Letter]:
+    def _due(self, unit: UnitOfWork, row: Any) -> list[Notice]:
         roster, now = ROSTERS.get(unit, ROSTER.build(row.id)), seconds(unit.now)
         lead = _lead(roster, now)
         voice = _Voice(unit, roster, now)
         due = handoffs.due(roster.roster, seconds(row.told_time), now, lead)
         self._noted(unit, roster, now)
-        return [voice.handoff(one) for one in due]
+        return [notice for one in due for notice in voice.handoff(one)]
 
-    def _changed(self, unit: UnitOfWork, name: str, before: Roster | None, but: Collection[str]) -> list[Letter]:
+    def _changed(self, unit: UnitOfWork, name: str, before: Roster | None, but: Collection[str]) -> list[Notice]:
         roster, now = ROSTERS.get(unit, name), seconds(unit.now)
         moved = handoffs.changed(before, roster.roster, now, now + _lead(roster, now))
         voice = _Voice(unit, roster, now)
         self._noted(unit, roster, now)
-        return [voice.change(employee) for employee in sorted(moved.difference(but))]
+        cause = f"{name}/changes/{store.get(unit, name, deleted=True).mark}"
+        return [notice for employee in sorted(moved.difference(but)) for notice in voice.change(employee, cause)]
 
     def _noted(self, unit: UnitOfWork, roster: Compiled, now: int) -> None:
         following = handoffs.next_due(roster.roster, now, _lead(roster, now))
@@ -95,12 +97,14 @@ class _Voice:
         self._unit = unit
         self._names: dict[str, str] = {}
 
-    def change(self, employee: str) -> Letter:
+    def change(self, employee: str, cause: str) -> list[Notice]:
         """Return what somebody hears whose shifts were moved."""
         subject = f"Bereitschaft {self.title}: Ihre Dienste haben sich geändert"
-        return Letter(employees=[employee], about=self._roster.name, subject=subject, text=self.next_shifts(employee))
+        name = self._roster.name
+        text = self.next_shifts(employee)
+        return to([employee], cause=cause, about=name, subject=subject, text=text, urgent=True)
 
-    def handoff(self, one: Handoff) -> Letter:
+    def handoff(self, one: Handoff) -> list[Notice]:
         """Return what somebody hears of a handoff."""
         until = self._until(one.employee, one.at) if one.kind is Kind.BEGINS else ""
         subject = _SUBJECTS[one.kind].format(title=self.title, until=until, at=self._when(one.at))
@@ -111,7 +115,10 @@ class _Voice:
         lines.append(f"Es übernimmt: {after or 'niemand'}" if one.kind is Kind.ENDS else "")
         lines.append(self.next_shifts(one.employee))
         text = "\n".join(filter(None, lines))
-        return Letter(employees=[one.employee], about=self._roster.name, subject=subject, text=text)
+        name = self._roster.name
+        cause = f"{name}/handoffs/{one.at}/{one.kind.name.lower()}"
+        urgent = one.kind is Kind.BEGINS
+        return to([one.employee], cause=cause, about=name, subject=subject, text=text, urgent=urgent)
 
     def next_shifts(self, employee: str) -> str:
         """Return the next shifts of somebody, a line each."""

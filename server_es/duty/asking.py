@@ -3,7 +3,7 @@
 from esoffice.es.v1 import duty_pb2 as pb
 
 from mesh.database import UnitOfWork
-from mesh.errors import NotFound
+from mesh.errors import InvalidArgument, NotFound, Violation
 from mesh.instants import timestamp
 from mesh.pages import page_of
 from server_es.directory import facts as directory
@@ -50,12 +50,15 @@ def who(unit: UnitOfWork, request: pb.WhoIsOnDutyRequest) -> pb.WhoIsOnDutyRespo
     return answer
 
 
-def shifts(unit: UnitOfWork, request: pb.ListShiftsRequest) -> pb.ListShiftsResponse:
+def shifts(unit: UnitOfWork, request: pb.ListShiftsRequest, own: str) -> pb.ListShiftsResponse:
+    """Return shifts; `own` is the personnel number of the caller, empty when he has none."""
     start = mapping.instant(request.start_time, field="start_time")
     end = mapping.instant(request.end_time, field="end_time")
     mapping.span(start, end, field="end_time")
-    employee = mapping.employee_id(request.employee)
-    if request.employee and directory.missing(unit, [request.employee], keep=False):
+    if request.own and not own:
+        raise InvalidArgument([Violation("own", "you are no employee; name one in employee")])
+    employee = own if request.own else mapping.employee_id(request.employee)
+    if request.employee and not request.own and directory.missing(unit, [request.employee], keep=False):
         raise NotFound(f"{request.employee} does not exist", resource=request.employee)
     if request.roster:
         found = [ROSTERS.get(unit, request.roster)]

@@ -75,7 +75,7 @@ class Duty(grpc_.DutyServiceServicer):
         return await self._database.read(asking.who, request)
 
     async def ListShifts(self, request: pb.ListShiftsRequest, _context: Any) -> pb.ListShiftsResponse:
-        return await self._database.read(asking.shifts, request)
+        return await self._database.read(asking.shifts, request, caller().employee)
 
     # -- overrides and plans ------------------------------------------------------------------------------------------
 

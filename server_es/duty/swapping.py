@@ -22,8 +22,9 @@ from server_es.duty.rosters import Change, Origin, Override
 from server_es.duty.shifts import Watch
 from server_es.duty.swaps import State, Swap
 from server_es.duty.tables import duty_swap
-from server_es.duty.telling import Letter, Tell
+from server_es.duty.telling import Tell, to
 from server_es.duty.wall import DAY, seconds, wall_clock
+from server_es.notices.rules import Notice
 from server_es.servicecalls.actors import Actor
 
 _AROUND = 15 * DAY
@@ -75,7 +76,7 @@ class Swapping:
         made = unit.connection.execute(insert(duty_swap).values(values).returning(*duty_swap.c)).one()
         asked = [made.asked] if made.asked else sorted(_members(roster, seconds(unit.now)) - {employee})
         subject = f"{_name(unit, employee)} gibt eine Bereitschaft ab: {_span(roster, made)}"
-        self._tell(unit, [_letter(made, asked, subject, given.reason)])
+        self._tell(unit, _told(made, asked, subject, given.reason))
         return message(made, unit)
 
     def take(self, unit: UnitOfWork, request: pb.TakeDutySwapRequest, actor: Actor) -> pb.TakeDutySwapResponse:
@@ -109,12 +110,12 @@ class Swapping:
             replaced=swap.employee,
             origin=Origin.SWAP,
         )
-        with self._announcing.change(unit, row, but=(swap.employee, actor.employee)) as letters:
+        with self._announcing.change(unit, row, but=(swap.employee, actor.employee)) as notices:
             override = changes.add_override(unit, row.id, change, reason=found.reason, creator=actor.name)
             taken = {"state": int(State.TAKEN), "taken_by": actor.employee, "override": override.id}
             closed = _close(unit, found.id, **taken)
             subject = f"{_name(unit, actor.employee)} übernimmt Ihre Bereitschaft: {_span(roster, closed)}"
-            letters.append(_letter(closed, [swap.employee], subject))
+            notices.extend(_told(closed, [swap.employee], subject))
         return closed
 
     def withdraw(self, unit: UnitOfWork, name: str, actor: Actor, *, for_others: bool) -> pb.DutySwap:
@@ -163,8 +164,10 @@ def message(row: Any, unit: UnitOfWork) -> pb.DutySwap:
     )
 
 
-def _letter(swap: Any, employees: Sequence[str], subject: str, text: str = "") -> Letter:
-    return Letter(employees=employees, about=SWAP.build(swap.id), subject=subject, text=text)
+def _told(swap: Any, employees: Sequence[str], subject: str, text: str = "") -> list[Notice]:
+    name = SWAP.build(swap.id)
+    cause = f"{name}/{State(swap.state).name.lower()}"
+    return to(employees, cause=cause, about=name, subject=subject, text=text)
 
 
 def _row(unit: UnitOfWork, name: str) -> Any:

@@ -9,6 +9,7 @@ from esoffice.es.v1 import forwarding_pb2_grpc as grpc_
 
 from mesh.call import caller
 from mesh.database import Database, UnitOfWork
+from mesh.failpoints import failpoint
 from mesh.pages import page_of
 from server_es.calendars import mapping
 from server_es.directory.subjects import existing_employees, members_of
@@ -93,6 +94,7 @@ class Forwardings(grpc_.ForwardingServiceServicer):
         )
         store.append(unit, row)
         forwarding = _message(SimpleNamespace(**row))
+        failpoint("forwarding.written")
         self._notices.tell(unit, [_notice(one, forwarding, case.call, by) for one in takers])
         return forwarding
 

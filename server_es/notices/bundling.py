@@ -82,7 +82,7 @@ def leave(
         waiting: to one person over one channel, in the order of their ids.
         channel: MAIL, ADDITIONAL_MAIL or SMS.
         sent: when parcels left for that person over it, urgent ones too.
-        limit: parcels within an hour.
+        limit: parcels within an hour; 0: any number.
         now: the instant.
     """
     alone = tuple(_parcel([one], channel) for one in waiting if one.urgent)
@@ -90,7 +90,7 @@ def leave(
     if not others:
         return Leaving(parcels=alone)
     recent = sorted(time for time in sent if time > now - HOUR)
-    if len(recent) >= limit:
+    if 0 < limit <= len(recent):
         until = recent[len(recent) - limit] + HOUR
         return Leaving(parcels=alone, held=tuple(one.id for one in others), until=until)
     return Leaving(parcels=(*alone, _parcel(others, channel)))

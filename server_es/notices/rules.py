@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from server_es.calendars.times import Window, first_instant, last_instant
 from server_es.directory.staff import Employee
+from server_es.messages.rows import Action
 
 SERVICE: Final = "services/server_es"
 _DAY: Final = timedelta(days=1)
@@ -124,6 +125,7 @@ class Notice:
         substitutes: whoever stands in for an absent employee is told too.
         by: personnel number of who did it: never told, not even as a substitute; empty if it is nobody.
         sender: resource name that stands as the sender of messages.
+        actions: what can be done out of it inside, the buttons of a popup.
         withheld: why it is not sent and only kept on record; empty: it is sent.
     """
 
@@ -138,6 +140,7 @@ class Notice:
     substitutes: bool = True
     by: str = ""
     sender: str = SERVICE
+    actions: tuple[Action, ...] = ()
     withheld: str = ""
 
 

@@ -114,4 +114,5 @@ def _content(one: Planned) -> Content:
         about=said.about,
         sender=said.sender,
         expire_time=said.expire_time,
+        actions=said.actions,
     )

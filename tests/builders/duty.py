@@ -7,15 +7,8 @@ from esoffice.es.v1 import duty_pb2 as pb
 from esoffice.es.v1.duty_pb2_grpc import DutyServiceStub
 
 from mesh.database import Database
-from mesh.wakeups import Doorbell
-from server_es.absences import facts as absence_facts
 from server_es.duty.announcing import Announcing
-from server_es.duty.service import Duty
-from server_es.duty.telling import Telling
 from server_es.duty.worker import Handover
-from server_es.inboxes import INBOXES
-from server_es.messages.address import BELL, Messages
-from server_es.schema import REQUESTS
 from tests.builders.office import Office, Rooms, open_office
 
 WEEK = "rosters/week"
@@ -35,12 +28,7 @@ def roster(name: str = WEEK, *layers: pb.DutyLayer, **fields: Any) -> pb.Roster:
 
 async def duty_office(serve: Any) -> tuple[Office, Any]:
     """Return an office with rosters, and the stub of its duty."""
-    rooms = Rooms()
-
-    def duty(database: Database) -> Duty:
-        return Duty(database, REQUESTS, absences=absence_facts, tell=Telling(rooms.messages))
-
-    office = await open_office(serve, rooms=rooms, more=[(pb.DESCRIPTOR, duty)])
+    office = await open_office(serve)
     return office, DutyServiceStub(office.served.channel)
 
 
@@ -67,4 +55,4 @@ def planned(start: datetime, hours: float, *employees: str) -> pb.PlannedShift:
 
 def handover(database: Database) -> Handover:
     """Return the worker that tells of handoffs."""
-    return Handover(database, Announcing(Telling(Messages(INBOXES, Doorbell(BELL, lambda _: None), lambda _: None))))
+    return Handover(database, Announcing(Rooms().notices.tell))

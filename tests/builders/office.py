@@ -12,6 +12,9 @@ from esoffice.es.v1 import (
     appointments_pb2,
     calendars_pb2,
     directory_pb2,
+    duty_pb2,
+    forwarding_pb2,
+    notices_pb2,
     service_levels_pb2,
     servicecalls_pb2,
 )
@@ -23,6 +26,7 @@ from sqlalchemy import select
 
 from mesh.database import Database
 from mesh.wakeups import Doorbell
+from server_es.absences import facts as absence_facts
 from server_es.absences.service import Absences
 from server_es.absences.settings import AbsenceSettings
 from server_es.absences.surroundings import Shifts
@@ -30,9 +34,16 @@ from server_es.appointments.service import Appointments
 from server_es.calendars.compiled import Compiled
 from server_es.calendars.service import Calendars
 from server_es.directory.service import Directory
+from server_es.duty.service import Duty
+from server_es.forwarding.service import Forwardings
 from server_es.inboxes import INBOXES
 from server_es.messages.actions import Actions
 from server_es.messages.address import BELL, Messages
+from server_es.notices.rules import Policy
+from server_es.notices.service import Notifications
+from server_es.notices.telling import BELL as NOTICES_BELL
+from server_es.notices.telling import Notices
+from server_es.schema import REQUESTS
 from server_es.service_levels.seed import seed
 from server_es.service_levels.service import ServiceLevels
 from server_es.service_levels.site import Sites
@@ -69,6 +80,10 @@ class Rooms:
         self.sites = Sites(self.compiled)
         self.due_times = DueTimes(self.sites, retimed)
         self.messages = Messages(INBOXES, Doorbell(BELL, lambda _: None), lambda _: None)
+        self.notice_policy = Policy()
+        self.notices = Notices(
+            self.messages, absence_facts.absent, self.notice_policy, Doorbell(NOTICES_BELL, lambda _: None)
+        )
         self.settings = settings
         self.observers: list[Observer] = []
         self.absences = AbsenceSettings(calendar="calendars/office")
@@ -85,20 +100,35 @@ class Rooms:
             (service_levels_pb2.DESCRIPTOR, lambda database: ServiceLevels(database, self.sites, self.due_times)),
             (servicecalls_pb2.DESCRIPTOR, self.servicecalls),
             (appointments_pb2.DESCRIPTOR, Appointments),
-            (absences_pb2.DESCRIPTOR, self.absence_room),
+            (absences_pb2.DESCRIPTOR, self._offering_absence_room),
+            (duty_pb2.DESCRIPTOR, self.duty),
+            (forwarding_pb2.DESCRIPTOR, self.forwarding_room),
+            (notices_pb2.DESCRIPTOR, lambda database: Notifications(database, self.messages)),
         ]
 
+    def forwarding_room(self, database: Database) -> Forwardings:
+        """After the room of servicecalls, whose cases it opens."""
+        self.forwarding = Forwardings(database, self.calls.cases, self.notices)
+        return self.forwarding
+
+    def duty(self, database: Database) -> Duty:
+        return Duty(database, REQUESTS, absences=absence_facts, tell=self.notices.tell)
+
     def absence_room(self, database: Database) -> Absences:
-        room = Absences(
-            database, compiled=self.compiled, messages=self.messages, settings=self.absences, shifts=self.shifts
+        return Absences(
+            database, compiled=self.compiled, notices=self.notices, settings=self.absences, shifts=self.shifts
         )
+
+    def _offering_absence_room(self, database: Database) -> Absences:
+        room = self.absence_room(database)
         room.offer(self.actions)
         return room
 
     def servicecalls(self, database: Database) -> Servicecalls:
-        return Servicecalls(
+        self.calls = Servicecalls(
             database, sites=self.sites, messages=self.messages, settings=self.settings, observers=self.observers
         )
+        return self.calls
 
 
 @dataclass

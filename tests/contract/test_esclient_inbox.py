@@ -147,6 +147,7 @@ class Mute:
         await asyncio.sleep(60)
 
     ListMessages = GetMessage = MarkMessagesRead = SendMessage = SubscribeMessages
+    ReplyToMessage = SnoozeMessages = ActOnMessage = SubscribeMessages
 
 
 async def test_three_missed_heartbeats_and_a_hole_make_the_client_subscribe_again(tmp_path: Path) -> None:

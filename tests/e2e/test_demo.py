@@ -96,6 +96,8 @@ def test_the_dispatcher_sees_popups_and_the_due_time_is_explained(running: Runni
 def test_a_technician_asks_for_leave_and_the_dispatcher_agrees_in_her_popup(running: Running) -> None:
     assert "☎ popup for Maike Petersen: Antrag: Urlaub" in running.told
     assert "Maike Petersen agrees: absences/1 is approved" in running.told
+    assert "☎ popup for Maike Petersen: Servicecall" in running.told
+    assert "teams/disposition: Ersatzteil bestellen" in running.told
     assert "approved" in running.command("esclient", "absences", "list", "--view", "all")
 
 

@@ -7,9 +7,7 @@ from esoffice.es.v1.duty_pb2_grpc import DutyServiceStub
 
 from server_es.absences import facts
 from server_es.app import duty_shifts
-from server_es.duty.service import Duty
 from server_es.inboxes import INBOXES
-from server_es.schema import REQUESTS
 from tests.builders import directory as build
 from tests.builders.absences import EVA, JAN, LEA, MAX, TOM, Absentees, entitlement, group, kind, open_absences
 from tests.builders.duty import layer, roster
@@ -26,9 +24,7 @@ def database_address(database_url: str) -> str:
 
 @pytest.fixture
 async def here(serve: Serve) -> Absentees:
-    made = await open_absences(
-        serve, shifts=duty_shifts, more=[(duty_pb2.DESCRIPTOR, lambda database: Duty(database, REQUESTS))]
-    )
+    made = await open_absences(serve, shifts=duty_shifts)
     half = [
         calendars_pb2.CalendarException(date=date, closes_at_minute=12 * 60, reason=reason)
         for date, reason in (("--12-24", "Heiligabend"), ("--12-31", "Silvester"))

@@ -9,12 +9,6 @@ from esoffice.es.v1 import directory_pb2, servicecalls_pb2
 from esoffice.es.v1 import forwarding_pb2 as pb
 from esoffice.es.v1.forwarding_pb2_grpc import ForwardingServiceStub
 
-from mesh.database import Database
-from mesh.wakeups import Doorbell
-from server_es.absences.facts import absent
-from server_es.forwarding.service import Forwardings
-from server_es.notices.rules import Policy
-from server_es.notices.telling import BELL, Notices
 from server_es.servicecalls.settings import ServicecallSettings
 from server_es.servicecalls.transitions import Reopening
 from tests.builders import directory as build
@@ -27,9 +21,8 @@ TECHNIK = "teams/technik"
 class Desk:
     """An office that forwards calls. Employee 100 calls; the team has 100, 101 and 102; 103 stands in for 102."""
 
-    def __init__(self, office: Office, room: Forwardings) -> None:
+    def __init__(self, office: Office) -> None:
         self.office = office
-        self.room = room
         self.stub: Any = ForwardingServiceStub(office.served.channel)
 
     async def started(self) -> str:
@@ -55,22 +48,7 @@ class Desk:
 
 @pytest.fixture
 async def desk(serve: Serve) -> Desk:
-    rooms = Rooms(ServicecallSettings(notify_responsible=False))
-    made: list[Forwardings] = []
-    calls: list[Any] = []
-
-    def servicecalls(database: Database) -> Any:
-        calls.append(Rooms.servicecalls(rooms, database))
-        return calls[0]
-
-    def forwardings(database: Database) -> Forwardings:
-        notices = Notices(rooms.messages, absent, Policy(), Doorbell(BELL, lambda _: None))
-        made.append(Forwardings(database, calls[0].cases, notices))
-        return made[0]
-
-    rooms.servicecalls = servicecalls  # type: ignore[method-assign]
-    office = await open_office(serve, rooms=rooms, more=[(pb.DESCRIPTOR, forwardings)])
-    return Desk(office, made[0])
+    return Desk(await open_office(serve, rooms=Rooms(ServicecallSettings(notify_responsible=False))))
 
 
 async def test_everybody_in_the_team_is_told_but_not_the_one_who_forwards(desk: Desk) -> None:
@@ -134,7 +112,7 @@ async def test_a_created_call_is_forwarded_only_if_the_site_wants_it(desk: Desk)
     assert (error.code(), str(error.details())) == (
         grpc.StatusCode.FAILED_PRECONDITION, "the call is Angelegt; it can be forwarded once it was started",
     )  # fmt: skip
-    desk.room.created_too = True
+    desk.office.rooms.forwarding.created_too = True
     assert await desk.forward(call, team=TECHNIK)
 
 

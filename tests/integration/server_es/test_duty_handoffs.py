@@ -7,7 +7,6 @@ import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from esoffice.es.v1 import duty_pb2 as pb
@@ -21,14 +20,12 @@ from server_es.duty import store
 from server_es.duty.announcing import Announcing
 from server_es.duty.changes import Changes
 from server_es.duty.editing import Editing
-from server_es.duty.telling import Telling
 from server_es.inboxes import INBOXES
-from server_es.messages.address import Messages
 from server_es.schema import METADATA
 from server_es.servicecalls.actors import Actor
 from tests.builders import directory as build
 from tests.builders.duty import WEEK, handover, layer, override, planned, roster
-from tests.builders.office import berlin
+from tests.builders.office import Rooms, berlin
 
 ROOT = Path(__file__).parents[3]
 CHIEF = Actor(name="users/chief")
@@ -49,8 +46,7 @@ class Site:
 
     def __init__(self, database: Database, clock: ManualClock) -> None:
         self.database, self.clock = database, clock
-        bell: Any = type("Bell", (), {"ring_others": lambda _: None})()
-        announcing = Announcing(Telling(Messages(INBOXES, bell, lambda _: None)))
+        announcing = Announcing(Rooms().notices.tell)
         self.editing, self.changes = Editing(announcing), Changes(announcing)
         self.worker = handover(database)
         with database.unit() as unit:

@@ -1309,10 +1309,13 @@ class ListShiftsRequest(_message.Message):
     EMPLOYEE_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
+    OWN_FIELD_NUMBER: _builtins.int
     roster: _builtins.str
     """Format: `rosters/{id}`. Empty: all rosters."""
     employee: _builtins.str
     """Only those of this employee. Format: `employees/{personnel_number}`. Empty: of all."""
+    own: _builtins.bool
+    """Only those of the caller; `employee` does not count then. Refused when the caller is no employee."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """Required. Inclusive. Not before 2000."""
@@ -1328,10 +1331,11 @@ class ListShiftsRequest(_message.Message):
         employee: _builtins.str = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
+        own: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["employee", b"employee", "end_time", b"end_time", "roster", b"roster", "start_time", b"start_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["employee", b"employee", "end_time", b"end_time", "own", b"own", "roster", b"roster", "start_time", b"start_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

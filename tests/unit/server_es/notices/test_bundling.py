@@ -52,6 +52,7 @@ def test_what_is_urgent_leaves_alone_and_whatever_the_limit_says() -> None:
 def test_the_limit_counts_one_hour() -> None:
     sent = [NOW - 60 * MINUTE, NOW - 50 * MINUTE, NOW - 10 * MINUTE]
     assert leave([waiting(1)], Channel.MAIL, sent=sent, limit=3, now=NOW).held == ()
+    assert leave([waiting(1)], Channel.MAIL, sent=sent, limit=0, now=NOW).held == ()
     assert leave([waiting(1)], Channel.MAIL, sent=sent, limit=2, now=NOW).until == NOW + 10 * MINUTE
     assert leave([waiting(1)], Channel.MAIL, sent=sent, limit=1, now=NOW).until == NOW + 50 * MINUTE
 

@@ -1,16 +1,21 @@
 """Which way a call may go."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from mesh.errors import DomainError, InvalidArgument
 from server_es.service_levels.rules import UnknownState
 from server_es.servicecalls.transitions import (
     ClosingNotAllowed,
+    Reopening,
+    ReopeningNotAllowed,
     ServicecallLocked,
     ServicecallNotSolved,
     TransitionRefused,
     change_state,
     check_editable,
+    check_reopening,
     reopen,
     title,
 )
@@ -99,6 +104,28 @@ def test_from_solved_on_nothing_but_an_addendum() -> None:
     for number in (SOLVED, DONE):
         with pytest.raises(ServicecallLocked, match="only an addendum is possible"):
             check_editable(STATES.find(number))
+
+
+@pytest.mark.parametrize(
+    ("allowed", "state", "days", "setting"),
+    [
+        (Reopening(), DONE, 9999, ""),
+        (Reopening(solved=False), SOLVED, 0, "reopen_solved"),
+        (Reopening(done=False), SOLVED, 0, ""),
+        (Reopening(done=False), DONE, 0, "reopen_done"),
+        (Reopening(within=timedelta(days=7)), SOLVED, 7, ""),
+        (Reopening(within=timedelta(days=7)), SOLVED, 8, "reopen_within_days"),
+    ],
+)
+def test_people_reopen_what_the_settings_allow(allowed: Reopening, state: int, days: int, setting: str) -> None:
+    now = datetime(2026, 3, 2, tzinfo=UTC)
+    solved = now - timedelta(days=days)
+    said = ""
+    try:
+        check_reopening(allowed, STATES.find(state), solved, now)
+    except ReopeningNotAllowed as refused:
+        said = refused.metadata["setting"]
+    assert said == setting
 
 
 def test_a_title_has_up_to_eighty_characters_on_one_line() -> None:

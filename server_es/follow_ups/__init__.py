@@ -1,0 +1,1 @@
+"""What somebody has to come back to, and when (Wiedervorlagen)."""

@@ -1,0 +1,78 @@
+"""`esconfig escalations`: text modules, events, points and windows, kept in one file."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.builders.escalations import EscalatingRooms
+from tests.builders.front_door import FrontDoor, front_door
+from tests.builders.identity import PASSWORD
+from tests.builders.office import BERLIN
+from tests.contract.test_esclient_calls import Ran
+
+FILE = """
+text_modules:
+  - {name: textModules/warning, title: Warnung, text: "<Escalation.Percent> % <ServCall.Matchcode>"}
+escalation_events:
+  - name: escalationEvents/team
+    title: Team
+    messageTextModule: textModules/warning
+    channels: [ESCALATION_CHANNEL_ES_MESSAGE, ESCALATION_CHANNEL_SMS]
+    notifyByForwarding: true
+escalation_points:
+  - name: escalationPoints/1
+    title: Halbzeit
+    event: escalationEvents/team
+    percent: 50
+    assignments: [{priority: priorities/1}]
+maintenance_windows:
+  - name: maintenanceWindows/a
+    title: Umbau
+    address: addresses/1001
+    startTime: "2033-12-07T09:00:00Z"
+    endTime: "2033-12-07T12:00:00Z"
+"""
+
+
+@pytest.fixture
+async def door(tmp_path: Path) -> AsyncIterator[FrontDoor]:
+    async with front_door(tmp_path, datetime(2033, 12, 7, 9, 0, tzinfo=BERLIN), EscalatingRooms()) as served:
+        yield served
+
+
+async def esconfig(door: FrontDoor, *arguments: str, stdin: str = "", user: str = "chief") -> Ran:
+    script = Path(sys.executable).parent / "esconfig"
+    environment = {**os.environ, "ESCONFIG_PASSWORD": PASSWORD}
+    process = await asyncio.create_subprocess_exec(
+        script, "--server", door.address, "--ca", str(door.ca), "--user", user, "escalations", *arguments,
+        env=environment, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, err = await asyncio.wait_for(process.communicate(stdin.encode()), 60)
+    return Ran(process.returncode or 0, out.decode(), err.decode())
+
+
+async def test_a_file_is_applied_changed_and_exported(door: FrontDoor) -> None:
+    applied = await esconfig(door, "apply", "-", stdin=FILE)
+    assert (applied.code, applied.out.count("made")) == (0, 4), applied.err
+    exported = await esconfig(door, "export")
+    assert [one["percent"] for one in yaml.safe_load(exported.out)["escalation_points"]] == [50]
+    again = await esconfig(door, "apply", "-", stdin=exported.out)
+    assert again.out.count("unchanged") == 4
+    changed = await esconfig(door, "apply", "-", stdin=FILE.replace("percent: 50", "percent: 60"))
+    assert (changed.out.count("unchanged"), changed.out.count("changed")) == (3, 4)
+
+
+async def test_what_is_wrong_is_said_in_one_sentence(door: FrontDoor) -> None:
+    wrong = await esconfig(door, "apply", "-", stdin="points: []")
+    assert (wrong.code, "its parts are text_modules" in wrong.err) == (2, True)
+    wrong = await esconfig(door, "apply", "-", stdin=FILE.replace("percent", "prozent"))
+    assert (wrong.code, "escalation_points" in wrong.err) == (2, True)
+    wrong = await esconfig(door, "apply", "-", stdin=FILE.replace("ServCall.Matchcode", "ServCall.Titel"))
+    assert (wrong.code, "<ServCall.Titel> is no placeholder" in wrong.out) == (1, True)
+    assert (await esconfig(door, "apply", "none.yaml")).code == 2
