@@ -6,7 +6,7 @@ but two.
 """
 
 from calendar import monthrange
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from enum import IntEnum
@@ -103,8 +103,13 @@ class Rotation:
 
     def turns_near(self, clock: WallClock, instant: int) -> list[int]:
         """Return whose turn it is by the instants at which each slot begins and ends; both where they overlap."""
-        day = (clock.wall(instant) - self.handoff * MINUTE) // DAY
-        slots = self.slots(day - clock.around, day + clock.around + 1)
+        wall = clock.wall(instant)
+        slots: Iterable[Stretch]
+        if self._period:
+            slots = self.stretches(wall, wall + 1, around=clock.around)
+        else:
+            day = (wall - self.handoff * MINUTE) // DAY
+            slots = self.slots(day - clock.around, day + clock.around + 1)
         return [one.turn for one in slots if clock.first(one.start) <= instant < clock.last(one.end)]
 
     def slots(self, first: int, beyond: int) -> Iterator[Stretch]:

@@ -48,7 +48,7 @@ class Running:
             "ESCONFIG_USER": "admin",
             "ESCONFIG_PASSWORD": "Verwaltung-2026",
             "ESCLIENT_USER": "petersen",
-            "ESCLIENT_PASSWORD": "Disposition-2026",
+            "ESCLIENT_PASSWORD": "Verwaltung-2026" if "admin" in words else "Disposition-2026",
         }
         module = {"esconfig": "config_service.cli", "esclient": "esclient.cli"}[words[0]]
         done = subprocess.run(
@@ -96,9 +96,27 @@ def test_the_dispatcher_sees_popups_and_the_due_time_is_explained(running: Runni
 def test_a_technician_asks_for_leave_and_the_dispatcher_agrees_in_her_popup(running: Running) -> None:
     assert "☎ popup for Maike Petersen: Antrag: Urlaub" in running.told
     assert "Maike Petersen agrees: absences/1 is approved" in running.told
-    assert "☎ popup for Maike Petersen: Servicecall" in running.told
-    assert "teams/disposition: Ersatzteil bestellen" in running.told
     assert "approved" in running.command("esclient", "absences", "list", "--view", "all")
+
+
+def test_a_technician_forwards_a_call_and_the_dispatcher_is_told(running: Running) -> None:
+    assert "teams/disposition: Ersatzteil bestellen" in running.told
+    assert "☎ popup for Maike Petersen: Servicecall" in running.told
+    assert "Ersatzteil bestellen" in running.command("esclient", "calls", "forwardings", "1")
+
+
+def test_who_prefers_a_short_message_gets_it_through_server_business(running: Running) -> None:
+    running.command("esconfig", "settings", "set", "server_es.notifications.bundle_duration=1s", "--yes")
+    running.command("esclient", "--user", "admin", "notifications", "set", "--employee", "102", "--channel", "sms")
+    running.command("esclient", "calls", "forward", "1", "Bitte heute", "--employee", "102")
+    for _ in range(100):
+        told = json.loads(running.command("esclient", "-o", "json", "notifications", "list", "--employee", "102"))
+        sms = [one for one in told if one["channel"] == "NOTICE_CHANNEL_SMS"]
+        if sms and sms[0]["remoteName"]:
+            break
+    assert (sms[0]["remoteName"], sms[0]["state"], sms[0]["address"]) == (
+        "sms/1", "NOTICE_STATE_SENT", "+4915100000102",
+    )  # fmt: skip
 
 
 def test_the_service_comes_back_on_the_new_revision(running: Running) -> None:

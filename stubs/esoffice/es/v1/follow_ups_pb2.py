@@ -28,7 +28,7 @@ from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mas
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x65soffice/es/v1/follow_ups.proto\x12\x0e\x65soffice.es.v1\x1a\x1b\x62uf/validate/validate.proto\x1a!esoffice/options/v1/options.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x99\x04\n\x0c\x46ollowUpTask\x12\x0c\n\x04name\x18\x01 \x01(\t\x12:\n\x08\x65mployee\x18\x02 \x01(\tB(\xbaH%r#2!^(employees/[A-Za-z0-9-]{1,40})?$\x12\x32\n\x04team\x18\x03 \x01(\tB$\xbaH!r\x1f\x32\x1d^(teams/[A-Za-z0-9-]{1,40})?$\x12\x34\n\x08\x64ue_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x1b\n\x07subject\x18\x05 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x16\n\x04text\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xa0\x1f\x12\x17\n\x05\x61\x62out\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63reator\x18\t \x01(\t\x12-\n\tdone_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x64one_by\x18\x0b \x01(\t\x12\x15\n\x04\x65tag\x18\x1e \x01(\tB\x07\xbaH\x04r\x02\x18(:n\xbaHk\x1ai\n\x15\x66ollow_up_task.target\x12$name an employee or a team, not both\x1a*(this.employee != \'\') != (this.team != \'\')\"q\n\x15\x43reateFollowUpRequest\x12\x37\n\tfollow_up\x18\x01 \x01(\x0b\x32\x1c.esoffice.es.v1.FollowUpTaskB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x0f \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"G\n\x12GetFollowUpRequest\x12\x31\n\x04name\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^followUps/[1-9][0-9]{0,17}$\"\xf3\x01\n\x14ListFollowUpsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12:\n\x08\x65mployee\x18\x03 \x01(\tB(\xbaH%r#2!^(employees/[A-Za-z0-9-]{1,40})?$\x12\x17\n\x05\x61\x62out\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x12\x14\n\x0cinclude_done\x18\x05 \x01(\x08\x12\x33\n\x0f\x64ue_before_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"b\n\x15ListFollowUpsResponse\x12\x30\n\nfollow_ups\x18\x01 \x03(\x0b\x32\x1c.esoffice.es.v1.FollowUpTask\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x81\x01\n\x15UpdateFollowUpRequest\x12\x37\n\tfollow_up\x18\x01 \x01(\x0b\x32\x1c.esoffice.es.v1.FollowUpTaskB\x06\xbaH\x03\xd8\x01\x03\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"L\n\x17\x43ompleteFollowUpRequest\x12\x31\n\x04name\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^followUps/[1-9][0-9]{0,17}$2\xc4\x04\n\x0f\x46ollowUpService\x12n\n\x0e\x43reateFollowUp\x12%.esoffice.es.v1.CreateFollowUpRequest\x1a\x1c.esoffice.es.v1.FollowUpTask\"\x17\xca\xc1\x18\x0f\x66ollowups.write\xd0\xc1\x18\x02\x12g\n\x0bGetFollowUp\x12\".esoffice.es.v1.GetFollowUpRequest\x1a\x1c.esoffice.es.v1.FollowUpTask\"\x16\xca\xc1\x18\x0e\x66ollowups.read\xd0\xc1\x18\x01\x12t\n\rListFollowUps\x12$.esoffice.es.v1.ListFollowUpsRequest\x1a%.esoffice.es.v1.ListFollowUpsResponse\"\x16\xca\xc1\x18\x0e\x66ollowups.read\xd0\xc1\x18\x01\x12n\n\x0eUpdateFollowUp\x12%.esoffice.es.v1.UpdateFollowUpRequest\x1a\x1c.esoffice.es.v1.FollowUpTask\"\x17\xca\xc1\x18\x0f\x66ollowups.write\xd0\xc1\x18\x02\x12r\n\x10\x43ompleteFollowUp\x12\'.esoffice.es.v1.CompleteFollowUpRequest\x1a\x1c.esoffice.es.v1.FollowUpTask\"\x17\xca\xc1\x18\x0f\x66ollowups.write\xd0\xc1\x18\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x65soffice/es/v1/follow_ups.proto\x12\x0e\x65soffice.es.v1\x1a\x1b\x62uf/validate/validate.proto\x1a!esoffice/options/v1/options.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa7\x04\n\x0c\x46ollowUpTask\x12\x0c\n\x04name\x18\x01 \x01(\t\x12:\n\x08\x65mployee\x18\x02 \x01(\tB(\xbaH%r#2!^(employees/[A-Za-z0-9-]{1,40})?$\x12\x32\n\x04team\x18\x03 \x01(\tB$\xbaH!r\x1f\x32\x1d^(teams/[A-Za-z0-9-]{1,40})?$\x12\x42\n\x08\x64ue_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x14\xbaH\x11\xb2\x01\x0b\"\x07\x08\xff\x82\xd1\xff\xaf\x07\x32\x00\xc8\x01\x01\x12\x1b\n\x07subject\x18\x05 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x16\n\x04text\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xa0\x1f\x12\x17\n\x05\x61\x62out\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63reator\x18\t \x01(\t\x12-\n\tdone_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x64one_by\x18\x0b \x01(\t\x12\x15\n\x04\x65tag\x18\x1e \x01(\tB\x07\xbaH\x04r\x02\x18(:n\xbaHk\x1ai\n\x15\x66ollow_up_task.target\x12$name an employee or a team, not both\x1a*(this.employee != \'\') != (this.team != \'\')\"q\n\x15\x43reateFollowUpRequest\x12\x37\n\tfollow_up\x18\x01 \x01(\x0b\x32\x1c.esoffice.es.v1.FollowUpTaskB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x0f \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"G\n\x12GetFollowUpRequest\x12\x31\n\x04name\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^followUps/[1-9][0-9]{0,17}$\"\x86\x02\n\x14ListFollowUpsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12:\n\x08\x65mployee\x18\x03 \x01(\tB(\xbaH%r#2!^(employees/[A-Za-z0-9-]{1,40})?$\x12\x17\n\x05\x61\x62out\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x12\x14\n\x0cinclude_done\x18\x05 \x01(\x08\x12\x46\n\x0f\x64ue_before_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x11\xbaH\x0e\xb2\x01\x0b\"\x07\x08\xff\x82\xd1\xff\xaf\x07\x32\x00\"b\n\x15ListFollowUpsResponse\x12\x30\n\nfollow_ups\x18\x01 \x03(\x0b\x32\x1c.esoffice.es.v1.FollowUpTask\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x81\x01\n\x15UpdateFollowUpRequest\x12\x37\n\tfollow_up\x18\x01 \x01(\x0b\x32\x1c.esoffice.es.v1.FollowUpTaskB\x06\xbaH\x03\xd8\x01\x03\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"L\n\x17\x43ompleteFollowUpRequest\x12\x31\n\x04name\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^followUps/[1-9][0-9]{0,17}$2\xc4\x04\n\x0f\x46ollowUpService\x12n\n\x0e\x43reateFollowUp\x12%.esoffice.es.v1.CreateFollowUpRequest\x1a\x1c.esoffice.es.v1.FollowUpTask\"\x17\xca\xc1\x18\x0f\x66ollowups.write\xd0\xc1\x18\x02\x12g\n\x0bGetFollowUp\x12\".esoffice.es.v1.GetFollowUpRequest\x1a\x1c.esoffice.es.v1.FollowUpTask\"\x16\xca\xc1\x18\x0e\x66ollowups.read\xd0\xc1\x18\x01\x12t\n\rListFollowUps\x12$.esoffice.es.v1.ListFollowUpsRequest\x1a%.esoffice.es.v1.ListFollowUpsResponse\"\x16\xca\xc1\x18\x0e\x66ollowups.read\xd0\xc1\x18\x01\x12n\n\x0eUpdateFollowUp\x12%.esoffice.es.v1.UpdateFollowUpRequest\x1a\x1c.esoffice.es.v1.FollowUpTask\"\x17\xca\xc1\x18\x0f\x66ollowups.write\xd0\xc1\x18\x02\x12r\n\x10\x43ompleteFollowUp\x12\'.esoffice.es.v1.CompleteFollowUpRequest\x1a\x1c.esoffice.es.v1.FollowUpTask\"\x17\xca\xc1\x18\x0f\x66ollowups.write\xd0\xc1\x18\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,7 +40,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FOLLOWUPTASK'].fields_by_name['team']._loaded_options = None
   _globals['_FOLLOWUPTASK'].fields_by_name['team']._serialized_options = b'\272H!r\0372\035^(teams/[A-Za-z0-9-]{1,40})?$'
   _globals['_FOLLOWUPTASK'].fields_by_name['due_time']._loaded_options = None
-  _globals['_FOLLOWUPTASK'].fields_by_name['due_time']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_FOLLOWUPTASK'].fields_by_name['due_time']._serialized_options = b'\272H\021\262\001\013\"\007\010\377\202\321\377\257\0072\000\310\001\001'
   _globals['_FOLLOWUPTASK'].fields_by_name['subject']._loaded_options = None
   _globals['_FOLLOWUPTASK'].fields_by_name['subject']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
   _globals['_FOLLOWUPTASK'].fields_by_name['text']._loaded_options = None
@@ -65,6 +65,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTFOLLOWUPSREQUEST'].fields_by_name['employee']._serialized_options = b'\272H%r#2!^(employees/[A-Za-z0-9-]{1,40})?$'
   _globals['_LISTFOLLOWUPSREQUEST'].fields_by_name['about']._loaded_options = None
   _globals['_LISTFOLLOWUPSREQUEST'].fields_by_name['about']._serialized_options = b'\272H\005r\003\030\377\001'
+  _globals['_LISTFOLLOWUPSREQUEST'].fields_by_name['due_before_time']._loaded_options = None
+  _globals['_LISTFOLLOWUPSREQUEST'].fields_by_name['due_before_time']._serialized_options = b'\272H\016\262\001\013\"\007\010\377\202\321\377\257\0072\000'
   _globals['_UPDATEFOLLOWUPREQUEST'].fields_by_name['follow_up']._loaded_options = None
   _globals['_UPDATEFOLLOWUPREQUEST'].fields_by_name['follow_up']._serialized_options = b'\272H\003\330\001\003'
   _globals['_COMPLETEFOLLOWUPREQUEST'].fields_by_name['name']._loaded_options = None
@@ -80,19 +82,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FOLLOWUPSERVICE'].methods_by_name['CompleteFollowUp']._loaded_options = None
   _globals['_FOLLOWUPSERVICE'].methods_by_name['CompleteFollowUp']._serialized_options = b'\312\301\030\017followups.write\320\301\030\002'
   _globals['_FOLLOWUPTASK']._serialized_start=183
-  _globals['_FOLLOWUPTASK']._serialized_end=720
-  _globals['_CREATEFOLLOWUPREQUEST']._serialized_start=722
-  _globals['_CREATEFOLLOWUPREQUEST']._serialized_end=835
-  _globals['_GETFOLLOWUPREQUEST']._serialized_start=837
-  _globals['_GETFOLLOWUPREQUEST']._serialized_end=908
-  _globals['_LISTFOLLOWUPSREQUEST']._serialized_start=911
-  _globals['_LISTFOLLOWUPSREQUEST']._serialized_end=1154
-  _globals['_LISTFOLLOWUPSRESPONSE']._serialized_start=1156
-  _globals['_LISTFOLLOWUPSRESPONSE']._serialized_end=1254
-  _globals['_UPDATEFOLLOWUPREQUEST']._serialized_start=1257
-  _globals['_UPDATEFOLLOWUPREQUEST']._serialized_end=1386
-  _globals['_COMPLETEFOLLOWUPREQUEST']._serialized_start=1388
-  _globals['_COMPLETEFOLLOWUPREQUEST']._serialized_end=1464
-  _globals['_FOLLOWUPSERVICE']._serialized_start=1467
-  _globals['_FOLLOWUPSERVICE']._serialized_end=2047
+  _globals['_FOLLOWUPTASK']._serialized_end=734
+  _globals['_CREATEFOLLOWUPREQUEST']._serialized_start=736
+  _globals['_CREATEFOLLOWUPREQUEST']._serialized_end=849
+  _globals['_GETFOLLOWUPREQUEST']._serialized_start=851
+  _globals['_GETFOLLOWUPREQUEST']._serialized_end=922
+  _globals['_LISTFOLLOWUPSREQUEST']._serialized_start=925
+  _globals['_LISTFOLLOWUPSREQUEST']._serialized_end=1187
+  _globals['_LISTFOLLOWUPSRESPONSE']._serialized_start=1189
+  _globals['_LISTFOLLOWUPSRESPONSE']._serialized_end=1287
+  _globals['_UPDATEFOLLOWUPREQUEST']._serialized_start=1290
+  _globals['_UPDATEFOLLOWUPREQUEST']._serialized_end=1419
+  _globals['_COMPLETEFOLLOWUPREQUEST']._serialized_start=1421
+  _globals['_COMPLETEFOLLOWUPREQUEST']._serialized_end=1497
+  _globals['_FOLLOWUPSERVICE']._serialized_start=1500
+  _globals['_FOLLOWUPSERVICE']._serialized_end=2080
 # @@protoc_insertion_point(module_scope)
