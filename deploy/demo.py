@@ -156,8 +156,9 @@ class Walk:
             thread.join(5)
 
     def deliver(self, raw: bytes) -> str:
-        """Put a mail into the Maildir as a mail server does: written whole, then renamed. Return its SHA-256's mark."""
-        mark = uuid.uuid4().hex
+        """Put a mail into the Maildir as a mail server does: written whole, then renamed. Return its name."""
+        now = _clock.now()
+        mark = f"{int(now.timestamp())}.M{now.microsecond:06}_{uuid.uuid4().hex}"  # names sort as the mails came
         for folder in ("tmp", "new", "cur"):
             (self.maildir / folder).mkdir(parents=True, exist_ok=True)
         raw = f"X-Demo-Run: {mark}\n".encode() + raw
