@@ -45,8 +45,8 @@ FROM base AS mesh
 # A new volume takes over the owner of the folder it is mounted on. /certs/ca.pem leads to the volume of public things.
 RUN for service in config_service server_es server_business envoy-lan envoy-dmz postgres; do \
         mkdir -p /certs/$service /site/$service; done \
-    && mkdir -p /data/keys /trust /administrator /mail \
-    && chown -R esoffice:esoffice /certs /site /data /trust /administrator /mail \
+    && mkdir -p /data/keys /trust /administrator /mail /documents \
+    && chown -R esoffice:esoffice /certs /site /data /trust /administrator /mail /documents \
     && chmod 700 /certs/* /site /site/* /data /data/keys /administrator /mail \
     && ln -s /trust/ca.pem /certs/ca.pem
 COPY --from=build /opt/esoffice /opt/esoffice

@@ -36,6 +36,8 @@ ABOUT = {
     "escalations": "Escalations with a million waiting: how late they are told, a burst, waiting, re-timing.",
     "duty": "Who is on duty: 10,000 compiled rosters at random instants, beside dateutil's RRULE, which knows neither "
     "layers nor replacements; and the month view of 1,000 rosters. CPU time of one thread.",
+    "documents": "Documents through the DMZ Envoy with its ticket check, beside nginx (sendfile) behind the same "
+    "Envoy, both over TLS 1.3. Requests a second, the best of three rounds each, asked by h2load on the same machine.",
     "idle": "The whole mesh while nothing happens: three services with their supervisors, the real Envoy, a mailbox.",
 }
 FOLDER = Path(__file__).resolve().parent.parent / "docs"

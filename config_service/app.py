@@ -9,6 +9,7 @@ from esoffice.config.v1 import audit_pb2, fleet_pb2, identity_pb2, settings_pb2,
 
 from config_service import schema
 from config_service.audit.service import AuditServicer
+from config_service.envoy.dmz import DmzEnvoys
 from config_service.envoy.lan import LanEnvoys
 from config_service.envoy.service import ControlPlane
 from config_service.fleet.endpoints import Endpoints
@@ -107,12 +108,17 @@ def build(app: App) -> None:
     envoys = LanEnvoys(plane, rooms.certs, app.module("envoy.lan"))
     app.live(envoys.take)
     rooms.endpoints.on_change(envoys.told)
+    outside = DmzEnvoys(plane, rooms.certs, app.module("envoy.dmz"), site=app.site, keys=lambda: keyring.jwks)
+    app.live(outside.take)
+    rooms.endpoints.on_change(outside.told)
 
     async def look(_: Turn) -> None:
+        outside.served_on(await app.database.read(_documents_port))
         await rooms.endpoints.look()
 
     def look_at_keys(_: Turn) -> None:
-        keyring.look()
+        if keyring.look():
+            app.loop.call_soon_threadsafe(outside.publish)
 
     app.work(
         Worker(name="identity.keys", work=look_at_keys, every=timedelta(minutes=1)),
@@ -130,6 +136,11 @@ def build(app: App) -> None:
 def _newest_settings(unit: UnitOfWork) -> settings_pb2.Settings:
     newest = schema.revisions.newest(unit)
     return newest.settings if newest else settings_pb2.Settings()
+
+
+def _documents_port(unit: UnitOfWork) -> int:
+    """Return a setting of server_es, which config_service follows as little as any other service's."""
+    return _newest_settings(unit).server_es.web_documents.port
 
 
 def _secret_box(folder: Path) -> SecretBox:

@@ -6,11 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from deploy.site import LAN_PORT, PORTS, Site
+from deploy.site import DMZ_PORT, DOCUMENTS_PORT, LAN_PORT, PORTS, Site
 
 FOLDER = Path(os.environ.get("SITE", "var/demo"))
 ADMIN, PASSWORD = "admin", "Verwaltung-2026"
 ACCOUNT = "server_business.mail.accounts.demo"
+FOLDERS = {
+    "plans": ("Pläne", "Plans", "Pläne", "no"),
+    "electrical": ("Elektropläne", "Electrical plans", "Pläne/Elektro", "no"),
+    "reports": ("Wartungsberichte", "Maintenance reports", "Wartung", "no"),
+    "staff": ("Kalkulation", "Costing", "Intern", "yes"),
+}
 
 NEXT = """
 The mesh is running; Ctrl-C ends it. In another terminal, in this folder:
@@ -23,6 +29,9 @@ The mesh is running; Ctrl-C ends it. In another terminal, in this folder:
    .venv/bin/esclient calls list --by-due                           # open calls, the most urgent first
    .venv/bin/esclient popups                                        # the dispatcher's popups, live
    cp deploy/demo/mails/4-unknown-sender.eml {folder}/maildir/new/  # another mail arrives
+
+Documents of systems, as technicians see them: https://localhost:{dmz}/, user petersen. The browser warns: the
+certificate is the demo site's own.
 
 Logs: {folder}/log/. Where next: README.md, docs/architecture.md, `make help`.
 """
@@ -40,11 +49,12 @@ def main() -> int:
             site.start("config_service")
             configure(site)
             site.start_envoy()
+            site.start_envoy("envoy-dmz")
             site.start("server_es")
             site.start("server_business")
             site.wait_until_reachable()
             walk(site)
-            print(NEXT.format(folder=FOLDER, port=LAN_PORT, admin=ADMIN, password=PASSWORD), flush=True)
+            print(NEXT.format(folder=FOLDER, port=LAN_PORT, dmz=DMZ_PORT, admin=ADMIN, password=PASSWORD), flush=True)
             site.wait()
         except KeyboardInterrupt:
             print("\nEnding the demo site …", flush=True)
@@ -75,9 +85,33 @@ def configure(site: Site) -> None:
         f"{ACCOUNT}.responsible_team=teams/disposition",
         f"{ACCOUNT}.open_mail_team=teams/disposition",
         f"{ACCOUNT}.poll_duration=2s",
+        f"config_service.dmz.port={DMZ_PORT}",
+        "config_service.dmz.address=127.0.0.1",
+        f"server_es.web_documents.root={documents(site.folder / 'documents')}",
+        f"server_es.web_documents.port={DOCUMENTS_PORT}",
+        *(
+            f"server_es.web_documents.folders.{id_}.{name}={value}"
+            for id_, folder in FOLDERS.items()
+            for name, value in zip(("german_title", "english_title", "path", "staff_only"), folder, strict=True)
+        ),
         "--reason", "demo site", "--yes",
         user=ADMIN, password=PASSWORD,
     )  # fmt: skip
+
+
+def documents(root: Path) -> Path:
+    """Lay down some documents of one system."""
+    system = root / "A-1001_Klinikum Notstrom und Lüftung OP"
+    for name, text in (
+        ("Pläne/Schaltplan Übersicht.txt", "Einspeisung → Notstromaggregat → Lüftung OP"),
+        ("Pläne/Elektro/Verteiler UV-3.txt", "F1 bis F12"),
+        ("Wartung/Wartungsbericht 2026-02.txt", "Filter gewechselt, Probelauf 30 min ohne Befund."),
+        ("Intern/Kalkulation.txt", "Nur für Mitarbeiter."),
+    ):
+        path = system / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{text}\n")
+    return root
 
 
 def walk(site: Site) -> None:

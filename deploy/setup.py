@@ -27,7 +27,8 @@ TRUST = Path("/trust/ca.pem")
 KEYS = Path("/data/keys")
 PASSWORD = Path("/administrator/password")
 MAILDIR = Path("/mail/demo")
-HOSTS = {"envoy-lan": ["envoy", "localhost"], "postgres": ["postgres"]}
+DOCUMENTS = Path("/documents")
+HOSTS = {"envoy-lan": ["envoy", "localhost"], "envoy-dmz": ["envoy-dmz", "localhost"], "postgres": ["postgres"]}
 POSTGRES_SECONDS = 60
 
 
@@ -37,7 +38,7 @@ def certificates(clock: Clock) -> None:
         pki.init_site(SITE_FOLDER, SITE, clock)
     for service in (*pki.SERVICES, "postgres"):
         if not (SITE_FOLDER / service / "cert.pem").exists():
-            loopback = ["127.0.0.1"] if service == "envoy-lan" else []
+            loopback = ["127.0.0.1"] if service.startswith("envoy-") else []
             pki.issue(SITE_FOLDER, service, now=clock.now(), dns=HOSTS.get(service, []), ip=loopback)
     for one in pki.renew_due(SITE_FOLDER, clock.now()):
         said(f"certificate of {one.service}: {one.problem or 'renewed'}")
@@ -93,10 +94,15 @@ def settings(database: Database) -> None:
     account.responsible_team = account.open_mail_team = "teams/disposition"
     account.poll_duration.FromSeconds(2)
     wanted.server_es.servicecalls.notify_team_on_creation = True
+    documents = wanted.server_es.web_documents
+    documents.root, documents.address = str(DOCUMENTS), "0.0.0.0"  # noqa: S104 - of its container
+    folder = documents.folders["documents"]
+    folder.german_title, folder.english_title, folder.path = "Dokumente", "Documents", "Dokumente"
     wanted.server_es.servicecalls.reopen_solved = True
     paths = [
         "server_es.database.url",
         "server_es.servicecalls.notify_team_on_creation",
+        "server_es.web_documents",
         "server_es.servicecalls.reopen_solved",
         "server_business.database.url",
         "server_business.mail.accounts.demo",

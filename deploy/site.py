@@ -17,9 +17,13 @@ from config_service.envoy.rules import KeyPair
 from mesh.clock import SystemClock
 
 SERVICES = ("config_service", "server_es", "server_business")
+ENVOYS = ("envoy-lan", "envoy-dmz")
 LAN_PORT = int(os.environ.get("LAN_PORT", "12164"))
 """12164 as clients expect it; another one where that is taken: `LAN_PORT=12264 make run`."""
 PORTS = {service: LAN_PORT + 6 + number for number, service in enumerate(SERVICES)}
+DMZ_PORT = int(os.environ.get("DMZ_PORT", str(LAN_PORT + 11) if "LAN_PORT" in os.environ else "8443"))
+"""8443 as browsers expect it; beside another LAN_PORT another one; where it is taken: `DMZ_PORT=8543 make run`."""
+DOCUMENTS_PORT = LAN_PORT + 10
 _END_SECONDS = 30
 
 
@@ -50,9 +54,9 @@ class Site:
         """Make the CA and every certificate that is missing, renew what is due."""
         if not self.ca.exists():
             pki.init_site(self.certs, self.name, self._clock)
-        for service in (*SERVICES, "envoy-lan"):
+        for service in (*SERVICES, *ENVOYS):
             if not (self.certs / service / "cert.pem").exists():
-                names = ["localhost"] if service == "envoy-lan" else []
+                names = ["localhost"] if service in ENVOYS else []
                 pki.issue(self.certs, service, now=self._clock.now(), dns=names, ip=["127.0.0.1"])
         pki.renew_due(self.certs, self._clock.now())
 
@@ -69,14 +73,15 @@ class Site:
         Raises:
             RuntimeError: a port is taken.
         """
-        for port in (LAN_PORT, *PORTS.values()):
+        for port in (LAN_PORT, DMZ_PORT, DOCUMENTS_PORT, *PORTS.values()):
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
                     probe.bind(("127.0.0.1", port))
                 except OSError:
                     raise RuntimeError(
-                        f"port {port} on 127.0.0.1 is taken; end what listens there, or: LAN_PORT=12264 make run"
+                        f"port {port} on 127.0.0.1 is taken; end what listens there, or: "
+                        "LAN_PORT=12264 DMZ_PORT=8543 make run"
                     ) from None
 
     def start(self, service: str) -> None:
@@ -89,20 +94,18 @@ class Site:
             command += ["--envoy", f"127.0.0.1:{LAN_PORT}"]
         self._run(service, command)
 
-    def start_envoy(self) -> None:
-        """Start the LAN Envoy, which fetches its configuration from config_service."""
-        pair = KeyPair(
-            certificate=str(self.certs / "envoy-lan" / "cert.pem"), key=str(self.certs / "envoy-lan" / "key.pem")
-        )
+    def start_envoy(self, node: str = "envoy-lan") -> None:
+        """Start an Envoy, which fetches its configuration from config_service."""
+        pair = KeyPair(certificate=str(self.certs / node / "cert.pem"), key=str(self.certs / node / "key.pem"))
         said = bootstrap.Bootstrap(
             site=self.name,
-            node="envoy-lan",
+            node=node,
             instance="demo",
             control_plane=(("127.0.0.1", PORTS["config_service"]),),
             identity=pair,
             ca=str(self.ca),
         )
-        self._run("envoy-lan", launch.command(bootstrap.write(said, self.folder / "envoy-lan"), threads=1))
+        self._run(node, launch.command(bootstrap.write(said, self.folder / node), threads=1))
 
     def esconfig(
         self, *words: str, said: str = "", user: str = "", password: str = "", allowed: Sequence[int] = (0,)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from mesh.clock import Clock
 from mesh.connections import Held, Lane
 from mesh.engines import engine_kind
-from mesh.errors import Unavailable
+from mesh.errors import InvalidArgument, Unavailable, Violation
 from mesh.failpoints import failpoint
 from mesh.threads import Threads
 
@@ -241,3 +241,5 @@ class _Transaction:
             raise NotCommitted("The database gave the change up; try again.") from error
         if self._lane.kind.unavailable(error):
             raise Unavailable("The database does not answer; try again later.") from error
+        if self._lane.kind.unstorable(error):
+            raise InvalidArgument([Violation("request", "a text contains the character NUL")]) from error

@@ -39,6 +39,9 @@ class EngineKind(Protocol):
     def unavailable(self, error: DBAPIError) -> bool:
         """Return whether the database, not the statement, is what fails."""
 
+    def unstorable(self, error: DBAPIError) -> bool:
+        """Return whether a text holds the character NUL, which this database does not keep."""
+
 
 def engine_kind(address: str) -> EngineKind:
     """Return the engine for `sqlite:///FILE` or `postgresql://…`.
@@ -109,6 +112,9 @@ class Sqlite:
     def unavailable(self, error: DBAPIError) -> bool:
         return _primary(error) in _SQLITE_UNAVAILABLE
 
+    def unstorable(self, error: DBAPIError) -> bool:  # noqa: ARG002 - it keeps every character
+        return False
+
 
 _SQLITE_UNAVAILABLE: Final = frozenset(
     {
@@ -175,6 +181,11 @@ class Postgres:
         if state is None:  # no answer of a server: it could not be reached
             return isinstance(error.orig, psycopg.OperationalError)
         return state[:2] in _POSTGRES_UNAVAILABLE or state in _POSTGRES_TIMED_OUT
+
+    def unstorable(self, error: DBAPIError) -> bool:
+        import psycopg
+
+        return isinstance(error.orig, psycopg.DataError) and "NUL" in str(error.orig)
 
 
 _POSTGRES_SETTINGS: Final = (

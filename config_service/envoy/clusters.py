@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from config_service.envoy.rules import Facts, Health, addressed, spiffe_id
+from config_service.envoy.rules import WEB_DOCUMENTS, Facts, Health, addressed, spiffe_id
 from config_service.envoy.secrets import IDENTITY, SITE_CA, reference
 from config_service.envoy.words import ADS, typed
 
@@ -45,7 +45,7 @@ def assignments(facts: Facts) -> list[dict[str, Any]]:
     ]
 
 
-def upstream_tls(expected: str, certificate: dict[str, Any], ca: dict[str, Any]) -> dict[str, Any]:
+def upstream_tls(expected: str, certificate: dict[str, Any], ca: dict[str, Any], *, alpn: str = "h2") -> dict[str, Any]:
     """Return the transport socket that shows our certificate and accepts the `expected` SPIFFE id only."""
     return {
         "name": "envoy.transport_sockets.tls",
@@ -54,7 +54,7 @@ def upstream_tls(expected: str, certificate: dict[str, Any], ca: dict[str, Any])
             common_tls_context={
                 # Inside the mesh both ends are ours.
                 "tls_params": {"tls_minimum_protocol_version": "TLSv1_3", "tls_maximum_protocol_version": "TLSv1_3"},
-                "alpn_protocols": ["h2"],
+                "alpn_protocols": [alpn],
                 "tls_certificate_sds_secret_configs": [certificate],
                 "combined_validation_context": {
                     "default_validation_context": {
@@ -94,15 +94,32 @@ TCP_KEEPALIVE = {
 
 
 def _cluster(service: str, site: str) -> dict[str, Any]:
+    if service == WEB_DOCUMENTS:
+        return {**_base(service, site, of="server_es", alpn="http/1.1"), **_documents()}
+    return {
+        **_base(service, site, of=service, alpn="h2"),
+        "per_connection_buffer_limit_bytes": 32 * 1024,
+        "typed_extension_protocol_options": http2(),
+        "health_checks": [_health_check({"grpc_health_check": {}})],
+    }
+
+
+def _documents() -> dict[str, Any]:
+    """Return how documents are fetched: HTTP/1.1, where a connection carries one at a time, in larger pieces."""
+    return {
+        "per_connection_buffer_limit_bytes": 256 * 1024,
+        "health_checks": [_health_check({"http_health_check": {"path": "/healthz"}})],
+    }
+
+
+def _base(service: str, site: str, *, of: str, alpn: str) -> dict[str, Any]:
     return {
         "name": service,
         "type": "EDS",
         "eds_cluster_config": {"eds_config": ADS},
         "connect_timeout": "2s",
-        "per_connection_buffer_limit_bytes": 32 * 1024,
         "lb_policy": "LEAST_REQUEST",  # streams live for days: counting requests would fill the oldest instance
-        "transport_socket": upstream_tls(spiffe_id(site, service), reference(IDENTITY), reference(SITE_CA)),
-        "typed_extension_protocol_options": http2(),
+        "transport_socket": upstream_tls(spiffe_id(site, of), reference(IDENTITY), reference(SITE_CA), alpn=alpn),
         "upstream_connection_options": TCP_KEEPALIVE,
         # The control plane is the truth: an instance it removed gets nothing new, its open streams go on.
         "ignore_health_on_host_removal": True,
@@ -114,7 +131,6 @@ def _cluster(service: str, site: str) -> dict[str, Any]:
             "update_merge_window": "0s",
         },
         "circuit_breakers": {"thresholds": [_threshold()]},
-        "health_checks": [_health_check()],
         "outlier_detection": _outlier_detection(),
     }
 
@@ -130,9 +146,9 @@ def _threshold() -> dict[str, Any]:
     }
 
 
-def _health_check() -> dict[str, Any]:
+def _health_check(kind: dict[str, Any]) -> dict[str, Any]:
     return {
-        "grpc_health_check": {},
+        **kind,
         "timeout": "2s",
         "interval": "5s",
         # The default asks only once a minute while nobody calls: a new instance would be noticed as late.

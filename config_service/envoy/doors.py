@@ -41,10 +41,28 @@ _ACCESS_LOG = {
     "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
 }
 
+RETRY_POLICY: dict[str, Any] = {
+    # Only what the service has certainly not begun: never by status, UNAVAILABLE may come after an effect.
+    "retry_on": "connect-failure,refused-stream,reset-before-request",
+    "num_retries": 2,
+    "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
+    "retry_host_predicate": [
+        {
+            "name": "envoy.retry_host_predicates.previous_hosts",
+            "typed_config": typed("envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"),
+        }
+    ],
+    "host_selection_retry_max_attempts": 3,
+}
+
 
 def listener(facts: Facts) -> dict[str, Any]:
     """Return the TLS listener of this node."""
-    door = facts.listener
+    return opened(facts.listener, _tls(), _http(facts.node, facts.listener))
+
+
+def opened(door: Listener, tls: dict[str, Any], http: dict[str, Any]) -> dict[str, Any]:
+    """Return a listener that speaks HTTP over TLS."""
     return {
         "name": "door",
         "address": {"socket_address": {"address": door.address, "port_value": door.port}},
@@ -52,12 +70,10 @@ def listener(facts: Facts) -> dict[str, Any]:
         "enable_reuse_port": True,
         "filter_chains": [
             {
-                "transport_socket": {"name": "envoy.transport_sockets.tls", "typed_config": _tls()},
+                "transport_socket": {"name": "envoy.transport_sockets.tls", "typed_config": tls},
                 # Who opens a connection and never finishes the handshake holds it this long.
                 "transport_socket_connect_timeout": "10s",
-                "filters": [
-                    {"name": "envoy.filters.network.http_connection_manager", "typed_config": _http(facts.node, door)}
-                ],
+                "filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": http}],
             }
         ],
     }
@@ -96,19 +112,19 @@ def _http(node: str, door: Listener) -> dict[str, Any]:
             "config_source": {**ADS, "initial_fetch_timeout": "0s"},
         },
         http_filters=[
-            _filter("grpc_web", "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb"),
-            _filter("cors", "envoy.extensions.filters.http.cors.v3.Cors"),
-            _filter("router", "envoy.extensions.filters.http.router.v3.Router", suppress_envoy_headers=True),
+            http_filter("grpc_web", "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb"),
+            http_filter("cors", "envoy.extensions.filters.http.cors.v3.Cors"),
+            http_filter("router", "envoy.extensions.filters.http.router.v3.Router", suppress_envoy_headers=True),
         ],
-        **_caller(),
-        **_limits(door),
+        **caller(),
+        **limits(door),
     )
     if door.access_log is not None:
-        manager["access_log"] = [_access_log(door.access_log)]
+        manager["access_log"] = [access_log(door.access_log)]
     return manager
 
 
-def _caller() -> dict[str, Any]:
+def caller() -> dict[str, Any]:
     """Who calls: the verified SPIFFE id in x-forwarded-client-cert, the address in x-forwarded-for; nothing forged."""
     forgeable = [{"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in _FORGEABLE]
     return {
@@ -131,7 +147,7 @@ def _caller() -> dict[str, Any]:
     }
 
 
-def _limits(door: Listener) -> dict[str, Any]:
+def limits(door: Listener) -> dict[str, Any]:
     """Bounds on what one client can hold. A stream may live for ever as long as something moves on it."""
     return {
         "max_request_headers_kb": 32,
@@ -153,7 +169,7 @@ def _limits(door: Listener) -> dict[str, Any]:
     }
 
 
-def _access_log(target: str) -> dict[str, Any]:
+def access_log(target: str) -> dict[str, Any]:
     form = {"log_format": {"json_format": _ACCESS_LOG, "omit_empty_values": True}}
     if target == "stdout":
         kind, place = "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog", {}
@@ -170,19 +186,7 @@ def _route(route: Route) -> dict[str, Any]:
             "timeout": "0s",  # streams
             # The caller's own deadline (grpc-timeout) holds, whatever its length.
             "max_stream_duration": {"grpc_timeout_header_max": "0s"},
-            "retry_policy": {
-                # Only what the service has certainly not begun: never by status, UNAVAILABLE may come after an effect.
-                "retry_on": "connect-failure,refused-stream,reset-before-request",
-                "num_retries": 2,
-                "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
-                "retry_host_predicate": [
-                    {
-                        "name": "envoy.retry_host_predicates.previous_hosts",
-                        "typed_config": typed("envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"),
-                    }
-                ],
-                "host_selection_retry_max_attempts": 3,
-            },
+            "retry_policy": RETRY_POLICY,
         },
     }
 
@@ -198,5 +202,5 @@ def _cors(origins: tuple[str, ...]) -> dict[str, Any]:
     )
 
 
-def _filter(name: str, kind: str, **fields: Any) -> dict[str, Any]:
+def http_filter(name: str, kind: str, **fields: Any) -> dict[str, Any]:
     return {"name": f"envoy.filters.http.{name}", "typed_config": typed(kind, **fields)}

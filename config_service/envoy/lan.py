@@ -1,5 +1,6 @@
 """Keeps the LAN Envoys on what the settings and the live instances say."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from esoffice.config.v1 import settings_pb2
@@ -8,6 +9,20 @@ from config_service.envoy.rules import LAN_NODE, Endpoint, Facts, Health, KeyPai
 from config_service.envoy.service import ControlPlane
 from config_service.fleet.store import LiveEndpoint
 from mesh.workers import HealthLine
+
+
+def endpoints_of(live: Iterable[LiveEndpoint]) -> tuple[Endpoint, ...]:
+    """Return the instances that can be called as an Envoy is told of them."""
+    return tuple(
+        Endpoint(
+            service=one.service,
+            address=one.address,
+            port=one.port,
+            instance=one.instance,
+            health=Health.DRAINING if one.draining else Health.SERVING,
+        )
+        for one in live
+    )
 
 
 class LanEnvoys:
@@ -42,16 +57,7 @@ class LanEnvoys:
 
     def told(self, live: tuple[LiveEndpoint, ...]) -> None:
         """Take over which instances can be called."""
-        self._endpoints = tuple(
-            Endpoint(
-                service=one.service,
-                address=one.address,
-                port=one.port,
-                instance=one.instance,
-                health=Health.DRAINING if one.draining else Health.SERVING,
-            )
-            for one in live
-        )
+        self._endpoints = endpoints_of(live)
         self._publish()
 
     def _publish(self) -> None:

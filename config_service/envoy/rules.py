@@ -12,6 +12,10 @@ from mesh.errors import FailedPrecondition, Violation
 SERVICES = ("config_service", "server_business", "server_es")
 LAN_NODE = "envoy-lan"
 LAN_PORT = 12164
+DMZ_NODE = "envoy-dmz"
+WEB_DOCUMENTS = "web_documents"
+"""What server_es serves over HTTP, on a port of its own."""
+DMZ_SERVICES = ("config_service", "server_es", WEB_DOCUMENTS)
 
 
 class SnapshotRefused(FailedPrecondition):
@@ -88,6 +92,20 @@ LAN_ROUTES = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Web:
+    """What only the door to the web documents knows."""
+
+    issuer: str
+    """The site, which signs tokens and tickets."""
+    keys: str
+    """Its public keys (JWKS)."""
+    requests_per_minute: int = 600
+    """Of one client address."""
+    sign_ins_per_minute: int = 20
+    """Sign-ins and access codes of one client address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """All that decides the configuration of the Envoys of one node group.
 
@@ -95,7 +113,7 @@ class Facts:
     """
 
     node: str
-    """Name of the group, also the service name in its certificate: `envoy-lan`, later `envoy-dmz`."""
+    """Name of the group, also the service name in its certificate: `envoy-lan` or `envoy-dmz`."""
     listener: Listener
     identity: KeyPair
     """Envoy's own certificate towards the services."""
@@ -104,6 +122,8 @@ class Facts:
     routes: tuple[Route, ...] = LAN_ROUTES
     services: tuple[str, ...] = SERVICES
     endpoints: tuple[Endpoint, ...] = ()
+    web: Web | None = None
+    """Set: this is the door to the web documents, whose routes follow from the contracts."""
 
 
 def spiffe_id(site: str, service: str) -> str:

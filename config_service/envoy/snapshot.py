@@ -10,8 +10,12 @@ from typing import Any
 # Extensions named by `@type` are found in protobuf's pool only when their modules have been imported.
 import envoy.extensions.access_loggers.file.v3.file_pb2
 import envoy.extensions.access_loggers.stream.v3.stream_pb2
+import envoy.extensions.filters.http.buffer.v3.buffer_pb2
 import envoy.extensions.filters.http.cors.v3.cors_pb2
+import envoy.extensions.filters.http.grpc_json_transcoder.v3.transcoder_pb2
 import envoy.extensions.filters.http.grpc_web.v3.grpc_web_pb2
+import envoy.extensions.filters.http.jwt_authn.v3.config_pb2
+import envoy.extensions.filters.http.local_ratelimit.v3.local_rate_limit_pb2
 import envoy.extensions.filters.http.router.v3.router_pb2
 import envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2
 import envoy.extensions.http.early_header_mutation.header_mutation.v3.header_mutation_pb2
@@ -26,7 +30,7 @@ from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.json_format import ParseDict
 
-from config_service.envoy import clusters, doors, rules, secrets
+from config_service.envoy import clusters, dmz_doors, doors, rules, secrets
 from config_service.envoy.rules import Facts, SnapshotRefused
 
 
@@ -90,8 +94,8 @@ def build(facts: Facts, site: str) -> Snapshot:
         Kind.CLUSTER: clusters.clusters(facts, site),
         Kind.ENDPOINTS: clusters.assignments(facts),
         Kind.SECRET: secrets.secrets(facts),
-        Kind.LISTENER: [doors.listener(facts)],
-        Kind.ROUTES: [doors.routes(facts)],
+        Kind.LISTENER: [dmz_doors.listener(facts, facts.web) if facts.web else doors.listener(facts)],
+        Kind.ROUTES: [dmz_doors.routes(facts.web) if facts.web else doors.routes(facts)],
     }
     if dangling := sorted(_dangling(plain)):
         sentence = "; ".join(dangling)

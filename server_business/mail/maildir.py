@@ -1,6 +1,7 @@
 """Mails from a Maildir, for sites whose mail server writes files (https://cr.yp.to/proto/maildir.html, Maildir++)."""
 
 import os
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -22,6 +23,7 @@ from server_business.mail.source import (
     Waiting,
 )
 
+_NUMBER = re.compile(r"([0-9]+)")
 _VALIDITY = "esoffice-uidvalidity"
 _HEAD_SIZE = 65_536
 _POLL = timedelta(seconds=1)
@@ -181,10 +183,10 @@ def folder_path(maildir: Path, folder: str) -> Path:
     return maildir / f".{encoded.decode('ascii')}"
 
 
-def _order(uid: str) -> tuple[int, str]:
-    """Unique names begin with the second of delivery."""
-    second = uid.partition(".")[0]
-    return (int(second) if second.isascii() and second.isdigit() else 0, uid)
+def _order(uid: str) -> list[str | int]:
+    """Unique names begin with the second of delivery, then microseconds and a count: numbers, without leading zeros."""
+    parts = _NUMBER.split(uid)
+    return [int(part) if place % 2 else part for place, part in enumerate(parts)]
 
 
 def _made(folder: Path) -> Path:

@@ -30,12 +30,12 @@ def structure_of(said: es_settings_pb2.WebDocumentSettings) -> Structure:
     """Return the structure, or raise InvalidArgument with everything that is wrong with it."""
     folders = [
         Folder(
-            id=one.id,
+            id=id_,
             german_title=one.german_title,
             english_title=one.english_title,
             path=tuple(one.path.split("/")),
             staff_only=one.staff_only,
         )
-        for one in said.folders
+        for id_, one in sorted(said.folders.items(), key=lambda item: item[1].path.casefold().split("/"))
     ]
     return rules.structure(said.root, said.system_folder, folders, said.excluded_names)

@@ -8,17 +8,21 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from config_service import pki
 from config_service.identity.keyring import Keyring
 from mesh.certificates import ServiceCertificate
 from mesh.clock import SystemClock
-from mesh.database import Database
+from mesh.database import Database, UnitOfWork
 from mesh.threads import Threads
 from mesh.tokens import AUDIENCE as PEOPLE
 from server_es.directory import tables
 from server_es.schema import METADATA
-from server_es.web_documents import page
+from server_es.service_levels import tables as levels
+from server_es.service_levels.seed import seed
+from server_es.servicecalls.tables import servicecall
+from server_es.web_documents import page, store
 from server_es.web_documents.fetches import Fetches
 from server_es.web_documents.gate import Gate
 from server_es.web_documents.rules import Visitor
@@ -55,6 +59,29 @@ class WebGate:
 
     async def ticket(self, visitor: Visitor) -> str:
         return (await self.tickets.give(visitor, place="")).text
+
+    def valid_tickets(self, unit: UnitOfWork) -> list[Any]:
+        return store.valid_tickets(unit)
+
+    def publish_call(self) -> None:
+        """A published call of system A-1."""
+        with self.database.unit() as unit:
+            seed(unit)
+            kept = {"revision": 1, "update_time": unit.now}
+            unit.connection.execute(levels.priority.insert().values(number=1, title="Normal", **kept))
+            unit.connection.execute(
+                levels.service_level.insert().values(
+                    number=1, title="Normal", language="de", translations={}, priority=1, **kept
+                )
+            )
+            unit.connection.execute(
+                servicecall.insert().values(
+                    number=4711, title="Pumpe steht", address="1001", system="A-1", published=True, state=30, meaning=3,
+                    service_level=1, level_rule=1, receive_time=unit.now, create_time=unit.now, update_time=unit.now,
+                    last_event_time=unit.now, last_sequence=1, revision=1, search="", description="", origin="",
+                    level_rule_source="",
+                )
+            )  # fmt: skip
 
     async def get(self, path: str, *, method: str = "GET", client: str = "envoy-dmz", **headers: str) -> Answer:
         def ask() -> Answer:
@@ -95,7 +122,7 @@ class WebGate:
 
 
 @contextlib.asynccontextmanager
-async def web_gate(folder: Path) -> AsyncIterator[WebGate]:
+async def web_gate(folder: Path, *, address: str = "127.0.0.1") -> AsyncIterator[WebGate]:
     """Serve the documents of system A-1."""
     clock = SystemClock()
     certs = folder / "certs"
@@ -112,7 +139,7 @@ async def web_gate(folder: Path) -> AsyncIterator[WebGate]:
         stack.callback(disk.close)
         shelf = Shelf(structure(system.parent))
         gate = Gate(database, shelf=shelf, tickets=tickets, fetches=fetches, disk=disk, clock=clock, page=page.app())
-        serving = Serving(gate, ServiceCertificate(certs, "server_es", clock), "127.0.0.1", 0)
+        serving = Serving(gate, ServiceCertificate(certs, "server_es", clock), address, 0)
         await serving.start()
         stack.push_async_callback(serving.stop)
         made = WebGate(certs, serving.port, system, database, tickets, fetches, keyring)
@@ -128,6 +155,7 @@ def _furnish(database: Database) -> None:
                 number="1001", matchcode="Kunde", kind="customer", names=[], mail_addresses=[], phones=[], **kept
             )
         )
+        unit.connection.execute(tables.mail_identity.insert().values(mail_address="kunde@example.de", address="1001"))
         unit.connection.execute(
             tables.system.insert().values(
                 number="A-1", matchcode="Anlage A-1", address="1001", model="", serial_number="", **kept

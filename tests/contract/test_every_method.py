@@ -21,7 +21,11 @@ from hypothesis import strategies as st
 from mesh.channel import connect_blocking
 from mesh.clock import SystemClock
 from tests.builders.es_house import EsHouse
+from tests.integration.conftest import postgres
 from tests.servers import es
+from tests.servers.postgres import Cluster
+
+__all__ = ["postgres"]
 
 # What the service can say; INTERNAL, UNKNOWN and the like are defects.
 TYPED = {
@@ -139,13 +143,19 @@ def requests() -> Asked:
     return made
 
 
-@pytest.fixture(scope="module")
-def channel(requests: Asked, tmp_path_factory: pytest.TempPathFactory) -> Iterator[grpc.Channel]:
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def channel(
+    requests: Asked, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[grpc.Channel]:
     assert requests
     folder: Path = tmp_path_factory.mktemp("every")
     certs = es.make_certificates(folder)
     with ExitStack() as stack:
-        database = stack.enter_context(es.opened(f"sqlite:///{folder / 'es.db'}", SystemClock()))
+        url = f"sqlite:///{folder / 'es.db'}"
+        if request.param == "postgresql":
+            cluster: Cluster = request.getfixturevalue("postgres")
+            url = cluster.url(cluster.create())
+        database = stack.enter_context(es.opened(url, SystemClock()))
         doors = stack.enter_context(es.serving_in_a_thread(certs, database))
         wire = stack.enter_context(connect_blocking(f"127.0.0.1:{doors.chief}", None))
         EsHouse(database, wire).furnish()

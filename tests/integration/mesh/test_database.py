@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 from mesh.clock import ManualClock, SystemClock
 from mesh.columns import UtcDateTime, new_metadata
 from mesh.database import CommitUnknown, Database, NotCommitted, UnitOfWork
-from mesh.errors import Unavailable
+from mesh.errors import InvalidArgument, Unavailable
 from tests.integration.conftest import OpenDatabase
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -98,6 +98,12 @@ async def test_an_error_of_the_statement_stays_what_it_is(database: Database) ->
     with pytest.raises(IntegrityError):
         await database.run(lambda unit: (add(unit, 1), add(unit, 1)))
     assert await database.read(count) == 0
+
+
+@on_postgres
+async def test_a_text_that_cannot_be_kept_is_a_refusal(database: Database) -> None:
+    with pytest.raises(InvalidArgument, match="a text contains the character NUL"):
+        await database.run(add, 1, "a\0b")
 
 
 async def test_references_to_nothing_are_refused(database: Database) -> None:

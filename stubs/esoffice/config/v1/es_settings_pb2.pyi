@@ -188,13 +188,10 @@ class WebFolderSettings(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ID_FIELD_NUMBER: _builtins.int
     GERMAN_TITLE_FIELD_NUMBER: _builtins.int
     ENGLISH_TITLE_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int
     STAFF_ONLY_FIELD_NUMBER: _builtins.int
-    id: _builtins.str
-    """Id in addresses of documents: small letters, digits and hyphens, at most 40 characters; unique."""
     german_title: _builtins.str
     """Title shown to people, in German. 1 to 80 characters."""
     english_title: _builtins.str
@@ -208,7 +205,6 @@ class WebFolderSettings(_message.Message):
     def __init__(
         self,
         *,
-        id: _builtins.str = ...,
         german_title: _builtins.str = ...,
         english_title: _builtins.str = ...,
         path: _builtins.str = ...,
@@ -216,7 +212,7 @@ class WebFolderSettings(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["english_title", b"english_title", "german_title", b"german_title", "id", b"id", "path", b"path", "staff_only", b"staff_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["english_title", b"english_title", "german_title", b"german_title", "path", b"path", "staff_only", b"staff_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -227,6 +223,27 @@ class WebDocumentSettings(_message.Message):
     """Documents for technicians and customers outside the LAN (Web-Dokumente)."""
 
     DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class FoldersEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> Global___WebFolderSettings: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: Global___WebFolderSettings | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     ROOT_FIELD_NUMBER: _builtins.int
     SYSTEM_FOLDER_FIELD_NUMBER: _builtins.int
@@ -252,8 +269,10 @@ class WebDocumentSettings(_message.Message):
     code_attempts: _builtins.int
     """How often a code may be tried, 1 to 20. Default: 5."""
     @_builtins.property
-    def folders(self) -> _containers.RepeatedCompositeFieldContainer[Global___WebFolderSettings]:
-        """The folders below it. At most 200."""
+    def folders(self) -> _containers.MessageMap[_builtins.str, Global___WebFolderSettings]:
+        """The folders below it, by the id that stands in addresses of documents: small letters, digits and hyphens, at most 40
+        characters. Shown in the order of their paths. At most 200.
+        """
 
     @_builtins.property
     def excluded_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -274,7 +293,7 @@ class WebDocumentSettings(_message.Message):
         *,
         root: _builtins.str = ...,
         system_folder: _builtins.str = ...,
-        folders: _abc.Iterable[Global___WebFolderSettings] | None = ...,
+        folders: _abc.Mapping[_builtins.str, Global___WebFolderSettings] | None = ...,
         excluded_names: _abc.Iterable[_builtins.str] | None = ...,
         address: _builtins.str = ...,
         port: _builtins.int = ...,
