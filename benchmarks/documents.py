@@ -16,6 +16,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import uvloop
+
 from benchmarks.lines import line
 
 SIZES = {"1 kB": (1_000, 6000, 0.3), "100 kB": (100_000, 2000, None), "10 MB": (10_000_000, 40, 0.5)}
@@ -27,8 +29,9 @@ def measure() -> list[dict[str, Any]]:
     for needed in ("nginx", "h2load"):
         if shutil.which(needed, path=f"{os.environ['PATH']}:/usr/sbin") is None:
             raise RuntimeError(f"{needed} is missing: apt-get install nginx-light nghttp2-client")
-    with tempfile.TemporaryDirectory() as folder:
-        return asyncio.run(_measure(Path(folder)))
+    runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)  # as the services run
+    with tempfile.TemporaryDirectory() as folder, runner:
+        return runner.run(_measure(Path(folder)))
 
 
 async def _measure(folder: Path) -> list[dict[str, Any]]:

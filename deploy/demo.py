@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 
 import grpc
 import yaml
-from esoffice.business.v1 import mail_pb2, mail_pb2_grpc
+from esoffice.business.v1 import mail_pb2, mail_pb2_grpc, outgoing_mail_pb2, outgoing_mail_pb2_grpc
 from esoffice.config.v1 import fleet_pb2, fleet_pb2_grpc, identity_pb2, identity_pb2_grpc
 from esoffice.es.v1 import (
     absences_pb2,
@@ -39,6 +39,7 @@ from esoffice.es.v1 import (
     service_levels_pb2_grpc,
     servicecalls_pb2,
     servicecalls_pb2_grpc,
+    status_events_pb2_grpc,
     text_modules_pb2_grpc,
 )
 from google.protobuf import json_format
@@ -93,6 +94,7 @@ class Walk:
             "ServiceLevelService": service_levels_pb2_grpc.ServiceLevelServiceStub(self.channel),
             "AbsenceService": absences_pb2_grpc.AbsenceServiceStub(self.channel),
             "TextModuleService": text_modules_pb2_grpc.TextModuleServiceStub(self.channel),
+            "StatusEventService": status_events_pb2_grpc.StatusEventServiceStub(self.channel),
             "EscalationService": escalations_pb2_grpc.EscalationServiceStub(self.channel),
             "DutyService": duty_pb2_grpc.DutyServiceStub(self.channel),
         }
@@ -154,8 +156,9 @@ class Walk:
             thread.join(5)
 
     def deliver(self, raw: bytes) -> str:
-        """Put a mail into the Maildir as a mail server does: written whole, then renamed. Return its SHA-256's mark."""
-        mark = uuid.uuid4().hex
+        """Put a mail into the Maildir as a mail server does: written whole, then renamed. Return its name."""
+        now = _clock.now()
+        mark = f"{int(now.timestamp())}.M{now.microsecond:06}_{uuid.uuid4().hex}"  # names sort as the mails came
         for folder in ("tmp", "new", "cur"):
             (self.maildir / folder).mkdir(parents=True, exist_ok=True)
         raw = f"X-Demo-Run: {mark}\n".encode() + raw
@@ -181,14 +184,18 @@ class Walk:
         return mails[0]
 
     def answer(self, first: mail_pb2.Mail) -> None:
-        """The customer answers; the subject names the call, so no second one is made."""
-        call = self.calls.GetServicecall(
-            servicecalls_pb2.GetServicecallRequest(name=first.servicecall), metadata=self.admin
-        )
-        subject = f"Call {call.name.partition('/')[2]} {call.title}"
+        """The customer answers her acknowledgement; its subject names the call, so no second one is made."""
+        got = eventually("the acknowledgement to be queued", lambda: self.acknowledgement(first.servicecall))
+        say(f"acknowledgement to {got.to[0]}", f"{got.subject} ({got.name}, queued until an outgoing server is set up)")
         text = Template((DATA / "mails" / "7-answer.eml.template").read_text(encoding="utf-8"))
-        mark = self.deliver(text.substitute(subject=subject).encode())
+        mark = self.deliver(text.substitute(subject=got.subject).encode())
         said(eventually("the answer to be decided", lambda: self.arrived(mark)))
+
+    def acknowledgement(self, call: str) -> outgoing_mail_pb2.OutgoingMail | None:
+        """Return the mail that tells the customer the number of her call, once it is accepted."""
+        stub = outgoing_mail_pb2_grpc.OutgoingMailServiceStub(self.channel)
+        request = outgoing_mail_pb2.ListOutgoingMailsRequest(about=call, page_size=1)
+        return next(iter(stub.ListOutgoingMails(request, metadata=self.admin).mails), None)
 
     def explain(self, call: str) -> None:
         """Why is this call due then? As a person reads it."""
@@ -311,13 +318,11 @@ class Walk:
 
 def stubs_methods(service: str) -> dict[str, Callable[[], Any]]:
     """Return the request message of each method of a service of `esoffice.es.v1`."""
-    from esoffice.es.v1 import calendars_pb2, service_levels_pb2, text_modules_pb2
+    from esoffice.es.v1 import calendars_pb2, service_levels_pb2, status_events_pb2, text_modules_pb2
     from google.protobuf.message_factory import GetMessageClass
 
-    files = [
-        one.DESCRIPTOR
-        for one in (calendars_pb2, service_levels_pb2, absences_pb2, duty_pb2, text_modules_pb2, escalations_pb2)
-    ]
+    rooms = (calendars_pb2, service_levels_pb2, absences_pb2, duty_pb2, text_modules_pb2, status_events_pb2)
+    files = [one.DESCRIPTOR for one in (*rooms, escalations_pb2)]
     described = next(one.services_by_name[service] for one in files if service in one.services_by_name)
     return {one.name: GetMessageClass(one.input_type) for one in described.methods}
 

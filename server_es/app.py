@@ -27,6 +27,7 @@ from esoffice.es.v1 import (
     notices_pb2,
     service_levels_pb2,
     servicecalls_pb2,
+    status_events_pb2,
     text_modules_pb2,
     web_documents_pb2,
 )
@@ -96,6 +97,9 @@ from server_es.servicecalls.observers import Observer
 from server_es.servicecalls.service import Servicecalls
 from server_es.servicecalls.settings import ServicecallSettings
 from server_es.servicecalls.transitions import Reopening
+from server_es.status_events.following import StatusFollowing
+from server_es.status_events.service import StatusEvents
+from server_es.status_events.settings import StatusEventSettings
 from server_es.text_modules.call_texts import CallTexts
 from server_es.text_modules.service import TextModules
 from server_es.web_documents import page as web_page
@@ -147,7 +151,12 @@ async def build(app: App) -> None:
     messages = _add_messages(app, settings.messages, actions)
     _add_clients(app, messages)
     notices = _add_notices(app, messages, zone)
-    observers: list[Observer] = [Following(sites, plans, app.bell(following.BELL))]
+    texts = CallTexts(sites, zone)
+    status_events = StatusEventSettings(zone=ZoneInfo(zone))
+    observers: list[Observer] = [
+        Following(sites, plans, app.bell(following.BELL)),
+        StatusFollowing(texts, notices, status_events),
+    ]
     calls = Servicecalls(
         app.database,
         sites=sites,
@@ -166,6 +175,8 @@ async def build(app: App) -> None:
         calls.settings.reopening = Reopening(solved=said.reopen_solved, done=said.reopen_done, within=within)
         forwarding.created_too = said.forward_created_calls
         absences.take(chosen.server_es.absences)
+        told = chosen.server_es.status_events
+        status_events.mails_per_day, status_events.call_mark = told.customer_mails_per_day, told.call_mark
 
     app.live(take)
     app.serve(directory_pb2.DESCRIPTOR, Directory(app.database, existing_levels))
@@ -190,9 +201,9 @@ async def build(app: App) -> None:
     )
     absence_room.offer(actions)
     app.serve(absences_pb2.DESCRIPTOR, absence_room)
-    texts = CallTexts(sites, zone)
     await _add_web_documents(app, settings.web_documents)
     app.serve(text_modules_pb2.DESCRIPTOR, TextModules(app.database, texts))
+    app.serve(status_events_pb2.DESCRIPTOR, StatusEvents(app.database))
     engine = Engine(
         sites=sites,
         plans=plans,

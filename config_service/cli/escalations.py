@@ -1,4 +1,4 @@
-"""`esconfig escalations …`: text modules, events, points and maintenance windows, in one file (Eskalationen)."""
+"""`esconfig escalations …`: text modules, events of states and of escalations, points, windows, in one file."""
 
 import sys
 from collections.abc import Iterator
@@ -8,8 +8,9 @@ from typing import Annotated, Any, Final
 
 import grpc
 import typer
-from esoffice.es.v1 import escalations_pb2, text_modules_pb2
+from esoffice.es.v1 import escalations_pb2, status_events_pb2, text_modules_pb2
 from esoffice.es.v1.escalations_pb2_grpc import EscalationServiceStub
+from esoffice.es.v1.status_events_pb2_grpc import StatusEventServiceStub
 from esoffice.es.v1.text_modules_pb2_grpc import TextModuleServiceStub
 from google.protobuf import json_format
 from google.protobuf.message import Message
@@ -21,7 +22,7 @@ from config_service.cli.output import Output, plain, show_data, show_table
 from config_service.cli.session import Session
 
 app = typer.Typer(
-    help="Text modules, escalation events and points, maintenance windows (Eskalationen, Textbausteine).",
+    help="Text modules, status events, escalation events and points, maintenance windows (Eskalationen).",
     no_args_is_help=True,
 )
 
@@ -54,6 +55,7 @@ class _Part:
 
 _PARTS: Final = (
     _Part("TextModule", text_modules_pb2, TextModuleServiceStub),
+    _Part("StatusEvent", status_events_pb2, StatusEventServiceStub),
     _Part("EscalationEvent", escalations_pb2, EscalationServiceStub),
     _Part("EscalationPoint", escalations_pb2, EscalationServiceStub),
     _Part("MaintenanceWindow", escalations_pb2, EscalationServiceStub),
@@ -74,8 +76,9 @@ def apply(
 ) -> None:
     """Make or change what a file names; what it does not name stays as it is.
 
-    The file has the parts text_modules, escalation_events, escalation_points and maintenance_windows; the entries are
-    those of the contracts esoffice/es/v1/text_modules.proto and escalations.proto. `export` shows how they look.
+    The file has the parts text_modules, status_events, escalation_events, escalation_points and maintenance_windows;
+    the entries are those of the contracts text_modules.proto, status_events.proto and escalations.proto in
+    esoffice/es/v1. `export` shows how they look.
     """
     session = session_of(context)
     rows: list[tuple[str, str, str]] = []

@@ -50,6 +50,7 @@ DISPATCHER = _built_in(
     "outgoingmail.*",
     "servicecalls.*",
     "sms.*",
+    "statusevents.read",
     "textmodules.read",
     "webdocuments.read",
 )
@@ -78,6 +79,7 @@ TECHNICIAN = _built_in(
     "servicecalls.read",
     "servicecalls.solve",
     "servicecalls.write",
+    "statusevents.read",
     "textmodules.read",
     "webdocuments.read",
 )

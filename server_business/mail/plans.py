@@ -4,6 +4,7 @@ The row keeps a plan: the request without what the row itself holds (texts, atta
 change between two attempts; what is asked for under one request id must not.
 """
 
+import re
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ _TITLE, _DESCRIPTION, _SUBJECT = 80, 100_000, 998
 _TEXT, _HTML = 1_000_000, 2_000_000
 _FILE_NAME, _CONTENT_TYPE, _ATTACHMENTS = 255, 127, 500
 _NO_SUBJECT: Final = "(ohne Betreff)"
+_MAILABLE: Final = re.compile(r"(?=.{3,254}\Z)[^@\s<>\",;]+@[^@\s<>\",;]+")  # as server_es takes it
 _LENGTH: Final = struct.Struct(">I")
 
 Row = Mapping[str, Any]
@@ -107,6 +109,9 @@ def plan(
     call.servicecall.address = decision.address
     call.servicecall.responsible_employee = account.responsible_employee
     call.servicecall.responsible_team = account.responsible_team
+    if _MAILABLE.fullmatch(row["sender"]):
+        call.servicecall.reporter_mail_address = row["sender"]
+    call.servicecall.suppress_answers = bool(row["signals"])  # a person may make a call of an automatic mail
     call.servicecall.receive_time.CopyFrom(timestamp(min(row["receive_time"], now)))
     if not (attached or row["html"] or len(row["text"]) > _DESCRIPTION):
         return Plan(call=call)  # its description says it all

@@ -5,7 +5,7 @@ What leaves the process (E-Mail, SMS) is bundled and limited in `bundling`.
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final
@@ -126,6 +126,7 @@ class Notice:
         by: personnel number of who did it: never told, not even as a substitute; empty if it is nobody.
         sender: resource name that stands as the sender of messages.
         actions: what can be done out of it inside, the buttons of a popup.
+        withheld: why it is not sent and only kept on record; empty: it is sent.
     """
 
     cause: str
@@ -140,6 +141,7 @@ class Notice:
     by: str = ""
     sender: str = SERVICE
     actions: tuple[Action, ...] = ()
+    withheld: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,8 +153,8 @@ class Planned:
         employee: personnel number, empty for a free address.
         channel: over what.
         address: mail address or number; empty inside.
-        state: SENT inside, WAITING outside, FAILED where there is no address.
-        reason: why it failed.
+        state: SENT inside, WAITING outside, FAILED where there is no address, SUPPRESSED when it is withheld.
+        reason: why it failed or is withheld.
         next_time: when something is done with it next; None: nothing.
     """
 
@@ -200,9 +202,14 @@ def plan(notices: Sequence[Notice], situation: Situation) -> list[Planned]:
     """Decide who is told over which channel; each (cause, person, channel) once, the first that says so counts."""
     found: dict[tuple[str, str, Channel], Planned] = {}
     for notice in notices:
-        for one in _of(notice, situation):
+        for planned in _of(notice, situation):
+            one = _withheld(planned) if notice.withheld else planned
             found.setdefault((notice.cause, one.recipient, one.channel), one)
     return list(found.values())
+
+
+def _withheld(one: Planned) -> Planned:
+    return replace(one, state=State.SUPPRESSED, reason=one.notice.withheld, next_time=None)
 
 
 def _of(notice: Notice, situation: Situation) -> Iterator[Planned]:

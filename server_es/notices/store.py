@@ -38,7 +38,7 @@ def add(unit: UnitOfWork, planned: Sequence[Planned], *, follows: int | None = N
 
 def _row(unit: UnitOfWork, one: Planned, follows: int | None) -> dict[str, Any]:
     said = one.notice
-    over = one.state is State.FAILED
+    over = one.state in (State.FAILED, State.SUPPRESSED)
     return {
         "cause": said.cause,
         "about": said.about,

@@ -81,7 +81,7 @@ class Notices:
         seen = dict(before)
         fresh, over = [], {}
         for id_, one in new:
-            same = seen.setdefault(one.digest, id_) if one.state is not State.FAILED else id_
+            same = seen.setdefault(one.digest, id_) if one.state in (State.SENT, State.WAITING) else id_
             if same == id_:
                 fresh.append((id_, one))
             else:

@@ -90,6 +90,8 @@ def servicecall(row: Any, log: Log, site: Site, now: datetime) -> pb.Servicecall
         create_time=mapping.timestamp(row.create_time),
         update_time=mapping.timestamp(row.update_time),
         origin=row.origin,
+        reporter_mail_address=row.reporter_mail_address,
+        suppress_answers=row.suppress_answers,
         etag=etag_of(row),
     )
 

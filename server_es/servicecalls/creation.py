@@ -136,6 +136,8 @@ def _read(request: pb.CreateServicecallRequest, now: datetime) -> _Draft:
         "description": call.description,
         "receive_time": None if request.draft else _receive_time(draft, now),
         "origin": call.origin,
+        "reporter_mail_address": call.reporter_mail_address,
+        "suppress_answers": call.suppress_answers,
         "create_time": now,
         "update_time": now,
         "revision": 1,

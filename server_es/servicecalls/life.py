@@ -30,6 +30,8 @@ EDITABLE: Final = (
     "responsible_team",
     "problem_category",
     "published",
+    "reporter_mail_address",
+    "suppress_answers",
 )
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 
 from mesh.columns import UtcDateTime
@@ -45,6 +46,8 @@ servicecall: Final = Table(
     Column("level_rule", SmallInteger, nullable=False),
     Column("level_rule_source", String(200), nullable=False),
     Column("origin", String(200), nullable=False),
+    Column("reporter_mail_address", String(254), nullable=False, server_default=""),
+    Column("suppress_answers", Boolean, nullable=False, server_default=false()),
     Column("create_time", UtcDateTime(), nullable=False),
     Column("update_time", UtcDateTime(), nullable=False),
     Column("revision", Integer, nullable=False),

@@ -51,6 +51,8 @@ class Serving:
         family = socket.AF_INET6 if ":" in self._place[0] else socket.AF_INET
         listening = socket.socket(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Head and body are two writes; connections inherit this, or the second waits for the first to be acknowledged.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             listening.bind(self._place)
         except OSError as wrong:

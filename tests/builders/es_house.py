@@ -13,12 +13,17 @@ from esoffice.es.v1 import (
     service_levels_pb2_grpc,
     servicecalls_pb2,
     servicecalls_pb2_grpc,
+    status_events_pb2,
+    status_events_pb2_grpc,
+    text_modules_pb2,
+    text_modules_pb2_grpc,
 )
 from sqlalchemy import Table, select
 
 from mesh.database import Database
 from server_es.contacts.store import contact
 from server_es.inboxes import INBOXES
+from server_es.notices.tables import notice
 from server_es.servicecalls.tables import servicecall
 from tests.builders import directory as build
 from tests.builders.office import level, office_hours
@@ -41,6 +46,8 @@ class EsHouse:
         self.levels: Any = service_levels_pb2_grpc.ServiceLevelServiceStub(wire)
         self.servicecalls: Any = servicecalls_pb2_grpc.ServicecallServiceStub(wire)
         self._calendars: Any = calendars_pb2_grpc.CalendarServiceStub(wire)
+        self._texts: Any = text_modules_pb2_grpc.TextModuleServiceStub(wire)
+        self._status_events: Any = status_events_pb2_grpc.StatusEventServiceStub(wire)
         self._mail_addresses: dict[str, set[str]] = defaultdict(set)
 
     def furnish(self) -> None:
@@ -54,6 +61,19 @@ class EsHouse:
         self.levels.CreateServiceLevel(pb.CreateServiceLevelRequest(service_level=level(5)))
         self._upsert(build.employee("100"), build.team("1", "100"), *(build.address(one) for one in CUSTOMERS))
         self.lacks_defaults(lacks=False)
+
+    def acknowledges(self, text: str) -> None:
+        """Who reported a new call gets a mail."""
+        module = text_modules_pb2.TextModule(name="textModules/thanks", title="Eingang", text=text)
+        self._texts.CreateTextModule(text_modules_pb2.CreateTextModuleRequest(text_module=module))
+        event = status_events_pb2.StatusEvent(
+            name="statusEvents/thanks",
+            title="Eingang",
+            new_state="servicecallStates/20",
+            text_module=module.name,
+            notify_customer=True,
+        )
+        self._status_events.CreateStatusEvent(status_events_pb2.CreateStatusEventRequest(status_event=event))
 
     def knows(self, mail_address: str, *addresses: str) -> None:
         """The customers `addresses/…` have this mail address, too."""
@@ -89,6 +109,9 @@ class EsHouse:
 
     def contacts(self) -> list[Any]:
         return self._rows(contact)
+
+    def notices(self) -> list[Any]:
+        return self._rows(notice)
 
     def told(self) -> list[tuple[str, str]]:
         """Recipient and subject of what employees were told."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from esoffice.es.v1 import escalations_pb2 as pb
-from esoffice.es.v1 import text_modules_pb2
+from esoffice.es.v1 import status_events_pb2, text_modules_pb2
 from esoffice.es.v1.escalations_pb2_grpc import EscalationServiceStub
 from esoffice.es.v1.text_modules_pb2_grpc import TextModuleServiceStub
 
@@ -31,6 +31,7 @@ from server_es.escalations.worker import Retimer, Timekeeper
 from server_es.notices.rules import Policy
 from server_es.notices.telling import BELL as NOTICES_BELL
 from server_es.notices.telling import Notices
+from server_es.status_events.service import StatusEvents
 from server_es.text_modules.call_texts import CallTexts
 from server_es.text_modules.service import TextModules
 from tests.builders.office import Office, Rooms, open_office
@@ -103,6 +104,7 @@ class EscalatingRooms(Rooms):
         return [
             *super().all(),
             (text_modules_pb2.DESCRIPTOR, lambda database: TextModules(database, self.texts)),
+            (status_events_pb2.DESCRIPTOR, StatusEvents),
             (pb.DESCRIPTOR, self.escalations),
         ]
 

@@ -117,7 +117,14 @@ class Mailroom:
 
 
 @contextmanager
-def mailroom(database: Database, clock: ManualClock, folder: Path, *, action: int = CALLS) -> Iterator[Mailroom]:
+def mailroom(
+    database: Database,
+    clock: ManualClock,
+    folder: Path,
+    *,
+    action: int = CALLS,
+    peers: tuple[tuple[str, str], ...] = (),
+) -> Iterator[Mailroom]:
     path = folder / "maildir"
     mailbox.Maildir(path)
     said = settings.MailAccount(
@@ -126,7 +133,7 @@ def mailroom(database: Database, clock: ManualClock, folder: Path, *, action: in
     certs = es_server.make_certificates(folder)
     with ExitStack() as stack:
         theirs = stack.enter_context(es_server.opened(f"sqlite:///{folder / 'es.db'}", clock))
-        doors = stack.enter_context(es_server.serving_in_a_thread(certs, theirs))
+        doors = stack.enter_context(es_server.serving_in_a_thread(certs, theirs, peers))
         known = EsHouse(theirs, stack.enter_context(connect_blocking(f"127.0.0.1:{doors.chief}", None)))
         known.furnish()
         channel = stack.enter_context(es_server.channel(certs, doors.services))

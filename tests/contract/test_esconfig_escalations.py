@@ -19,6 +19,14 @@ from tests.contract.test_esclient_calls import Ran
 FILE = """
 text_modules:
   - {name: textModules/warning, title: Warnung, text: "<Escalation.Percent> % <ServCall.Matchcode>"}
+status_events:
+  - name: statusEvents/solved
+    title: Gelöst
+    previousStateFrom: 30
+    previousStateTo: 50
+    newState: servicecallStates/60
+    textModule: textModules/warning
+    notifyCustomer: true
 escalation_events:
   - name: escalationEvents/team
     title: Team
@@ -59,13 +67,13 @@ async def esconfig(door: FrontDoor, *arguments: str, stdin: str = "", user: str 
 
 async def test_a_file_is_applied_changed_and_exported(door: FrontDoor) -> None:
     applied = await esconfig(door, "apply", "-", stdin=FILE)
-    assert (applied.code, applied.out.count("made")) == (0, 4), applied.err
+    assert (applied.code, applied.out.count("made")) == (0, 5), applied.err
     exported = await esconfig(door, "export")
     assert [one["percent"] for one in yaml.safe_load(exported.out)["escalation_points"]] == [50]
     again = await esconfig(door, "apply", "-", stdin=exported.out)
-    assert again.out.count("unchanged") == 4
+    assert again.out.count("unchanged") == 5
     changed = await esconfig(door, "apply", "-", stdin=FILE.replace("percent: 50", "percent: 60"))
-    assert (changed.out.count("unchanged"), changed.out.count("changed")) == (3, 4)
+    assert (changed.out.count("unchanged"), changed.out.count("changed")) == (4, 5)
 
 
 async def test_what_is_wrong_is_said_in_one_sentence(door: FrontDoor) -> None:

@@ -88,6 +88,14 @@ def test_mails_become_calls_and_the_doubtful_ones_wait_for_a_person(running: Run
     assert "→ contact servicecalls/" in told
 
 
+def test_the_customer_is_sent_the_number_of_her_call(running: Running) -> None:
+    assert "acknowledgement to " in running.told
+    queued = json.loads(
+        running.command("esconfig", "--output", "json", "outgoing", "list", "--about", "servicecalls/1")
+    )
+    assert [one["subject"].startswith("Call 1 ") for one in queued] == [True]
+
+
 def test_the_dispatcher_sees_popups_and_the_due_time_is_explained(running: Running) -> None:
     assert "☎ popup for Maike Petersen: Neuer Servicecall" in running.told
     assert "Lösung fällig" in running.told

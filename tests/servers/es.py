@@ -6,11 +6,12 @@
 import asyncio
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import grpc
 from esoffice.config.v1 import settings_pb2
@@ -35,6 +36,7 @@ from mesh.wakeups import Wakeups
 from mesh.workers import Workers
 from server_es.app import NAME, definition
 
+T = TypeVar("T")
 SITE = "muster"
 CHIEF = Caller(kind=Kind.PERSON, name="chief", employee="100", permissions=Permissions(["*"]))
 
@@ -72,8 +74,10 @@ def opened(url: str, clock: Clock) -> Database:
 
 
 @asynccontextmanager
-async def serving(certs: Path, database: Database, port: int = 0) -> AsyncIterator[Doors]:
-    """Serve until the block ends."""
+async def serving(
+    certs: Path, database: Database, port: int = 0, peers: tuple[tuple[str, str], ...] = ()
+) -> AsyncIterator[Doors]:
+    """Serve until the block ends; `peers` are other services by name, with their `host:port`."""
     certificate = ServiceCertificate(certs, NAME, SystemClock())
     settings = settings_pb2.Settings()
     settings.common.site.time_zone = "Europe/Berlin"
@@ -84,7 +88,11 @@ async def serving(certs: Path, database: Database, port: int = 0) -> AsyncIterat
     notifications.bundle_duration.FromTimedelta(timedelta(seconds=1))
     notifications.identical_duration.FromTimedelta(timedelta(minutes=5))
     notifications.mails_per_hour = notifications.sms_per_hour = 10
-    bootstrap = Bootstrap(data=certs.parent, certs=certs, config_address="127.0.0.1:1", listen="127.0.0.1:0")
+    settings.server_es.status_events.customer_mails_per_day = 20
+    settings.server_es.status_events.call_mark = "Call <ServCall.ServicecallNr>"
+    bootstrap = Bootstrap(
+        data=certs.parent, certs=certs, config_address="127.0.0.1:1", listen="127.0.0.1:0", peers=peers
+    )
     nobody = grpc.aio.insecure_channel(bootstrap.config_address)  # config_service, which no room of server_es calls
     draining = asyncio.Event()
     with Wakeups(database) as wakeups:
@@ -112,17 +120,24 @@ async def serving(certs: Path, database: Database, port: int = 0) -> AsyncIterat
             await nobody.close()
 
 
-@contextmanager
-def serving_in_a_thread(certs: Path, database: Database) -> Iterator[Doors]:
+def serving_in_a_thread(
+    certs: Path, database: Database, peers: tuple[tuple[str, str], ...] = ()
+) -> AbstractContextManager[Doors]:
     """The same for tests that are no coroutines."""
-    found: list[Doors] = []
+    return in_a_thread(lambda: serving(certs, database, peers=peers))
+
+
+@contextmanager
+def in_a_thread(service: Callable[[], AbstractAsyncContextManager[T]]) -> Iterator[T]:
+    """Hold an asynchronous block open in a thread and a loop of its own until this one ends."""
+    found: list[T] = []
     ready = threading.Event()
     loop = asyncio.new_event_loop()
     end = asyncio.Event()
 
     async def run() -> None:
-        async with serving(certs, database) as doors:
-            found.append(doors)
+        async with service() as made:
+            found.append(made)
             ready.set()
             await end.wait()
 
@@ -133,7 +148,7 @@ def serving_in_a_thread(certs: Path, database: Database) -> Iterator[Doors]:
             ready.set()
             loop.close()
 
-    thread = threading.Thread(target=live, name="server_es")
+    thread = threading.Thread(target=live, name="service")
     thread.start()
     try:
         ready.wait()

@@ -358,6 +358,37 @@ class NotificationSettings(_message.Message):
 Global___NotificationSettings: _TypeAlias = NotificationSettings  # noqa: Y015
 
 @_typing.final
+class StatusEventSettings(_message.Message):
+    """How customers are told of their servicecalls (Status-Ereignisse)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CUSTOMER_MAILS_PER_DAY_FIELD_NUMBER: _builtins.int
+    CALL_MARK_FIELD_NUMBER: _builtins.int
+    customer_mails_per_day: _builtins.int
+    """E-mails of status-change events to one address of a customer within a day of the site's time zone, 1 to 1,000; more are
+    suppressed, so that two machines never keep answering each other. Default: 20.
+    """
+    call_mark: _builtins.str
+    """How the subject of such a mail names the call: a text with `<ServCall.ServicecallNr>` exactly once, and no other placeholder.
+    It stands before a subject that does not hold it. Must be what the mail account's `recognition_template` has in braces.
+    At most 80 characters. Default: `Call <ServCall.ServicecallNr>`.
+    """
+    def __init__(
+        self,
+        *,
+        customer_mails_per_day: _builtins.int = ...,
+        call_mark: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_mark", b"call_mark", "customer_mails_per_day", b"customer_mails_per_day"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StatusEventSettings: _TypeAlias = StatusEventSettings  # noqa: Y015
+
+@_typing.final
 class EsSettings(_message.Message):
     """Settings of server_es."""
 
@@ -374,6 +405,7 @@ class EsSettings(_message.Message):
     CLIENTS_FIELD_NUMBER: _builtins.int
     WEB_DOCUMENTS_FIELD_NUMBER: _builtins.int
     NOTIFICATIONS_FIELD_NUMBER: _builtins.int
+    STATUS_EVENTS_FIELD_NUMBER: _builtins.int
     log_level: _common_settings_pb2.LogLevel.ValueType
     """How much it logs. Default: LOG_LEVEL_INFO."""
     service_user: _builtins.str
@@ -416,6 +448,10 @@ class EsSettings(_message.Message):
     def notifications(self) -> Global___NotificationSettings:
         """How people are told."""
 
+    @_builtins.property
+    def status_events(self) -> Global___StatusEventSettings:
+        """How customers are told of their servicecalls."""
+
     def __init__(
         self,
         *,
@@ -430,10 +466,11 @@ class EsSettings(_message.Message):
         clients: Global___ClientSettings | None = ...,
         web_documents: Global___WebDocumentSettings | None = ...,
         notifications: Global___NotificationSettings | None = ...,
+        status_events: Global___StatusEventSettings | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "clients", b"clients", "database", b"database", "escalations", b"escalations", "messages", b"messages", "metrics", b"metrics", "notifications", b"notifications", "servicecalls", b"servicecalls", "web_documents", b"web_documents"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "clients", b"clients", "database", b"database", "escalations", b"escalations", "messages", b"messages", "metrics", b"metrics", "notifications", b"notifications", "servicecalls", b"servicecalls", "status_events", b"status_events", "web_documents", b"web_documents"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "clients", b"clients", "database", b"database", "escalations", b"escalations", "log_level", b"log_level", "messages", b"messages", "metrics", b"metrics", "notifications", b"notifications", "service_user", b"service_user", "servicecalls", b"servicecalls", "web_documents", b"web_documents"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "clients", b"clients", "database", b"database", "escalations", b"escalations", "log_level", b"log_level", "messages", b"messages", "metrics", b"metrics", "notifications", b"notifications", "service_user", b"service_user", "servicecalls", b"servicecalls", "status_events", b"status_events", "web_documents", b"web_documents"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -141,6 +141,8 @@ class Servicecall(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
+    REPORTER_MAIL_ADDRESS_FIELD_NUMBER: _builtins.int
+    SUPPRESS_ANSWERS_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name. Format: `servicecalls/{number}`; the number comes from the site's number range. Output only."""
@@ -184,6 +186,12 @@ class Servicecall(_message.Message):
     """Output only. Whether the clock stands still at this moment."""
     origin: _builtins.str
     """Where the call came from, such as `mails/12`. Free text of at most 200 characters."""
+    reporter_mail_address: _builtins.str
+    """Mail address of who reported the call (Melder): status-change events write to it. Empty, the default: to the first mail
+    address of the customer. At most 254 characters.
+    """
+    suppress_answers: _builtins.bool
+    """Status-change events send no mail to the customer: the call was made of an automatic mail, which nobody must answer. Default: no."""
     etag: _builtins.str
     """Guards changes. Output on reads, required on UpdateServicecall."""
     @_builtins.property
@@ -238,11 +246,13 @@ class Servicecall(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         origin: _builtins.str = ...,
+        reporter_mail_address: _builtins.str = ...,
+        suppress_answers: _builtins.bool = ...,
         etag: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "next_due_time", b"next_due_time", "receive_time", b"receive_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "clock_stopped", b"clock_stopped", "component", b"component", "contract", b"contract", "create_time", b"create_time", "description", b"description", "etag", b"etag", "level_rule", b"level_rule", "level_rule_source", b"level_rule_source", "meaning", b"meaning", "milestones", b"milestones", "name", b"name", "next_due_time", b"next_due_time", "origin", b"origin", "priority", b"priority", "problem_category", b"problem_category", "published", b"published", "receive_time", b"receive_time", "responsible_employee", b"responsible_employee", "responsible_team", b"responsible_team", "service_level", b"service_level", "significance", b"significance", "state", b"state", "state_title", b"state_title", "system", b"system", "title", b"title", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "clock_stopped", b"clock_stopped", "component", b"component", "contract", b"contract", "create_time", b"create_time", "description", b"description", "etag", b"etag", "level_rule", b"level_rule", "level_rule_source", b"level_rule_source", "meaning", b"meaning", "milestones", b"milestones", "name", b"name", "next_due_time", b"next_due_time", "origin", b"origin", "priority", b"priority", "problem_category", b"problem_category", "published", b"published", "receive_time", b"receive_time", "reporter_mail_address", b"reporter_mail_address", "responsible_employee", b"responsible_employee", "responsible_team", b"responsible_team", "service_level", b"service_level", "significance", b"significance", "state", b"state", "state_title", b"state_title", "suppress_answers", b"suppress_answers", "system", b"system", "title", b"title", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
