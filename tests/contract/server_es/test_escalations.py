@@ -156,7 +156,7 @@ async def test_a_popup_acknowledges(house: Escalating) -> None:
     call = await house.office.call(**TEAM)
     house.go_to(berlin("2026-03-02 14:00"))
     with house.office.served.database.unit() as unit:
-        told = INBOXES.page(unit, "101", limit=1)[0]
+        told = INBOXES.page(unit, "101", limit=1, newest_first=True)[0]
         said = house.rooms.actions.act(unit, told, "escalations.acknowledge", text="", who=CHIEF)
     assert said == "Bestätigt; es wird nicht weiter eskaliert."
     house.go_to(berlin("2026-03-03 18:00"))
