@@ -36,7 +36,7 @@ from mesh.spiffe import SpiffeId
 from mesh.streams import Streams
 from mesh.tokens import AUDIENCE, Verifier
 from mesh.wakeups import Doorbell
-from server_es.app import DirectoryStaff
+from server_es.assembly.telling import DirectoryStaff
 from server_es.inboxes import INBOXES
 from server_es.messages.actions import Actions
 from server_es.messages.address import BELL

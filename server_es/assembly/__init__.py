@@ -1,0 +1,1 @@
+"""The larger rooms of server_es put together; `app.py` says in which order."""
