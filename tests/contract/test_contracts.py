@@ -90,10 +90,11 @@ def test_every_refusal_has_a_reason_of_the_contract_and_every_reason_a_refusal()
 
 @pytest.mark.parametrize("area", APPS)
 def test_every_service_has_a_door(area: str) -> None:
-    tree = ast.parse((ROOT / APPS[area] / "app.py").read_text())
+    files = [ROOT / APPS[area] / "app.py", *(ROOT / APPS[area] / "assembly").glob("*.py")]
     served = {
         ast.unparse(call.args[0]).removesuffix(".DESCRIPTOR")
-        for call in ast.walk(tree)
+        for file in files
+        for call in ast.walk(ast.parse(file.read_text()))
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "serve"
     }
     promised = {
