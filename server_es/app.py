@@ -213,10 +213,10 @@ async def build(app: App) -> None:
         states=calls.states,
         settings=EscalationSettings(),
     )
-    _add_escalations(app, engine, retiming_)
+    _add_escalations(app, engine, retiming_, actions)
 
 
-def _add_escalations(app: App, engine: Engine, retiming_: Retiming) -> None:
+def _add_escalations(app: App, engine: Engine, retiming_: Retiming, actions: Actions) -> None:
     settings = engine.settings
 
     def take(chosen: settings_pb2.Settings) -> None:
@@ -232,6 +232,7 @@ def _add_escalations(app: App, engine: Engine, retiming_: Retiming) -> None:
         outlook=Outlook(engine),
         teller=engine.teller,
     )
+    service.offer(actions)
     app.serve(escalations_pb2.DESCRIPTOR, service)
     timekeeper, retimer = Timekeeper(app.database, engine, settings), Retimer(app.database, retiming_)
     app.work(

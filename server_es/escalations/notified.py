@@ -7,6 +7,7 @@ from mesh.database import UnitOfWork
 from server_es.escalations.recipients import Channel
 from server_es.escalations.telling import Delivery, Tiding
 from server_es.messages.address import Messages
+from server_es.messages.rows import Action
 from server_es.notices import store
 from server_es.notices.rules import Channel as NoticeChannel
 from server_es.notices.rules import Notice, Recipient, State
@@ -19,6 +20,8 @@ _CHANNELS: Final[Mapping[NoticeChannel, Channel]] = {
     NoticeChannel.ADDITIONAL_MAIL: Channel.ADDITIONAL_MAIL,
     NoticeChannel.SMS: Channel.SMS,
 }
+ACKNOWLEDGE: Final = "escalations.acknowledge"
+_ACKNOWLEDGE: Final = (Action(ACKNOWLEDGE, "Bestätigen"),)
 _POPUP: Final = frozenset({NoticeChannel.POPUP})
 
 
@@ -75,4 +78,5 @@ def _notices(one: Tiding) -> Iterator[Notice]:
             channels=_POPUP if inside else None,
             urgent=True,
             substitutes=False,
+            actions=_ACKNOWLEDGE,
         )

@@ -15,9 +15,11 @@ from server_es.escalations import names, records
 from server_es.escalations.answers import escalation
 from server_es.escalations.catalogues import EVENT, MAINTENANCE_WINDOW, POINT
 from server_es.escalations.entries import PlanEntries, WindowEntries
+from server_es.escalations.notified import ACKNOWLEDGE
 from server_es.escalations.outlook import Outlook
 from server_es.escalations.telling import Teller
 from server_es.escalations.verbs import Verbs
+from server_es.messages.actions import Actions, Asked
 from server_es.schema import REQUESTS
 from server_es.servicecalls.actors import Actor, actor_of
 from server_es.servicecalls.names import number_of
@@ -43,6 +45,15 @@ class Escalations(grpc_.EscalationServiceServicer):
         self._verbs = verbs
         self._outlook = outlook
         self._teller = teller
+
+    def offer(self, actions: Actions) -> None:
+        """Let popups carry the acknowledgement, for who may acknowledge."""
+        actions.register(ACKNOWLEDGE, ACKNOWLEDGE, self._acknowledge_in_popup)
+
+    def _acknowledge_in_popup(self, unit: UnitOfWork, asked: Asked) -> str:
+        request = pb.AcknowledgeEscalationsRequest(servicecall=asked.about)
+        self._verbs.acknowledge(unit, request, actor_of(asked.who))
+        return "Bestätigt; es wird nicht weiter eskaliert."
 
     async def GetEscalation(self, request: pb.GetEscalationRequest, _context: Any) -> pb.Escalation:
         return await self._database.read(self._one, request)

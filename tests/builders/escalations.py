@@ -123,13 +123,15 @@ class EscalatingRooms(Rooms):
 
     def escalations(self, database: Database) -> Escalations:
         assert self.retiming is not None
-        return Escalations(
+        room = Escalations(
             database,
             entries=PlanEntries(self.sites, self.retiming, self.house.existing_rosters, self.channels),
             verbs=Verbs(self.engine),
             outlook=Outlook(self.engine),
             teller=self.house,
         )
+        room.offer(self.actions)
+        return room
 
 
 @dataclass

@@ -11,9 +11,10 @@ from esoffice.es.v1 import service_levels_pb2 as levels_pb
 from esoffice.es.v1 import servicecalls_pb2 as calls_pb
 
 from server_es.escalations.recipients import Channel
+from server_es.inboxes import INBOXES
 from tests.builders.escalations import ADDITIONAL_MAIL, ES_MESSAGE, MAIL, SMS, Escalating, open_escalating
 from tests.builders.office import FORWARDED, HOUR, INTERRUPTED, STARTED, berlin, level, request_id, state, weekday
-from tests.contract.conftest import Serve, person, refused
+from tests.contract.conftest import CHIEF, Serve, person, refused
 
 TEAM = {"responsible_team": "teams/technik"}
 
@@ -147,6 +148,19 @@ async def test_acknowledging_stops_the_chain_but_for_points_that_say_so(house: E
     await house.stub.AcknowledgeEscalations(request)
     house.go_to(berlin("2026-03-03 18:00"))
     assert [one.point_title for one in await house.escalations()] == ["50 %", "100 %"]
+
+
+async def test_a_popup_acknowledges(house: Escalating) -> None:
+    await house.point(1, 50)
+    await house.point(2, 75)
+    call = await house.office.call(**TEAM)
+    house.go_to(berlin("2026-03-02 14:00"))
+    with house.office.served.database.unit() as unit:
+        told = INBOXES.page(unit, "101", limit=1, newest_first=True)[0]
+        said = house.rooms.actions.act(unit, told, "escalations.acknowledge", text="", who=CHIEF)
+    assert said == "Bestätigt; es wird nicht weiter eskaliert."
+    house.go_to(berlin("2026-03-03 18:00"))
+    assert [one.acknowledger for one in await house.escalations(call.name)] == ["employees/100"]
 
 
 async def test_nobody_reachable_goes_on_at_once_and_somebody_is_told(house: Escalating) -> None:
