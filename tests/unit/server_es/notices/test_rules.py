@@ -206,3 +206,12 @@ def test_nobody_is_called_out_in_quiet_hours(now: datetime) -> None:
 def test_mails_and_short_messages_have_limits_of_their_own() -> None:
     policy = Policy(mails_per_hour=30, sms_per_hour=6)
     assert [policy.per_hour(one) for one in (Channel.MAIL, Channel.ADDITIONAL_MAIL, Channel.SMS)] == [30, 30, 6]
+
+
+def test_what_is_withheld_is_kept_on_record_with_the_reason_and_never_due() -> None:
+    planned = plan(notice(withheld="nobody must answer"), notice(employee="", recipient=Recipient(mail="a@b.example")))
+    assert [(one.state, one.reason) for one in planned] == [
+        (State.SUPPRESSED, "nobody must answer"),
+        (State.WAITING, ""),
+    ]
+    assert planned[0].next_time is None
