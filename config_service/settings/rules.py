@@ -64,6 +64,12 @@ def warnings(settings: settings_pb2.Settings) -> list[Violation]:
         if account.active and account.kind == _MailAccount.KIND_IMAP and account.security == _MailAccount.SECURITY_NONE:
             text = "without TLS the password and the mails can be read on the wire"
             found.append(Violation(f"{_ACCOUNTS}.{key}.security", text))
+    mark = settings.server_es.status_events.call_mark
+    for key, account in sorted(settings.server_business.mail.accounts.items()):
+        calls = account.active and account.action == _MailAccount.ACTION_CREATE_SERVICECALL
+        if calls and mark and f"{{{mark}}}" not in account.recognition_template:
+            text = f"answers to our own mails are not recognised: server_es.status_events.call_mark is '{mark}'"
+            found.append(Violation(f"{_ACCOUNTS}.{key}.recognition_template", text))
     outgoing = settings.server_business.outgoing_mail
     if outgoing.active and outgoing.user and outgoing.security == outgoing.SECURITY_NONE:
         text = "without TLS the password and the mails can be read on the wire"

@@ -226,3 +226,10 @@ def test_sending_is_checked_only_while_it_is_on() -> None:
         "server_business.sms.outbox_folder": "short messages need the absolute path of a folder to be written to",
     }
     assert [one.field for one in rules.warnings(settings)] == ["server_business.outgoing_mail.security"]
+
+
+def test_a_mark_that_no_account_recognises_is_warned_of() -> None:
+    settings = completed(_with_account(action=Account.ACTION_CREATE_SERVICECALL))
+    assert rules.warnings(settings) == []
+    settings.server_es.status_events.call_mark = "Vorgang <ServCall.ServicecallNr>"
+    assert [one.field for one in rules.warnings(settings)] == [f"{_ACCOUNT}.recognition_template"]
