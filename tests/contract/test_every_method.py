@@ -42,7 +42,7 @@ TYPED = {
     grpc.StatusCode.RESOURCE_EXHAUSTED,
     grpc.StatusCode.UNAVAILABLE,  # a service that is needed and not there: server_business is not in this test
 }
-EXAMPLES = 10
+EXAMPLES = 6
 NAMES = [
     "employees/100", "employees/999", "teams/1", "teams/none", "addresses/1001", "addresses/9", "systems/A-1",
     "servicecalls/1", "servicecalls/2", "servicecalls/999999999999999999", "serviceLevels/5", "serviceLevels/9",

@@ -233,3 +233,11 @@ def test_a_mark_that_no_account_recognises_is_warned_of() -> None:
     assert rules.warnings(settings) == []
     settings.server_es.status_events.call_mark = "Vorgang <ServCall.ServicecallNr>"
     assert [one.field for one in rules.warnings(settings)] == [f"{_ACCOUNT}.recognition_template"]
+
+
+def test_sending_that_is_set_up_is_right() -> None:
+    settings = completed(settings_pb2.Settings())
+    outgoing, sms = settings.server_business.outgoing_mail, settings.server_business.sms
+    outgoing.active = sms.active = True
+    outgoing.host, outgoing.sender, sms.outbox_folder = "mail.example.de", "service@example.de", "/var/spool/sms"
+    assert (_wrong(settings), rules.warnings(settings)) == ({}, [])
