@@ -13,11 +13,8 @@ import grpc
 from esoffice.es.v1 import clients_pb2 as pb
 from esoffice.es.v1 import clients_pb2_grpc
 
-from esclient.inbox import FINAL, backoff
+from esclient.inbox import FINAL, MISSED_HEARTBEATS, OPEN_SECONDS, backoff
 from esclient.session import Session
-
-_MISSED_HEARTBEATS = 3
-_OPEN_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +102,7 @@ class Connection:
     async def _stream(self) -> AsyncGenerator[Told | None, None]:
         call = self._stub.ConnectClient(self._request, metadata=await self._session.metadata())
         renewing: asyncio.Task[None] | None = None
-        silence = _OPEN_SECONDS
+        silence = OPEN_SECONDS
         try:
             while True:
                 async with asyncio.timeout(silence):
@@ -116,7 +113,7 @@ class Connection:
                     case "opened":
                         self._request.client = event.opened.client.name
                         interval = event.opened.heartbeat_duration.ToTimedelta().total_seconds()
-                        silence = _MISSED_HEARTBEATS * interval
+                        silence = MISSED_HEARTBEATS * interval
                         renewing = asyncio.create_task(self._renew(interval))
                         yield None
                     case "update_started":

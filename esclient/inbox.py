@@ -19,9 +19,9 @@ from esoffice.es.v1 import messages_pb2_grpc
 from esclient.bookmark import Bookmark
 from esclient.session import Session
 
-_MISSED_HEARTBEATS = 3
+MISSED_HEARTBEATS = 3
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 0.2, 30.0
-_OPEN_SECONDS = 20.0
+OPEN_SECONDS = 20.0
 _PAGE_SIZE = 200
 FINAL = {grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED}
 """Answers after which trying again is of no use."""
@@ -142,7 +142,7 @@ class Inbox:
         cursor = self._bookmark.cursor
         request = pb.SubscribeMessagesRequest(cursor=cursor, machine=self._machine, client_version=self._version)
         call = self._stub.SubscribeMessages(request, metadata=await self._session.metadata())
-        silence = _OPEN_SECONDS
+        silence = OPEN_SECONDS
         try:
             while True:
                 async with asyncio.timeout(silence):
@@ -153,7 +153,7 @@ class Inbox:
                     raise _Odd(f"an event begins at {event.after.sequence}, expected {cursor.sequence}")
                 if event.HasField("current"):
                     interval = event.current.heartbeat_interval_duration.ToTimedelta().total_seconds()
-                    silence = _MISSED_HEARTBEATS * interval
+                    silence = MISSED_HEARTBEATS * interval
                     self.unread_count = event.current.unread_count
                 yield await self._thing(event, expand=expand)
                 cursor = event.through

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from google.protobuf.message import Message
-from sqlalchemy import Row, Table, select, update
+from sqlalchemy import Row, Table, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mesh import claims
@@ -84,9 +84,10 @@ class SendQueue:
 
     # -- people -------------------------------------------------------------------------------------------------------
 
-    def get(self, unit: UnitOfWork, id_: int) -> Row[Any]:
+    def get(self, unit: UnitOfWork, id_: int, *, lock: bool = False) -> Row[Any]:
         """Return a row. Raises NotFound."""
-        row = unit.connection.execute(select(self.table).where(self.table.c.id == id_)).one_or_none()
+        query = select(self.table).where(self.table.c.id == id_)
+        row = unit.connection.execute(query.with_for_update() if lock else query).one_or_none()
         if row is None:
             raise NotFound(f"{self.name(id_)} does not exist.", resource=self.name(id_))
         return row
@@ -110,13 +111,12 @@ class SendQueue:
 
     def waiting(self, unit: UnitOfWork) -> int:
         """Return how many rows wait."""
-        query = select(self.table.c.id).where(self.table.c.state == State.QUEUED)
-        return len(unit.connection.execute(query.limit(10_000)).all())
+        query = select(func.count()).select_from(self.table).where(self.table.c.state == State.QUEUED)
+        return int(unit.connection.execute(query).scalar_one())
 
     def retry(self, unit: UnitOfWork, id_: int, *, give_up_time: datetime) -> Row[Any]:
         """Send something once more. Raises NotFound, SendStateNotAllowed."""
-        row = self._locked(unit, id_)
-        rules.check_retry(State(row.state), self.name(id_))
+        rules.check_retry(State(self.get(unit, id_, lock=True).state), self.name(id_))
         return self._set(
             unit, id_, state=State.QUEUED, reason="sent again by hand", attempts=0, next_attempt_time=unit.now,
             give_up_time=give_up_time, expire_time=None,
@@ -124,13 +124,8 @@ class SendQueue:
 
     def cancel(self, unit: UnitOfWork, id_: int) -> Row[Any]:
         """Call something off. Raises NotFound, SendStateNotAllowed."""
-        rules.check_cancel(State(self._locked(unit, id_).state), self.name(id_))
+        rules.check_cancel(State(self.get(unit, id_, lock=True).state), self.name(id_))
         return self._set(unit, id_, state=State.CANCELLED, reason="called off by hand", next_attempt_time=None)
-
-    def _locked(self, unit: UnitOfWork, id_: int) -> Row[Any]:
-        lock = update(self.table).where(self.table.c.id == id_).values(attempts=self.table.c.attempts)
-        unit.connection.execute(lock)
-        return self.get(unit, id_)
 
     def _set(self, unit: UnitOfWork, id_: int, **values: Any) -> Row[Any]:
         # The token moves on, and the lease ends: a worker that has the row in hand is refused.

@@ -86,8 +86,7 @@ class Sender:
     def _send(self, carrier: Carrier, claim: Claim) -> None:
         row = dict(claim.row)
         give_up = row["give_up_time"]
-        with self._database.reading() as unit:
-            step = rules.found(State(row["state"]), now=unit.now, give_up=give_up)
+        step = rules.found(State(row["state"]), now=self._database.clock.now(), give_up=give_up)
         if step is not None:
             known = carrier.find(row) if step.state is State.IN_DOUBT else None
             if known is not None:
@@ -114,6 +113,7 @@ class Sender:
             raise
         except Exception as error:  # noqa: BLE001 - one that cannot be sent must not hold up the others
             log.get("sending").error("a defect", row=self._queue.name(claim.key[0]), exc_info=error)
+            carrier.close()  # whatever it was in the middle of
             answer = Answer.NONE if marked else Answer.LATER
             outcome = Outcome(answer=answer, reason=f"a defect: {type(error).__name__}; the log says more")
         failpoint("sending.carried")

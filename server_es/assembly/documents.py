@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from datetime import UTC, timedelta
 from functools import partial
 
-from esoffice.business.v1 import outgoing_mail_pb2
-from esoffice.business.v1.outgoing_mail_pb2_grpc import OutgoingMailServiceStub
 from esoffice.config.v1 import es_settings_pb2, identity_pb2
 from esoffice.config.v1.identity_pb2_grpc import IdentityServiceStub
 from esoffice.es.v1 import web_documents_pb2
@@ -16,6 +14,9 @@ from mesh.keys import KeyKeeper
 from mesh.threads import Threads
 from mesh.tokens import Verifier
 from mesh.workers import Turn, Worker
+from server_es.notices.business import Business
+from server_es.notices.post import Letter
+from server_es.notices.rules import Channel
 from server_es.web_documents import page as web_page
 from server_es.web_documents.admission import Admission
 from server_es.web_documents.fetches import Fetches
@@ -42,12 +43,14 @@ async def add_web_documents(app: App, said: es_settings_pb2.WebDocumentSettings)
         made = await identity.IssueTicket(request)
         return Signed(made.ticket, made.ticket_id, made.expire_time.ToDatetime(UTC))
 
+    business = Business(lambda: app.channel("server_business"), app.wait)
+
     def post(request_id: str, recipient: str, subject: str, text: str) -> None:
-        mail = outgoing_mail_pb2.SendMailRequest(
-            request_id=request_id, to=[recipient], subject=subject, text=text,
-            origin=outgoing_mail_pb2.MAIL_ORIGIN_GENERATED,
+        letter = Letter(
+            request_id=request_id, channel=Channel.MAIL, address=recipient, subject=subject, text=text, about="",
+            expire_time=None,
         )  # fmt: skip
-        app.wait(lambda: OutgoingMailServiceStub(app.channel("server_business")).SendMail(mail))
+        business.send(letter)
 
     async def renew(_: Turn) -> None:
         await keys.renew()

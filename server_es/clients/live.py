@@ -123,6 +123,7 @@ class LiveClients:
             self._watchers.add(stream)
             try:
                 while not stream.ended:
+                    seen = self._position
                     rows = await self._database.read(store.changed, cursor, page)
                     if rows:
                         cursor = rows[-1].revision
@@ -130,7 +131,7 @@ class LiveClients:
                     elif stream.beat:
                         stream.beat = False
                         yield pb.WatchClientsResponse(cursor=cursor)
-                    else:
+                    elif seen == self._position:  # otherwise something changed while it was read, and woke nobody
                         await stream.wait()
             finally:
                 self._watchers.discard(stream)

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from mesh.database import UnitOfWork
 from mesh.errors import FailedPrecondition, InvalidArgument, PermissionDenied, Violation
 from mesh.tokens import Caller
+from server_es.messages import rules
 from server_es.messages.rows import Told
 
 
@@ -68,8 +68,7 @@ class Actions:
         if action not in offered:
             known = ", ".join(sorted(offered)) or "nothing"
             raise InvalidArgument([Violation("action", f"this message does not offer '{action}'; it offers {known}")])
-        if _is_over(content.expire_time, unit.now):
-            assert content.expire_time is not None
+        if content.expire_time is not None and not rules.is_current(content.expire_time, unit.now):
             raise MessageExpired(
                 f"This could be done until {content.expire_time:%Y-%m-%d %H:%M} UTC.",
                 expire_time=content.expire_time.isoformat(),
@@ -79,7 +78,3 @@ class Actions:
             raise PermissionDenied(f"{who.name} needs the permission {permission} for this.", permission=permission)
         asked = Asked(about=content.about, etag=offered[action].etag, text=text, who=who)
         return act(unit, asked)
-
-
-def _is_over(expire_time: datetime | None, now: datetime) -> bool:
-    return expire_time is not None and expire_time <= now

@@ -17,6 +17,7 @@ from mesh.failpoints import failpoint
 from mesh.wakeups import Doorbell
 from mesh.workers import Turn, Worker
 from server_es.directory import facts
+from server_es.directory.staff import Employee
 from server_es.messages.address import Messages
 from server_es.notices import bundling, rules, store
 from server_es.notices.bundling import Parcel, Waiting
@@ -59,22 +60,24 @@ class Delivery:
             due = store.claim_due(unit, limit=_AT_ONCE, lease=_LEASE, owner=self._owner)
             if not due:
                 return False
-            for one in due:
-                if Channel(one.row["channel"]).inside:
-                    self._unanswered(unit, one)
+            popups = [one for one in due if Channel(one.row["channel"]).inside]
+            people = facts.staff(unit).employees if popups else {}
+            for one in popups:
+                self._unanswered(unit, one, people.get(one.row["employee"]))
             letters = self._packed(unit, [one for one in due if _leaves(one) and one.row["request_id"] is None])
         failpoint("notices.packed")
         letters += [(one, _letter(one.row)) for one in due if _leaves(one) and one.row["request_id"] and not _left(one)]
         for at, (claim, letter) in enumerate(letters):
-            if turn.stopping.is_set() or not self._hand_over(claim, letter):
-                self._later([one for one, _ in letters[at + 1 :]], "")
+            stops = turn.stopping.is_set()
+            if stops or not self._hand_over(claim, letter):
+                self._later([one for one, _ in letters[at if stops else at + 1 :]], "")
                 break
         self._ask([one for one in due if _left(one)])
         return len(due) == _AT_ONCE
 
     # -- popups -------------------------------------------------------------------------------------------------------
 
-    def _unanswered(self, unit: UnitOfWork, claim: Claim) -> None:
+    def _unanswered(self, unit: UnitOfWork, claim: Claim, person: Employee | None) -> None:
         """A popup was to be acknowledged by now: if it is not, use the next channel."""
         row = claim.row
         place = (row["employee"], row["inbox_sequence"])
@@ -82,7 +85,6 @@ class Delivery:
         if read is not None:
             claims.confirm(unit, notice, claim, state=int(State.ACKNOWLEDGED), end_time=read)
             return
-        person = facts.staff(unit).employees.get(row["employee"])
         over = row["expire_time"] is not None and row["expire_time"] <= unit.now
         if person is None or over:
             claims.confirm(unit, notice, claim, reason="not acknowledged before it expired" if over else "")

@@ -2,16 +2,22 @@
 
 from typing import Final, Protocol
 
+from mesh import log
 from mesh.database import Database
-from mesh.errors import DomainError
 from mesh.workers import Turn
+from server_es.notices.post import Away, Refused
 from server_es.web_documents import store
 
 _AT_ONCE: Final = 50
 
 
 class Post(Protocol):
-    """Hands a mail over; returning means that it was accepted, a repeat with the same id sends nothing twice."""
+    """Hands a mail over; returning means that it was accepted, a repeat with the same id sends nothing twice.
+
+    Raises:
+        Away: it may or may not have been taken.
+        Refused: it was not, and will not be.
+    """
 
     def __call__(self, request_id: str, recipient: str, subject: str, text: str) -> None: ...
 
@@ -32,20 +38,19 @@ class CodeSender:
         """Hand over what waits; return whether there is more. A code that is over meanwhile is not sent any more."""
         with self._database.reading() as unit:
             waiting = store.codes_to_send(unit, _AT_ONCE)
-        refused: DomainError | None = None
         for row in waiting:
             if turn.stopping.is_set():
                 return False
             try:
                 # The subject names the system number, the text is the code alone, so that a program can read it.
                 self._post(row.id, row.recipient, row.system, row.code)
-            except DomainError as error:
-                refused = error
-                continue
+            except Away as away:
+                log.get("web_documents").warning("access codes wait", reason=str(away))
+                return False
+            except Refused as refused:  # nobody can be written to there: it must not hold up the others
+                log.get("web_documents").warning("access code not sent", code=row.id, reason=str(refused))
             with self._database.unit() as unit:
                 store.sent(unit, row.id)
-        if refused is not None:
-            raise refused
         return len(waiting) == _AT_ONCE
 
 

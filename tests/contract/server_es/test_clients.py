@@ -332,6 +332,25 @@ async def test_who_watches_sees_comings_and_goings_and_resumes(site: Any) -> Non
     assert [one.end_reason for one in left.clients] == [pb.CLIENT_END_REASON_KICKED]
 
 
+async def test_a_change_while_the_watcher_reads_is_not_left_lying(site: Any) -> None:
+    anna = await connect(site)
+    read, kicked = site.live._database.read, list[str]()
+
+    async def slow(work: Any, *arguments: Any) -> Any:
+        found = await read(work, *arguments)
+        if work is store.changed and not kicked:
+            kicked.append(anna.name)
+            await site.stub.KickClient(pb.KickClientRequest(name=anna.name, text="x"))
+            await site.live.look()
+        return found
+
+    site.live._database = SimpleNamespace(read=slow)
+    watch = Connection(site.stub.WatchClients(pb.WatchClientsRequest()))
+    await watch.next()
+    left: Any = await watch.next()
+    assert [one.end_reason for one in left.clients] == [pb.CLIENT_END_REASON_KICKED]
+
+
 async def test_a_cursor_that_cannot_be_served_is_refused(site: Any) -> None:
     anna = await connect(site)
     await site.stub.KickClient(pb.KickClientRequest(name=anna.name, text="x"))

@@ -13,6 +13,7 @@ from esoffice.es.v1.servicecalls_pb2 import UpdateServicecallRequest
 from mesh.permissions import Permissions
 from mesh.tokens import Caller, Kind
 from mesh.workers import Turn
+from server_es.notices.post import Away, Refused
 from server_es.web_documents import store
 from server_es.web_documents.worker import CodeSender, prune
 from tests.builders.web_documents import WebOffice, web_office
@@ -54,6 +55,27 @@ async def technician(web: WebOffice) -> list[tuple[str, str]]:
     made = await web.stub.CreateTicket(pb.CreateTicketRequest())
     web.office.served.caller = WEB
     return [("x-ticket", made.ticket)]
+
+
+async def test_a_code_that_is_refused_holds_up_no_other_and_one_that_is_not_taken_waits(web: WebOffice) -> None:
+    for _ in range(2):
+        await web.code()
+    database, tried = web.office.served.database, list[str]()
+    with database.reading() as unit:
+        first, second = (one.id for one in store.codes_to_send(unit, 10))
+    answers: dict[str, Exception] = {first: Refused("no such domain"), second: Away("down")}
+
+    def post(request_id: str, *_: str) -> None:
+        tried.append(request_id)
+        if request_id in answers:
+            raise answers[request_id]
+
+    for _ in range(2):
+        CodeSender(database, post).send(Turn(threading.Event()))
+    answers.clear()
+    for _ in range(2):
+        CodeSender(database, post).send(Turn(threading.Event()))
+    assert tried == [first, second, second, second]
 
 
 async def test_a_customer_comes_in_by_the_code_in_the_mail(web: WebOffice) -> None:

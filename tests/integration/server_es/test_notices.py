@@ -1,5 +1,6 @@
 """Notices from being told to being delivered, on SQLite and on PostgreSQL; time is fast-forwarded."""
 
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ from sqlalchemy import MetaData, event
 
 from mesh.clock import ManualClock
 from mesh.database import Database
+from mesh.workers import Turn
 from server_es.notices import store
 from server_es.notices.post import Outcome
 from server_es.notices.rules import Channel, Notice, Recipient, State
@@ -132,6 +134,17 @@ def test_what_never_got_an_answer_is_given_up(house: House, post: FakePost) -> N
     house.later(hours=25)
     row = house.rows()[0]
     assert (row.state, row.reason) == (State.FAILED, "server_business never said what became of it")
+
+
+def test_a_worker_that_stops_gives_back_what_it_has_in_hand(house: House, post: FakePost) -> None:
+    for cause in ("c/1", "c/2"):
+        house.tell(cause=cause, channels=frozenset({SMS}), urgent=True)
+    stopping = threading.Event()
+    stopping.set()
+    house.delivery.turn(Turn(stopping))
+    assert post.texts == []
+    house.later(seconds=15)
+    assert len(post.texts) == 2
 
 
 def test_an_expired_notice_is_not_sent(house: House, post: FakePost, clock: ManualClock) -> None:
