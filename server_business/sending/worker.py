@@ -45,7 +45,7 @@ class Sender:
         """Return the worker for the runtime."""
         if self._carrier is None:
             return Worker(name=name, work=self._off, every=timedelta(seconds=30))
-        return Worker(name=name, work=self.turn, bell=bell, every=timedelta(seconds=2), limit=_LIMIT)
+        return Worker(name=name, work=self.turn, bell=bell, every=timedelta(seconds=5), limit=_LIMIT)
 
     def turn(self, turn: Turn) -> bool:
         """Send what is due; return whether there may be more."""

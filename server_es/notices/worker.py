@@ -52,7 +52,7 @@ class Delivery:
 
     def worker(self, bell: Doorbell) -> Worker:
         """Return it as a worker of the service."""
-        return Worker(name="notices.deliver", work=self.turn, every=timedelta(seconds=2), bell=bell, limit=_LIMIT)
+        return Worker(name="notices.deliver", work=self.turn, every=timedelta(seconds=5), bell=bell, limit=_LIMIT)
 
     def turn(self, turn: Turn) -> bool:
         """Do what is due; return whether there is more."""
