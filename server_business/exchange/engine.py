@@ -218,6 +218,7 @@ class Engine:
         links = {link.side(place).id: link for link in self._book.by_id(kind, place, [one.id for one in items])}
         news = [one for one in items if one.fields is not None and one.id not in links]
         by_uid = {link.uid: link for link in self._book.by_uid(kind, [one.uid for one in news])}
+        gone = {link.uid for link in missing}
         notes: list[Note] = []
         touched: dict[str, Link] = {}
         for item in sorted(items, key=lambda one: one.fields is not None):  # what is gone comes first: it may have moved
@@ -225,9 +226,12 @@ class Engine:
             if link is None:
                 if item.fields is None:
                     continue
-                link = self._met(place, kind, item, touched.get(item.uid) or by_uid.get(item.uid))
+                link = self._met(place, kind, item, touched.get(item.uid) or by_uid.get(item.uid), gone)
+                gone.discard(link.uid)  # it has moved
             touched[link.uid] = _seen(touched.get(link.uid, link), place, item)
         for link in missing:
+            if link.uid not in gone:
+                continue
             side = link.side(place)
             if side.base is not None:
                 notes.append(Note(uid=link.uid, kind=kind, event=Event.RESTORED, place=place))
@@ -239,12 +243,12 @@ class Engine:
         kept = [link for link in touched.values() if not self._is_nothing(link)]
         self._save(kept, notes=notes, marks=marks)
 
-    def _met(self, place: Place, kind: Kind, item: Item, known: Link | None) -> Link:
+    def _met(self, place: Place, kind: Kind, item: Item, known: Link | None, gone: Collection[str]) -> Link:
         """Return the link of an item that was not seen there before: one that came back, one of ours, or a new one."""
         if known is None:
             return Link(uid=item.uid, kind=kind, origin=place)
         side = known.side(place)
-        if side.seen is None or side.id in ("", item.id):
+        if side.seen is None or known.uid in gone or side.id in ("", item.id):
             return known
         # A copy that somebody has made carries our mark too; it is an item of its own.
         return Link(uid=f"{item.uid}#{item.id}"[-255:], kind=kind, origin=place)
