@@ -128,7 +128,7 @@ async def build(app: App) -> None:
     app.work(follow_ups.worker())
     app.serve(duty_pb2.DESCRIPTOR, Duty(app.database, REQUESTS, absences=absence_facts, tell=notices.tell))
     app.work(Handover(app.database, Announcing(notices.tell)).worker())
-    app.serve(appointments_pb2.DESCRIPTOR, Appointments(app.database))
+    app.serve(appointments_pb2.DESCRIPTOR, Appointments(app.database, zone))
     absence_room = Absences(
         app.database,
         compiled=compiled,
@@ -163,6 +163,8 @@ definition = Definition(
     keys=published_keys,
     allows={
         "server_business": [
+            "appointments.sync",
+            "appointments.write",
             "directory.read",
             "levels.read",
             "servicecalls.read",

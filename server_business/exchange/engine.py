@@ -221,7 +221,9 @@ class Engine:
         gone = {link.uid for link in missing}
         notes: list[Note] = []
         touched: dict[str, Link] = {}
-        for item in sorted(items, key=lambda one: one.fields is not None):  # what is gone comes first: it may have moved
+        for item in sorted(
+            items, key=lambda one: one.fields is not None
+        ):  # what is gone comes first: it may have moved
             link = links.get(item.id)
             if link is None:
                 if item.fields is None:
@@ -314,9 +316,7 @@ class Engine:
         acts = [
             one
             for one in decided
-            if one.act is not None
-            and one.act.place is place
-            and not (one.act.verb is Verb.DELETE and place in held)
+            if one.act is not None and one.act.place is place and not (one.act.verb is Verb.DELETE and place in held)
         ]
         for start in range(0, len(acts), BATCH):
             self._do(place, acts[start : start + BATCH])

@@ -24,7 +24,7 @@ from server_business.exchange.items import (
     shown,
     spoken,
 )
-from server_business.exchange.recurrence import last_day
+from mesh.recurrence import last_day
 
 NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
