@@ -3,12 +3,19 @@
 from pathlib import Path
 from typing import Final
 
-from esoffice.business.v1 import mail_pb2, outgoing_mail_pb2, sms_pb2
+from esoffice.business.v1 import exchange_pb2, mail_pb2, outgoing_mail_pb2, sms_pb2
 from esoffice.config.v1 import business_settings_pb2 as settings
 
 from mesh.app import App, Definition
 from mesh.keys import published_keys
 from mesh.wakeups import Doorbell
+from server_business.exchange.calendar import Calendar
+from server_business.exchange.erp import ErpCalendar
+from server_business.exchange.ews import EwsCalendar, Server as ExchangeServer
+from server_business.exchange.mailboxes import Desk, Mailbox, mailboxes
+from server_business.exchange.rules import Place
+from server_business.exchange.service import Exchange
+from server_business.exchange.worker import Sync
 from server_business.mail.accounts import Account, account, active_accounts
 from server_business.mail.automatic import OwnMarks
 from server_business.mail.by_hand import ByHand
@@ -35,6 +42,7 @@ def build(app: App) -> None:
     _add_mail(app, own.mail, EsServer(app.channel("server_es"), app.wait))
     _add_outgoing_mail(app, own.outgoing_mail, own.mail.own_domains[0] if own.mail.own_domains else app.site)
     _add_sms(app, own.sms)
+    _add_exchange(app, own.exchange)
 
 
 def _add_mail(app: App, mail: settings.MailSettings, es: EsServer) -> None:
@@ -80,6 +88,26 @@ def _add_sms(app: App, said: settings.SmsSettings) -> None:
     bell = _send(app, "sms", SMS, OutboxCarrier(Path(said.outbox_folder)) if said.active else None)
     give_up = said.give_up_duration.ToTimedelta()
     app.serve(sms_pb2.DESCRIPTOR, ShortMessages(app.database, bell, country=said.country, give_up=give_up))
+
+
+def _add_exchange(app: App, said: settings.ExchangeSettings) -> None:
+    boxes = mailboxes(said)
+    zone = app.settings.common.site.time_zone or "Europe/Berlin"
+    server = ExchangeServer.of(said)
+
+    def sides(mailbox: Mailbox) -> dict[Place, Calendar]:
+        employee = f"employees/{mailbox.employee}"
+        return {
+            Place.ERP: ErpCalendar(app.channel("server_es"), employee, zone, app.wait),
+            Place.EXCHANGE: EwsCalendar(server, mailbox.address, zone),
+        }
+
+    desk = Desk(app.database, sides)
+    room = Exchange(desk, boxes, lambda employee: app.bell(f"exchange.{employee}"))
+    app.serve(exchange_pb2.DESCRIPTOR, room)
+    app.on_close(room.close)
+    for employee, mailbox in boxes.items():
+        app.work(Sync(desk, LEASES, mailbox, app.bell(f"exchange.{employee}")).worker())
 
 
 def _send(app: App, name: str, queue: SendQueue, carrier: Carrier | None) -> Doorbell:

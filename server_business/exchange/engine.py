@@ -55,11 +55,13 @@ class Marks:
         tokens: up to where was read, by side and kind.
         questions: that wait for an answer; what they ask about is held back.
         allowed: what an administrator has allowed in the next round: so many deletions; any number fills an empty side.
+        restored: where he wants to have back what would be deleted.
     """
 
     tokens: Mapping[tuple[Place, Kind], str] = field(default_factory=dict)
     questions: tuple[Question, ...] = ()
     allowed: Mapping[tuple[Place, Kind], int] = field(default_factory=dict)
+    restored: frozenset[tuple[Place, Kind]] = frozenset()
 
 
 class Book(Protocol):
@@ -151,6 +153,8 @@ class Engine:
                 self._take_in(place, kind)
             self._resume(kind)
             for place in Place:
+                if (place, kind) in self._book.marks().restored:
+                    self._restore(place, kind)
                 self._act(place, kind)
         self._answered()
         return self._report
@@ -273,8 +277,8 @@ class Engine:
         assert said is not None
         return link.side(there[0].other).id == "" and self._policy.is_over(link.kind, said, self._now())
 
-    def keep(self, place: Place, kind: Kind) -> None:
-        """Answer a question with no: what would be deleted on that side is written to the other one again."""
+    def _restore(self, place: Place, kind: Kind) -> None:
+        """Write what would be deleted on that side to the other one again, as an administrator wants it."""
         kept, notes = [], []
         for link in self._book.due(kind):
             act = self._decide(link).act
@@ -339,14 +343,15 @@ class Engine:
         """Keep what is asked now; an answer holds for one round."""
         marks = self._book.marks()
         self._report.questions = tuple(self._asked)
-        if marks.questions == self._report.questions and not marks.allowed:
+        if marks.questions == self._report.questions and not marks.allowed and not marks.restored:
             return
         notes = [
             Note(uid="", kind=one.kind, event=Event.BRAKED, place=one.place, overruled=str(one.deletions))
             for one in self._asked
             if one not in marks.questions
         ]
-        self._save([], notes=notes, marks=replace(marks, questions=self._report.questions, allowed={}))
+        answered = replace(marks, questions=self._report.questions, allowed={}, restored=frozenset())
+        self._save([], notes=notes, marks=answered)
 
     def _do(self, place: Place, decided: Sequence[Decision]) -> None:
         begun = [replace(one.link, intention=one.act) for one in decided]

@@ -68,7 +68,6 @@ class Verb(IntEnum):
 class Event(IntEnum):
     """What stands in the log. The numbers are those of the contract's `SyncEvent`."""
 
-    WRITTEN = 1
     CONFLICT = 2
     """Both sides had changed the same; one of them counts."""
     NOT_TAKEN = 3

@@ -1,13 +1,14 @@
-"""A side of the sync in memory, and a book in memory: the smallest things that keep their promises."""
+"""A side of the sync in memory, and a book in memory that may die: the smallest things that keep their promises."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from server_business.exchange.calendar import Item, Missing, Outcome, Page, Stale, TokenLost, Write, Written
+from server_business.exchange.draft import Draft
 from server_business.exchange.engine import Marks
 from server_business.exchange.items import CARRIED, Fields, Kind, spoken
-from server_business.exchange.rules import Link, Note, Place, Verb
+from server_business.exchange.rules import Link, Note, Verb
 
 
 class MemoryCalendar:
@@ -128,34 +129,12 @@ class MemoryCalendar:
         self._feed[kind][id_] = self._counter
 
 
-class MemoryBook:
+class MemoryBook(Draft):
     """What is kept of a mailbox. Args: trip: called before and after every save; may raise."""
 
     def __init__(self, trip: Callable[[str], None] = lambda _: None) -> None:
+        super().__init__()
         self._trip = trip
-        self._marks = Marks()
-        self._due: dict[tuple[Kind, str], None] = {}
-        self.links: dict[tuple[Kind, str], Link] = {}
-        self.notes: list[Note] = []
-
-    def marks(self) -> Marks:
-        return self._marks
-
-    def by_id(self, kind: Kind, place: Place, ids: Collection[str]) -> Iterable[Link]:
-        wanted = set(ids)
-        return [one for one in self.links.values() if one.kind is kind and one.side(place).id in wanted]
-
-    def by_uid(self, kind: Kind, uids: Collection[str]) -> Iterable[Link]:
-        return [self.links[kind, uid] for uid in uids if (kind, uid) in self.links]
-
-    def there(self, kind: Kind, place: Place) -> Iterable[Link]:
-        return [one for one in self.links.values() if one.kind is kind and one.side(place).seen is not None]
-
-    def due(self, kind: Kind) -> Iterable[Link]:
-        return [self.links[key] for key in self._due if key[0] is kind]
-
-    def count(self, kind: Kind) -> int:
-        return sum(1 for one in self.links.values() if one.kind is kind and one.linked)
 
     def save(
         self,
@@ -166,20 +145,9 @@ class MemoryBook:
         marks: Marks | None = None,
     ) -> None:
         self._trip("save")
-        for link, due in links:
-            key = (link.kind, link.uid)
-            self.links[key] = link
-            if due:
-                self._due[key] = None
-            else:
-                self._due.pop(key, None)
-        for link in forgotten:
-            self.links.pop((link.kind, link.uid), None)
-            self._due.pop((link.kind, link.uid), None)
-        self.notes += notes
-        self._marks = marks or self._marks
+        super().save(links, forgotten=forgotten, notes=notes, marks=marks)
         self._trip("saved")
 
     def lose_base(self) -> None:
         """Forget everything, as when an old backup was put back."""
-        self._marks, self._due, self.links = Marks(), {}, {}
+        Draft.__init__(self)
