@@ -80,9 +80,7 @@ class Exchange(grpc_.ExchangeServiceServicer):
         after = int(page.after[0]) if page.after else 0
 
         def read(unit: UnitOfWork) -> Any:
-            return store.mappings(
-                unit, employee, only_waiting=request.only_waiting, after=after, limit=page.size + 1
-            )
+            return store.mappings(unit, employee, only_waiting=request.only_waiting, after=after, limit=page.size + 1)
 
         rows = await self._database.read(read)
         token = page.token_after((rows[page.size - 1].id,)) if len(rows) > page.size else ""

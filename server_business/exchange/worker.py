@@ -44,9 +44,7 @@ class Sync:
     def worker(self) -> Worker:
         """Return the worker for the runtime."""
         name = f"exchange.{self._mailbox.employee}"
-        return Worker(
-            name=name, work=self.turn, every=self._mailbox.poll, bell=self._bell, limit=_LIMIT, lease=_LEASE
-        )
+        return Worker(name=name, work=self.turn, every=self._mailbox.poll, bell=self._bell, limit=_LIMIT, lease=_LEASE)
 
     def turn(self, turn: Turn) -> timedelta | None:
         """Run a round; when a side is away, say how long it wants to be left alone."""
