@@ -201,7 +201,7 @@ def _instant(postgres: bool, at: datetime, microseconds: str) -> str:  # noqa: F
 
 
 def _retime(house: Escalating) -> tuple[float, float, float]:
-    """Close the office an hour earlier; return how long that takes, to time its calls anew, and to order their lists."""
+    """Close the office an hour earlier; return how long that takes, timing its calls anew, and ordering their lists."""
     from esoffice.es.v1 import calendars_pb2
 
     from server_es.calendars import mark, store
