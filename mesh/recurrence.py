@@ -59,7 +59,7 @@ class Recurrence:
             "FREQ", "INTERVAL", "BYMONTH", "BYMONTHDAY", "BYDAY", "BYSETPOS", "COUNT", "UNTIL", "WKST",
         }  # fmt: skip
         if unknown:
-            raise ValueError(f"{sorted(unknown)[0]} is not known in a recurrence")
+            raise ValueError(f"{min(unknown)} is not known in a recurrence")
         made = cls(
             frequency=parts.get("FREQ", ""),
             interval=_number(parts, "INTERVAL", 1, 999, default=1),
@@ -88,8 +88,8 @@ class Recurrence:
         }
         if not fits[self.frequency]:
             raise ValueError(
-                "a recurrence is DAILY; WEEKLY with BYDAY; MONTHLY with BYMONTHDAY, or BYDAY and BYSETPOS; YEARLY likewise "
-                "with BYMONTH and without INTERVAL"
+                "a recurrence is DAILY; WEEKLY with BYDAY; MONTHLY with BYMONTHDAY, or BYDAY and BYSETPOS; YEARLY "
+                "likewise with BYMONTH and without INTERVAL"
             )
 
 

@@ -11,7 +11,8 @@ from mesh.keys import published_keys
 from mesh.wakeups import Doorbell
 from server_business.exchange.calendar import Calendar
 from server_business.exchange.erp import ErpCalendar
-from server_business.exchange.ews import EwsCalendar, Server as ExchangeServer
+from server_business.exchange.ews import EwsCalendar
+from server_business.exchange.ews import Server as ExchangeServer
 from server_business.exchange.mailboxes import Desk, Mailbox, mailboxes
 from server_business.exchange.rules import Place
 from server_business.exchange.service import Exchange

@@ -127,7 +127,7 @@ class Calendar(Protocol):
             TokenLost: read everything.
         """
 
-    def find(self, kind: Kind, uids: Sequence[str]) -> Sequence[Item]:
+    def find(self, kind: Kind, uids: Sequence[str], /) -> Sequence[Item]:
         """Return what was made under these names."""
 
     def write(self, writes: Sequence[Write]) -> Sequence[Outcome]:

@@ -1,7 +1,7 @@
-"""One round of a mailbox: take in what both sides tell, decide, write down what is to be done, do it, note what came of it.
+"""One round of a mailbox: take in what both sides tell, decide, write down what is to be done, do it, note the outcome.
 
-Taking in is one transaction with the token it was read up to. Everything after it follows from the rows alone, so that a
-process may die anywhere: what was not done is decided again, what may have been done is looked up first.
+Taking in is one transaction with the token it was read up to. Everything after it follows from the rows alone, so that
+a process may die anywhere: what was not done is decided again, what may have been done is looked up first.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -241,8 +241,7 @@ class Engine:
             side = link.side(place)
             if side.base is not None:
                 notes.append(Note(uid=link.uid, kind=kind, event=Event.RESTORED, place=place))
-            link = touched.get(link.uid, link)
-            touched[link.uid] = self._missed(link, place)
+            touched[link.uid] = self._missed(touched.get(link.uid, link), place)
         marks = self._book.marks()
         marks = replace(marks, tokens={**marks.tokens, (place, kind): token})
         self._report.taken += len(items)

@@ -65,7 +65,7 @@ class ErpCalendar:
         answer = self._call(self._stub.ListCalendarChanges, asked)
         return Page(items=[_item(one) for one in answer.changes], token=answer.next_cursor, more=answer.has_more)
 
-    def find(self, kind: Kind, uids: Sequence[str]) -> Sequence[Item]:
+    def find(self, _kind: Kind, _uids: Sequence[str], /) -> Sequence[Item]:
         """Nothing has to be looked for: what is committed there is always among the changes."""
         return ()
 
@@ -88,7 +88,7 @@ class ErpCalendar:
         try:
             return self._wait(lambda: method(asked, timeout=_LIMIT.total_seconds()))
         except grpc.RpcError as error:
-            code: grpc.StatusCode = error.code()  # type: ignore[attr-defined]
+            code: grpc.StatusCode = error.code()
             if code is grpc.StatusCode.OUT_OF_RANGE:
                 raise TokenLost from error
             if code is grpc.StatusCode.NOT_FOUND:

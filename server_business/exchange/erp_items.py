@@ -107,7 +107,7 @@ def appointment_of(fields: Fields, *, name: str, uid: str, site_zone: str) -> pb
         end_time=timestamp(_instant(when.end, zone)),
         all_day=when.all_day,
         time_zone=zone,
-        availability=_number(AVAILABILITIES, fields.get("availability", "busy")),  # type: ignore[arg-type]
+        availability=_number(AVAILABILITIES, fields.get("availability", "busy")),
         private=is_private(fields),
         recurrence=fields.get("recurrence", ""),
     )
@@ -141,9 +141,9 @@ def task_of(fields: Fields, *, name: str, uid: str) -> pb.Task:
         description=fields.get("description", "")[:32000],
         start_date=fields.get("start", ""),
         due_date=fields.get("due", ""),
-        status=_number(STATUSES, fields.get("status", "open")),  # type: ignore[arg-type]
+        status=_number(STATUSES, fields.get("status", "open")),
         percent_complete=int(fields.get("percent", "0")),
-        importance=_number(IMPORTANCES, fields.get("importance", "normal")),  # type: ignore[arg-type]
+        importance=_number(IMPORTANCES, fields.get("importance", "normal")),
         private=is_private(fields),
     )
 

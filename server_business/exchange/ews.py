@@ -1,7 +1,7 @@
 """A mailbox over Exchange Web Services, by exchangelib. Blocking; one thread at a time.
 
-SyncFolderItems tells which items have changed (at most 512 at once, and no bodies), GetItem what they say. Our own name of an
-item is an extended property of it: what was made just before a crash is found by it.
+SyncFolderItems tells which items have changed (at most 512 at once, and no bodies), GetItem what they say. Our own name
+of an item is an extended property of it: what was made just before a crash is found by it.
 """
 
 import threading
@@ -20,6 +20,7 @@ from exchangelib import (
     CalendarItem,
     Configuration,
     Credentials,
+    EWSDateTime,
     EWSTimeZone,
     FailFast,
     Task,
@@ -63,25 +64,25 @@ _registering: Final = threading.Lock()
 T = TypeVar("T")
 
 
-class _Get(GetItem):
+class _Get(GetItem):  # type: ignore[misc]
     """Of each item, or why not: as exchangelib has it, some errors of one item lose the answers about all others."""
 
     ERRORS_TO_CATCH_IN_RESPONSE = ews_errors.ResponseMessageError
 
 
-class _Create(CreateItem):
+class _Create(CreateItem):  # type: ignore[misc]
     """Likewise."""
 
     ERRORS_TO_CATCH_IN_RESPONSE = ews_errors.ResponseMessageError
 
 
-class _Update(UpdateItem):
+class _Update(UpdateItem):  # type: ignore[misc]
     """Likewise."""
 
     ERRORS_TO_CATCH_IN_RESPONSE = ews_errors.ResponseMessageError
 
 
-class _Delete(DeleteItem):
+class _Delete(DeleteItem):  # type: ignore[misc]
     """Likewise."""
 
     ERRORS_TO_CATCH_IN_RESPONSE = ews_errors.ResponseMessageError
@@ -142,8 +143,8 @@ def _adapter(ca_file: str) -> type[requests.adapters.HTTPAdapter]:
     class OwnCa(requests.adapters.HTTPAdapter):
         """Trusts the site's own certificate."""
 
-        def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-            super().cert_verify(conn=conn, url=url, verify=ca_file, cert=cert)  # type: ignore[no-untyped-call]
+        def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:  # noqa: ARG002 - as it is called
+            super().cert_verify(conn=conn, url=url, verify=ca_file, cert=cert)
 
     return OwnCa
 
@@ -272,7 +273,8 @@ class EwsCalendar:
     def _create(self, kind: Kind, writes: Sequence[Write]) -> list[Outcome]:
         folder = self._folder(kind)
         model = CalendarItem if kind is Kind.APPOINTMENT else Task
-        made, wrong = [], {}
+        made: list[Any] = []
+        wrong: dict[int, Outcome] = {}
         for at, one in enumerate(writes):
             try:
                 values = ews_items.values_of(one.target, one.target)
@@ -294,7 +296,9 @@ class EwsCalendar:
 
     def _update(self, kind: Kind, writes: Sequence[Write]) -> list[Outcome]:
         model = CalendarItem if kind is Kind.APPOINTMENT else Task
-        asked, wrong, only_exceptions = [], {}, set()
+        asked: list[tuple[Any, tuple[str, ...]]] = []
+        wrong: dict[int, Outcome] = {}
+        only_exceptions: set[int] = set()
         for at, one in enumerate(writes):
             try:
                 values = ews_items.values_of(one.target, self._names(one))
@@ -386,8 +390,8 @@ class EwsCalendar:
             if ews_items.instant(one.original_start) == start:
                 return one
         around = self._account().calendar.view(
-            start=ews_items.EWSDateTime.from_datetime(start - timedelta(days=1)),
-            end=ews_items.EWSDateTime.from_datetime(start + timedelta(days=2)),
+            start=EWSDateTime.from_datetime(start - timedelta(days=1)),
+            end=EWSDateTime.from_datetime(start + timedelta(days=2)),
         )
         for one in around.only("id", "changekey", "start", "uid", "is_all_day"):
             whole = not isinstance(one.start, datetime)

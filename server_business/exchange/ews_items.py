@@ -13,10 +13,12 @@ from exchangelib.recurrence import (
     EndDatePattern,
     NoEndPattern,
     NumberedPattern,
-    Recurrence as EwsRecurrence,
     RelativeMonthlyPattern,
     RelativeYearlyPattern,
     WeeklyPattern,
+)
+from exchangelib.recurrence import (
+    Recurrence as EwsRecurrence,
 )
 
 from mesh.recurrence import DAYS, Recurrence
@@ -28,7 +30,6 @@ from server_business.exchange.items import (
     Fields,
     When,
     differing,
-    is_private,
     moment_text,
     plain_text,
     spoken,
@@ -50,6 +51,11 @@ STATUSES: Final = {
     "Completed": "completed",
     "WaitingOnOthers": "waiting",
     "Deferred": "deferred",
+}
+_WORDS: Final = {
+    "availability": (AVAILABILITIES, "busy"),
+    "status": (STATUSES, "open"),
+    "importance": ({"Low": "low", "Normal": "normal", "High": "high"}, "normal"),
 }
 _SETS: Final = {"Day": DAYS, "Weekday": DAYS[:5], "WeekendDay": DAYS[5:]}
 _NAMES: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -74,7 +80,7 @@ _WRITTEN: Final = {
 }
 
 
-class SyncUid(ExtendedProperty):
+class SyncUid(ExtendedProperty):  # type: ignore[misc]
     """Our own name of an item, by which it is found again after a crash."""
 
     property_set_id = "7c1f4f0e-3a55-4f0b-9d52-2f7c8a6c5e11"
@@ -154,6 +160,8 @@ def _differing(series: Fields, there: Any, changed: Any, *, all_day: bool) -> st
 
 def _length(when: str) -> timedelta:
     span = When.of(when)
+    assert isinstance(span.start, datetime)
+    assert isinstance(span.end, datetime)
     return span.end - span.start
 
 
@@ -244,14 +252,11 @@ def values_of(fields: Fields, names: Any) -> dict[str, Any]:
 def _value(name: str, text: str) -> Any:
     if name == "private":
         return "Private" if text == YES else "Normal"
-    if name == "availability":
-        return next(word for word, one in AVAILABILITIES.items() if one == (text or "busy"))
-    if name == "status":
-        return next(word for word, one in STATUSES.items() if one == (text or "open"))
+    if name in _WORDS:
+        words, default = _WORDS[name]
+        return next(word for word, one in words.items() if one == (text or default))
     if name == "percent":
         return Decimal(text or 0)
-    if name == "importance":
-        return (text or "normal").capitalize()
     if name in ("start", "due"):
         return EWSDate.from_string(text) if text else None
     return text[:255] if name in TEXTS - {"description"} else text or None

@@ -39,7 +39,7 @@ class Mailbox:
     winner: Winner = Winner.NEWEST
     past: timedelta = timedelta(days=30)
     future: timedelta = timedelta(days=730)
-    brake: Brake = Brake()
+    brake: Brake
     poll: timedelta = timedelta(seconds=30)
     warning: str = ""
 
@@ -71,7 +71,9 @@ def mailboxes(said: settings.ExchangeSettings) -> dict[str, Mailbox]:
 def _warning(said: settings.ExchangeSettings) -> str:
     ews = said.protocol in (settings.ExchangeSettings.PROTOCOL_UNSPECIFIED, settings.ExchangeSettings.PROTOCOL_EWS)
     if ews and any(host in said.url.lower() for host in ONLINE):
-        return "EWS in Exchange Online is blocked since 2026-10-01 and gone on 2027-04-01: this mailbox needs Microsoft Graph"
+        return (
+            "EWS in Exchange Online is blocked since 2026-10-01, gone on 2027-04-01: the mailbox needs Microsoft Graph"
+        )
     return ""
 
 

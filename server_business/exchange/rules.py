@@ -1,7 +1,7 @@
 """What is done so that both sides say the same of an item, and what is not done (Abgleich).
 
-A link holds of each side what was agreed (`base`) and what it says now (`seen`). Everything follows from that: what a
-side has changed is where `seen` differs from its `base`. Two bases, because a side may keep what the other did not take.
+A link holds of each side what was agreed (`base`) and what it says now (`seen`). Everything follows from that: a side
+has changed what in its `seen` differs from its `base`. Two bases, because a side may keep what the other did not take.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from typing import Final
 
+from mesh.recurrence import last_day
 from server_business.exchange.items import (
     CARRIED,
     COMPLETED,
@@ -24,7 +25,6 @@ from server_business.exchange.items import (
     shown,
     spoken,
 )
-from mesh.recurrence import last_day
 
 NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

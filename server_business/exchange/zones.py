@@ -1,4 +1,4 @@
-"""Time zones as Windows names them, and as everybody else does (IANA). The table is the one of Unicode's CLDR, from exchangelib."""
+"""Time zones as Windows names them, and as everybody else does (IANA), by the table of Unicode's CLDR."""
 
 from exchangelib.winzone import IANA_TO_MS_TIMEZONE_MAP, MS_TIMEZONE_TO_IANA_MAP
 

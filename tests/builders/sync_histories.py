@@ -1,8 +1,8 @@
 """Random histories of a mailbox and its ERP side, from a seed: edits, moves, deletions, crashes, lost tokens and bases.
 
 `python -m tests.builders.sync_histories 1000000` runs so many and says how fast. Every value that somebody writes is
-unique, so that at the end it can be said of each: it stands there, or somebody who had it before his eyes has overwritten
-or deleted it, or the log says that it was overruled.
+unique, so that at the end it can be said of each: it stands there, or somebody who had it before his eyes has
+overwritten or deleted it, or the log says that it was overruled.
 """
 
 import random
@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from server_business.exchange.engine import Engine, Report
 from server_business.exchange.items import CARRIED, Fields, Kind
-from server_business.exchange.rules import Brake, Direction, Event, Place, Policy, Verb
+from server_business.exchange.rules import Brake, Direction, Event, Place, Policy
 from tests.fakes.calendars import MemoryBook, MemoryCalendar
 
 ROUNDS = 3
@@ -179,7 +179,7 @@ class World:
 
 def history(seed: int, steps: int = 14) -> World:
     """Live through one history and make sure that everything holds at its end."""
-    rng = random.Random(seed)  # noqa: S311 - repeatable, guards nothing
+    rng = random.Random(seed)
     world = World(rng)
     for _ in range(rng.randrange(3, steps)):
         step(world, rng.random())
@@ -213,7 +213,7 @@ def main() -> None:
 
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     first = int(sys.argv[2]) if len(sys.argv) > 2 else 0
-    started = time.perf_counter()  # noqa: TID251
+    started = time.perf_counter()
     crashes = losses = changes = writes = 0
     for seed in range(first, first + count):
         try:
@@ -222,10 +222,10 @@ def main() -> None:
             raise SystemExit(f"history {seed}: {error}") from None
         crashes, losses, changes = crashes + world.crashes, losses + world.losses, changes + world.changes
         writes += sum(len(side.written) for side in world.sides.values())
-    seconds = time.perf_counter() - started  # noqa: TID251
+    seconds = time.perf_counter() - started
     print(
-        f"{count} histories in {seconds:.1f} s: {changes} changes, {writes} writes, {crashes} crashes, {losses} losses; "
-        "every one at rest within 3 rounds, nothing lost"
+        f"{count} histories in {seconds:.1f} s: {changes} changes, {writes} writes, {crashes} crashes, "
+        f"{losses} losses; every one at rest within 3 rounds, nothing lost"
     )
 
 

@@ -1,10 +1,10 @@
 """An Exchange server as far as a mailbox is concerned: SOAP over HTTP, in a process of its own.
 
-Written from Microsoft's published description of the operations, not from the client: it keeps items as the elements that were
-sent, with ids and change keys of its own, tells their changes by sync states, expands series, and signs people in by Basic or
-NTLM. `POST /control` with JSON lets a test put, look, and order faults.
+Written from Microsoft's published description of the operations: it keeps items as the elements that were sent, with
+ids and change keys of its own, tells their changes by sync states, expands series, and signs people in by Basic.
+`POST /control` with JSON lets a test put, look, and order faults.
 
-    python -m tests.servers.ews PORT [basic|ntlm]
+    python -m tests.servers.ews PORT
 """
 
 import base64
@@ -12,7 +12,6 @@ import copy
 import json
 import sys
 import threading
-import time
 import uuid
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -163,10 +162,10 @@ class Exchange:
 
     # -- operations ---------------------------------------------------------------------------------------------------
 
-    def GetFolder(self, box: Mailbox, asked: Element) -> list[Element]:  # noqa: N802
+    def GetFolder(self, box: Mailbox, asked: Element) -> list[Element]:
         return [self._folder(one) for one in asked.find(m("FolderIds"))]
 
-    def FindFolder(self, box: Mailbox, asked: Element) -> list[Element]:  # noqa: N802
+    def FindFolder(self, box: Mailbox, asked: Element) -> list[Element]:
         made = message("FindFolder")
         root = child(made, m("RootFolder"), TotalItemsInView="0", IncludesLastItemInRange="true")
         child(root, t("Folders"))
@@ -185,10 +184,10 @@ class Exchange:
         child(folder, t("ChildFolderCount"), "0")
         return made
 
-    def ResolveNames(self, box: Mailbox, asked: Element) -> list[Element]:  # noqa: N802
+    def ResolveNames(self, box: Mailbox, asked: Element) -> list[Element]:
         raise Refusal("ErrorNameResolutionNoResults", "No results were found.")
 
-    def SyncFolderItems(self, box: Mailbox, asked: Element) -> list[Element]:  # noqa: N802
+    def SyncFolderItems(self, box: Mailbox, asked: Element) -> list[Element]:
         folder = asked.find(m("SyncFolderId"))[0].get("Id")
         state = asked.findtext(m("SyncState")) or ""
         most = int(asked.findtext(m("MaxChangesReturned")))
@@ -198,7 +197,9 @@ class Exchange:
         if state:
             epoch, _, place = base64.b64decode(state).decode().partition(":")
             if int(epoch) != box.epoch:
-                raise Refusal("ErrorInvalidSyncStateData", "Synchronization state data is corrupt or otherwise invalid.")
+                raise Refusal(
+                    "ErrorInvalidSyncStateData", "Synchronization state data is corrupt or otherwise invalid."
+                )
             after = int(place)
         told = [(number, id_, False) for id_, number in box.changed.items() if box.folders[id_] == folder]
         told += [(number, id_, True) for (where, id_), number in box.gone.items() if where == folder and state]
@@ -218,7 +219,7 @@ class Exchange:
                 one.append(copy.deepcopy(item.find(t("ItemId"))))
         return [made]
 
-    def GetItem(self, box: Mailbox, asked: Element) -> list[Element]:  # noqa: N802
+    def GetItem(self, box: Mailbox, asked: Element) -> list[Element]:
         shape = asked.find(m("ItemShape")).find(t("AdditionalProperties"))
         wanted = {key_of(path) for path in shape} if shape is not None else set()
         return [self._answered("GetItem", self._got, box, one, wanted) for one in asked.find(m("ItemIds"))]
@@ -236,7 +237,7 @@ class Exchange:
         item = box.items[master]
         return occurrence(box, item, original) if original else item
 
-    def CreateItem(self, box: Mailbox, asked: Element) -> list[Element]:  # noqa: N802
+    def CreateItem(self, box: Mailbox, asked: Element) -> list[Element]:
         folder = asked.find(m("SavedItemFolderId"))[0].get("Id")
         return [self._answered("CreateItem", self._created, box, folder, one) for one in asked.find(m("Items"))]
 
@@ -245,7 +246,7 @@ class Exchange:
             raise Refusal("ErrorItemSave", "The item save operation did not succeed.")
         return saved("CreateItem", item.tag, box.add(folder, spelled(copy.deepcopy(item))))
 
-    def UpdateItem(self, box: Mailbox, asked: Element) -> list[Element]:  # noqa: N802
+    def UpdateItem(self, box: Mailbox, asked: Element) -> list[Element]:
         careful = asked.get("ConflictResolution") == "NeverOverwrite"
         changes = asked.find(m("ItemChanges"))
         return [self._answered("UpdateItem", self._updated, box, one, careful) for one in changes]
@@ -255,8 +256,7 @@ class Exchange:
         item = self._item(box, ident)
         given, now = ident.get("ChangeKey"), item.find(t("ItemId")).get("ChangeKey")
         if careful and given != now:
-            raise Refusal("ErrorIrresolvableConflict", "The send or update operation could not be performed because the "
-                          "change key passed in the request does not match the current change key for the item.")  # fmt: skip
+            raise Refusal("ErrorIrresolvableConflict", "The change key does not match the current one of the item.")
         master, _, original = ident.get("Id").partition("|")
         item = copy.deepcopy(item) if original else item
         for one in change.find(t("Updates")):
@@ -278,7 +278,7 @@ class Exchange:
             set_text(item, "CalendarItemType", "RecurringMaster" if series else "Single")
         return saved("UpdateItem", item.tag, box.touch(master))
 
-    def DeleteItem(self, box: Mailbox, asked: Element) -> list[Element]:  # noqa: N802
+    def DeleteItem(self, box: Mailbox, asked: Element) -> list[Element]:
         to = "deleteditems" if asked.get("DeleteType") == "MoveToDeletedItems" else ""
         return [self._answered("DeleteItem", self._deleted, box, one, to) for one in asked.find(m("ItemIds"))]
 
@@ -292,7 +292,7 @@ class Exchange:
             box.remove(master, to=to)
         return message("DeleteItem")
 
-    def FindItem(self, box: Mailbox, asked: Element) -> list[Element]:  # noqa: N802
+    def FindItem(self, box: Mailbox, asked: Element) -> list[Element]:
         folder = asked.find(m("ParentFolderIds"))[0].get("Id")
         shape = asked.find(m("ItemShape")).find(t("AdditionalProperties"))
         wanted = {key_of(path) for path in shape} if shape is not None else set()
@@ -320,14 +320,6 @@ class Exchange:
         changed = box.exceptions.get(id_, {})
         originals = [one for one in expand(item, start, end) if one not in changed]
         return [occurrence(box, item, one) for one in originals]
-
-    def Subscribe(self, box: Mailbox, asked: Element) -> list[Element]:  # noqa: N802
-        made = message("Subscribe")
-        child(made, m("SubscriptionId"), uuid.uuid4().hex)
-        return [made]
-
-    def Unsubscribe(self, box: Mailbox, asked: Element) -> list[Element]:  # noqa: N802
-        return [message("Unsubscribe")]
 
     def _answered(self, operation: str, work: Any, *arguments: Any) -> Element:
         try:
@@ -369,7 +361,10 @@ def shaped(box: Mailbox, item: Element, wanted: set[tuple[str, ...]]) -> Element
             child(made, t("TextBody"), one.text, BodyType="Text")
         elif one.tag != t("ItemId") and key_of_child(one) in wanted:
             made.append(copy.deepcopy(one))
-    for name, list_, of in (("ModifiedOccurrences", "Occurrence", True), ("DeletedOccurrences", "DeletedOccurrence", False)):
+    for name, list_, of in (
+        ("ModifiedOccurrences", "Occurrence", True),
+        ("DeletedOccurrences", "DeletedOccurrence", False),
+    ):
         those = {at: one for at, one in box.exceptions.get(id_, {}).items() if (one is not None) is of}
         if those and (name,) in wanted:
             listed = child(made, t(name))
@@ -409,7 +404,6 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     exchange: Exchange
-    way = "basic"
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -423,8 +417,6 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self._is_signed_in():
             self._send(200, b"", "text/html")
-
-    do_HEAD = do_GET
 
     def _is_signed_in(self) -> bool:
         given = self.headers.get("Authorization", "")
@@ -459,9 +451,10 @@ class Handler(BaseHTTPRequestHandler):
         self._send(200, enveloped(operation, answers), "text/xml; charset=utf-8")
 
     def _answers(self, operation: str, asked: Element, address: str, what: str) -> list[Element]:
+        if what == "busy":
+            busy = Refusal("ErrorServerBusy", "The server cannot service this request right now.", back_off=1500)
+            return [refusal(operation, busy)]
         try:
-            if what == "busy":
-                raise Refusal("ErrorServerBusy", "The server cannot service this request right now.", back_off=1500)
             box = self.exchange.box(address)
             with box.lock:
                 found: list[Element] = getattr(self.exchange, operation)(box, asked)
@@ -539,8 +532,7 @@ def main() -> None:
     server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
     print(server.server_address[1], flush=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    while sys.stdin.readline():
-        time.sleep(0)  # lives as long as its parent holds the pipe
+    sys.stdin.read()  # lives as long as its parent holds the pipe
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """Calendars in sync."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
 import mesh.columns
 
-revision = "0012"
-down_revision = "0011"
+revision = "0014"
+down_revision = "0013"
 
 
 def upgrade() -> None:
@@ -65,7 +67,7 @@ def upgrade() -> None:
     with op.batch_alter_table("task", schema=None) as batch_op:
         batch_op.create_index("ix_task_uid", ["employee", "uid"], unique=True)
 
-    columns = [
+    columns: list[sa.Column[Any]] = [
         sa.Column("description", sa.Text()),
         sa.Column("location", sa.String(length=255)),
         sa.Column("all_day", sa.Boolean()),
@@ -100,5 +102,6 @@ def upgrade() -> None:
         "SELECT employee, 1, id, row_number() OVER (PARTITION BY employee ORDER BY id) FROM appointment"
     )
     op.execute(
-        "INSERT INTO calendar_revision (employee, revision) SELECT employee, count(*) FROM appointment GROUP BY employee"
+        "INSERT INTO calendar_revision (employee, revision) SELECT employee, count(*) FROM appointment "
+        "GROUP BY employee"
     )
