@@ -150,4 +150,6 @@ class MemoryBook(Draft):
 
     def lose_base(self) -> None:
         """Forget everything, as when an old backup was put back."""
+        notes = self.notes
         Draft.__init__(self)
+        self.notes = notes
