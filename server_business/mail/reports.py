@@ -1,5 +1,6 @@
 """Reports on the delivery of our own mails (DSN, RFC 3464), as far as they can be read. Pure; nothing here raises."""
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -49,12 +50,13 @@ class Report:
     recipients: tuple[Recipient, ...]
 
 
-def read_report(attachments: Sequence[Part], thread: Sequence[str]) -> Report | None:
+def read_report(attachments: Sequence[Part], thread: Sequence[str], text: str = "") -> Report | None:
     """Return what a mail reports; None when it reports on no delivery.
 
     Args:
         attachments: of the mail.
         thread: Message-IDs the mail answers: some servers return nothing of a mail, and name it there.
+        text: of the mail: what a server does not say in fields stands there, below the address (Exim).
     """
     status = next((one for one in attachments if one.content_type in _STATUS), None)
     if status is None:
@@ -62,7 +64,7 @@ def read_report(attachments: Sequence[Part], thread: Sequence[str]) -> Report | 
     about, *rest = _blocks(status.content)
     returned = [one for part in attachments if part.content_type in _RETURNED for one in _returned_ids(part.content)]
     named = _ID.findall(about.get("x-original-message-id", ""))
-    recipients = [_recipient(block) for block in rest if "action" in block]
+    recipients = [_recipient(block, text) for block in rest if "action" in block]
     return Report(
         message_ids=tuple(dict.fromkeys((*returned, *named, *thread))),
         recipients=tuple(recipients[:_MOST_RECIPIENTS]),
@@ -82,15 +84,25 @@ def _blocks(content: bytes) -> Iterator[dict[str, str]]:
         yield fields
 
 
-def _recipient(fields: dict[str, str]) -> Recipient:
+def _recipient(fields: dict[str, str], text: str) -> Recipient:
     named = (_typed(fields.get(name, "")) for name in ("original-recipient", "final-recipient"))
+    addresses = tuple(dict.fromkeys(one.strip("<> ") for one in named if one))
     code = re.match(r"[245]\.\d{1,3}\.\d{1,3}", fields.get("status", ""))
     return Recipient(
-        addresses=tuple(dict.fromkeys(one.strip("<> ") for one in named if one)),
+        addresses=addresses,
         action=fields["action"].split(" ")[0].lower(),
         status=code[0] if code else "",
-        reason=_typed(fields.get("diagnostic-code", ""))[:_REASON],
+        reason=(_typed(fields.get("diagnostic-code", "")) or _below(text, addresses))[:_REASON],
     )
+
+
+def _below(text: str, addresses: Sequence[str]) -> str:
+    """Return the paragraph's rest below the line of an address."""
+    lines = iter(text[:_LONGEST].splitlines())
+    if not any(one and one in line for line in lines for one in addresses):
+        return ""
+    said = itertools.takewhile(str.strip, lines)
+    return " ".join(word for line in said for word in line.split())
 
 
 def _typed(value: str) -> str:

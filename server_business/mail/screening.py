@@ -113,7 +113,7 @@ EVERYDAY: Final = Policy()
 
 def screen(mail: ParsedMail, folder: str, policy: Policy) -> tuple[Mailbox | NoSender, Verdicts]:
     """Return who counts as the sender of a readable mail, and what else was found out about it."""
-    report = read_report(mail.attachments, mail.thread) if mail.attachments else None
+    report = read_report(mail.attachments, mail.thread, mail.text) if mail.attachments else None
     if not (policy.wanted or policy.rules or policy.forwarding_senders or report):
         return mail.sender, NOTHING
     headers = headers_by_name(mail.headers)

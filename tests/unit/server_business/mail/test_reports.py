@@ -11,7 +11,7 @@ from tests.builders import mails
 
 def report(raw: bytes) -> Report | None:
     mail: ParsedMail = parse(raw)
-    return read_report(mail.attachments, mail.thread)
+    return read_report(mail.attachments, mail.thread, mail.text)
 
 
 def test_a_report_names_the_mail_and_its_recipients() -> None:
@@ -45,6 +45,15 @@ def test_a_server_that_returns_nothing_names_the_mail_in_the_thread() -> None:
     found = report(raw.replace(b"Subject:", b"References: <17@firma.example>\r\nSubject:", 1))
     assert found is not None
     assert found.message_ids == ("17@firma.example",)
+
+
+def test_what_a_server_says_only_in_the_text_is_found_below_the_address() -> None:
+    fields = "Action: failed\r\nFinal-Recipient: rfc822;hans@kunde.example\r\nStatus: 5.0.0\r\n"
+    raw = mails.delivery_report("17@firma.example", "hans@kunde.example", fields=fields)
+    told = b"The following failed:\r\n\r\n  hans@kunde.example\r\n    host said:\r\n    mailbox full\r\n\r\nBye"
+    found = report(raw.replace(b"Your mail could not be delivered.", told))
+    assert found is not None
+    assert found.recipients[0].reason == "host said: mailbox full"
 
 
 @pytest.mark.parametrize("raw", [mails.plain(), mails.html(), mails.out_of_office(), mails.with_attachment()])
