@@ -163,7 +163,8 @@ def _accounts(accounts: Mapping[str, business_settings_pb2.MailAccount]) -> Iter
             continue
         path = f"{_ACCOUNTS}.{name}"
         yield from _account(path, account)
-        folders = {path: account.folder, **{f"{path}.folders.{key}": f.folder for key, f in account.folders.items()}}
+        folders = {f"{path}.folders.{key}": one.folder for key, one in account.folders.items() if one.folder}
+        folders[path] = account.folder
         for where, folder in sorted(folders.items()):
             mailbox = (*_mailbox(account), folder)
             if mailbox in seen:

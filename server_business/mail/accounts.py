@@ -155,8 +155,8 @@ def account(name: str, said: settings.MailAccount, clock: Clock, zone: str = _ZO
         poll=poll,
         idle=said.use_idle and said.kind == said.KIND_IMAP,
         policy=_policy(said),
-        silence=Silence(after=said.silence_duration.ToTimedelta(), hours=hours_of(said.silence_hours, zone))
-        if said.HasField("silence_duration")
+        silence=Silence(after=timedelta(minutes=said.silence_minutes), hours=hours_of(said.silence_hours, zone))
+        if said.silence_minutes
         else None,
     )
 

@@ -436,7 +436,7 @@ class MailAccount(_message.Message):
     AUTHENTICATION_SERVER_FIELD_NUMBER: _builtins.int
     MAILS_PER_HOUR_FIELD_NUMBER: _builtins.int
     SPAM_SIGNS_FIELD_NUMBER: _builtins.int
-    SILENCE_DURATION_FIELD_NUMBER: _builtins.int
+    SILENCE_MINUTES_FIELD_NUMBER: _builtins.int
     SILENCE_HOURS_FIELD_NUMBER: _builtins.int
     OAUTH2_FIELD_NUMBER: _builtins.int
     active: _builtins.bool
@@ -497,8 +497,12 @@ class MailAccount(_message.Message):
     """
     mails_per_hour: _builtins.int
     """Mails of one sender that are acted on within an hour; what comes above is left open. 0, the default: any number."""
+    silence_minutes: _builtins.int
+    """Minutes without any mail after which the account counts as silent: its module is unhealthy, and `open_mail_team` is told once.
+    At most 43,200 (30 d). 0, the default: never.
+    """
     silence_hours: _builtins.str
-    """Hours of the site's days, Monday to Friday, that count towards `silence_duration`, such as `7-18`. Empty, the default: every hour."""
+    """Hours of the site's days, Monday to Friday, that count towards `silence_minutes`, such as `7-18`. Empty, the default: every hour."""
     @_builtins.property
     def password(self) -> _common_settings_pb2.Secret:
         """Password to sign in with; not together with `oauth2_token`."""
@@ -552,12 +556,6 @@ class MailAccount(_message.Message):
         """
 
     @_builtins.property
-    def silence_duration(self) -> _duration_pb2.Duration:
-        """After how long without any mail the account counts as silent: its module is unhealthy, and `open_mail_team` is told once. 1 min
-        to 30 d; not set: never.
-        """
-
-    @_builtins.property
     def oauth2(self) -> Global___OAuth2Client:
         """Signing in by OAuth 2 with tokens that are fetched and kept; instead of `password` and `oauth2_token`."""
 
@@ -600,13 +598,13 @@ class MailAccount(_message.Message):
         authentication_server: _builtins.str = ...,
         mails_per_hour: _builtins.int = ...,
         spam_signs: _abc.Iterable[_builtins.str] | None = ...,
-        silence_duration: _duration_pb2.Duration | None = ...,
+        silence_minutes: _builtins.int = ...,
         silence_hours: _builtins.str = ...,
         oauth2: Global___OAuth2Client | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["oauth2", b"oauth2", "oauth2_token", b"oauth2_token", "password", b"password", "poll_duration", b"poll_duration", "silence_duration", b"silence_duration"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["oauth2", b"oauth2", "oauth2_token", b"oauth2_token", "password", b"password", "poll_duration", b"poll_duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "active", b"active", "activity_type", b"activity_type", "address_kinds", b"address_kinds", "after_import", b"after_import", "authentication_server", b"authentication_server", "contact_date", b"contact_date", "done_folder", b"done_folder", "excluded_senders", b"excluded_senders", "failed_folder", b"failed_folder", "folder", b"folder", "folders", b"folders", "follow_up_employee", b"follow_up_employee", "follow_up_team", b"follow_up_team", "forwarding_senders", b"forwarding_senders", "host", b"host", "kind", b"kind", "mails_per_hour", b"mails_per_hour", "max_mail_bytes", b"max_mail_bytes", "oauth2", b"oauth2", "oauth2_token", b"oauth2_token", "open_mail_team", b"open_mail_team", "password", b"password", "path", b"path", "poll_duration", b"poll_duration", "port", b"port", "recognition_template", b"recognition_template", "reopen_solved", b"reopen_solved", "reply_to_senders", b"reply_to_senders", "responsible_employee", b"responsible_employee", "responsible_team", b"responsible_team", "rules", b"rules", "security", b"security", "silence_duration", b"silence_duration", "silence_hours", b"silence_hours", "spam_signs", b"spam_signs", "unknown_folder", b"unknown_folder", "use_idle", b"use_idle", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "active", b"active", "activity_type", b"activity_type", "address_kinds", b"address_kinds", "after_import", b"after_import", "authentication_server", b"authentication_server", "contact_date", b"contact_date", "done_folder", b"done_folder", "excluded_senders", b"excluded_senders", "failed_folder", b"failed_folder", "folder", b"folder", "folders", b"folders", "follow_up_employee", b"follow_up_employee", "follow_up_team", b"follow_up_team", "forwarding_senders", b"forwarding_senders", "host", b"host", "kind", b"kind", "mails_per_hour", b"mails_per_hour", "max_mail_bytes", b"max_mail_bytes", "oauth2", b"oauth2", "oauth2_token", b"oauth2_token", "open_mail_team", b"open_mail_team", "password", b"password", "path", b"path", "poll_duration", b"poll_duration", "port", b"port", "recognition_template", b"recognition_template", "reopen_solved", b"reopen_solved", "reply_to_senders", b"reply_to_senders", "responsible_employee", b"responsible_employee", "responsible_team", b"responsible_team", "rules", b"rules", "security", b"security", "silence_hours", b"silence_hours", "silence_minutes", b"silence_minutes", "spam_signs", b"spam_signs", "unknown_folder", b"unknown_folder", "use_idle", b"use_idle", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
