@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, Select, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mesh.database import UnitOfWork
@@ -21,7 +21,7 @@ def by_message_ids(unit: UnitOfWork, message_ids: Collection[str]) -> dict[str, 
     """Return our mails with these Message-IDs, given and answered without angle brackets."""
     found: dict[str, Row[Any]] = {}
     asked = [f"<{one}>" for one in sorted(message_ids)]
-    columns = select(_MAIL.message_id, _MAIL.id, _MAIL.to, _MAIL.cc, _MAIL.about)
+    columns: Select[Any] = select(_MAIL.message_id, _MAIL.id, _MAIL.to, _MAIL.cc, _MAIL.about)
     for start in range(0, len(asked), _AT_ONCE):
         part = columns.where(_MAIL.message_id.in_(asked[start : start + _AT_ONCE]))
         for row in unit.connection.execute(part):
