@@ -170,6 +170,7 @@ definition = Definition(
             "servicecalls.reopen",
             "contacts.write",
             "messages.send",
+            "escalations.acknowledge",
         ]
     },
 )

@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from google.protobuf.message import Message
-from sqlalchemy import Row, Table, func, select, update
+from sqlalchemy import Row, Table, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mesh import claims
+from mesh.bulk import execute_many
 from mesh.claims import Claim
 from mesh.database import UnitOfWork
 from mesh.errors import NotFound
@@ -72,6 +73,11 @@ class SendQueue:
         sending = update(self.table).where(self.table.c.id == claim.key[0])
         unit.connection.execute(sending.values(state=State.SENDING, attempts=self.table.c.attempts + 1))
 
+    def begin_all(self, unit: UnitOfWork, fresh: Sequence[Claim]) -> None:
+        """Note that many rows are being handed over, in the unit that has claimed them."""
+        sending = update(self.table).where(self.table.c.id.in_([one.key[0] for one in fresh]))
+        unit.connection.execute(sending.values(state=State.SENDING, attempts=self.table.c.attempts + 1))
+
     def record(self, unit: UnitOfWork, claim: Claim, step: Step, outcome: Outcome, **more: Any) -> None:
         """Write what became of a row. Raises ClaimLost."""
         values = {"state": step.state, "reason": outcome.reason[:2000], **more}
@@ -81,6 +87,30 @@ class SendQueue:
             claims.confirm(unit, self.table, claim, **values)
         else:
             claims.release(unit, self.table, claim, next_attempt_time=step.next_attempt_time, **values)
+
+    def record_taken(self, unit: UnitOfWork, taken: Sequence[Claim], rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write into many rows that the other side has them, and let them go.
+
+        Args:
+            unit: in which the claims were found to be ours (`claims.held`).
+            taken: the claims.
+            rows: for each `reason`, `reference` and what else stays in the row; the same names in all.
+        """
+        if not taken:
+            return
+        names = [name for name in rows[0] if name not in ("reason", "reference")]
+        values: dict[str, Any] = {name: bindparam(f"the_{name}") for name in ("reason", "reference", *names)}
+        sent = update(self.table).where(self.table.c.id == bindparam("the_id")).values(
+            state=State.SENT, sent_time=unit.now, next_attempt_time=None, lease_until=None, lease_owner=None, **values
+        )  # fmt: skip
+        execute_many(
+            unit.connection,
+            sent,
+            [
+                {"the_id": claim.key[0], **{f"the_{name}": value for name, value in row.items()}}
+                for claim, row in zip(taken, rows, strict=True)
+            ],
+        )
 
     # -- people -------------------------------------------------------------------------------------------------------
 
