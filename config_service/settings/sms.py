@@ -8,6 +8,7 @@ from mesh.errors import Violation
 
 SMS = "server_business.sms"
 _LEAST_SECRET = 16
+_FOLDER = "needs the absolute path of a folder to be written to"
 _Provider = business_settings_pb2.SmsProvider
 _Gateway = business_settings_pb2.SmsGatewaySettings
 
@@ -17,8 +18,10 @@ def short_messages(said: business_settings_pb2.SmsSettings) -> Iterator[Violatio
     if not said.active:
         return
     active = {name: one for name, one in said.providers.items() if one.active}
-    if not active:
+    if not active and not said.outbox_folder:
         yield Violation(f"{SMS}.providers", "sending short messages needs an active provider")
+    if said.outbox_folder and not said.outbox_folder.startswith("/"):
+        yield Violation(f"{SMS}.outbox_folder", _FOLDER)
     for name, one in active.items():
         for field, text in _provider(one):
             yield Violation(f"{SMS}.providers.{name}.{field}", text)
@@ -53,7 +56,7 @@ def _provider(one: business_settings_pb2.SmsProvider) -> Iterator[tuple[str, str
         if one.mail_address.count("@") != 1 or not ("{digits}" in one.mail_address or "{to}" in one.mail_address):
             yield "mail_address", "write an address with the number in it, such as {digits}@sms.example.de"
     elif not one.outbox_folder.startswith("/"):
-        yield "outbox_folder", "needs the absolute path of a folder to be written to"
+        yield "outbox_folder", _FOLDER
 
 
 def _gateway(said: business_settings_pb2.SmsGatewaySettings) -> Iterator[tuple[str, str]]:

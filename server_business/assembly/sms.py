@@ -36,6 +36,7 @@ from server_business.sms.worker import Lane, LaneTerms
 
 _Kind = settings.SmsProvider.Kind
 _AT_ONCE: Final = 1000
+_LAST_RANK: Final = 1000
 _TLS_PORT, _PORT = 3550, 2775
 
 
@@ -52,7 +53,7 @@ async def add_sms(app: App, said: settings.SmsSettings, tell: Tell, message_id_d
     def bell_of(name: str) -> Doorbell:
         return app.bell(f"sms.{name}")
 
-    active = {name: one for name, one in sorted(said.providers.items()) if said.active and one.active}
+    active = _active(said)
     ways = tuple(Way(name=name, prefixes=tuple(one.prefixes), rank=one.rank) for name, one in active.items())
     receipts = said.receipt_duration.ToTimedelta()
     quiet = _quiet(said, app.settings.common.site.time_zone or "Europe/Berlin")
@@ -90,6 +91,17 @@ async def add_sms(app: App, said: settings.SmsSettings, tell: Tell, message_id_d
     answering = Answering(app.database, escalations.acknowledge, tell, said.inbound_team, app.instance)
     app.work(answering.worker(bell_of(inbox.BELL)))
     await _add_webhooks(app, said.webhooks, active, bell_of)
+
+
+def _active(said: settings.SmsSettings) -> dict[str, settings.SmsProvider]:
+    """Return the providers that are used, by name."""
+    if not said.active:
+        return {}
+    found = {name: one for name, one in sorted(said.providers.items()) if one.active}
+    if said.outbox_folder:
+        outbox = settings.SmsProvider(kind=_Kind.KIND_OUTBOX, rank=_LAST_RANK, outbox_folder=said.outbox_folder)
+        found.setdefault("outbox", outbox)
+    return found
 
 
 def _keep_house(app: App, ways: tuple[Way, ...], receipts: timedelta, bell_of: Callable[[str], Doorbell]) -> None:

@@ -17,7 +17,7 @@ from mesh.wakeups import Doorbell, Wakeups
 from mesh.workers import HealthLine, Turn
 from server_business.app import definition
 from server_business.sms.providers import Provider
-from server_business.sms.routing import Way
+from server_business.sms.routing import Quiet, Way
 from server_business.sms.service import ShortMessages, Terms
 from server_business.sms.smpp import Centre, SmppProvider
 from server_business.sms.tables import SMS
@@ -36,6 +36,7 @@ class Switchboard:
         self.wakeups = wakeups
         self.ways = tuple(ways)
         self.lines: dict[str, HealthLine] = {}
+        self.quiet: Quiet | None = None
 
     def bell_of(self, name: str) -> Doorbell:
         return self.wakeups.bell(f"sms.{name}")
@@ -43,7 +44,7 @@ class Switchboard:
     def lane(self, provider: Provider, name: str = "one", *, owner: str = "me", **terms: Any) -> Lane:
         way = next(one for one in self.ways if one.name == name)
         line = self.lines.setdefault(name, HealthLine(name))
-        said = {"window": 50, **terms}
+        said = {"window": 50, "quiet": self.quiet, **terms}
         return Lane(
             self.database, provider, LaneTerms(way=way, **said), ways=self.ways, owner=owner, line=line,
             bell_of=self.bell_of,
@@ -107,4 +108,6 @@ async def switchboard(serve: Any, stack: ExitStack, *ways: Way, **terms: Any) ->
         return ShortMessages(database, lambda name: made["wakeups"].bell(f"sms.{name}"), said)
 
     served = await serve((sms_pb2.DESCRIPTOR, short), metadata=definition.metadata)
-    return Switchboard(served, made["wakeups"], chosen)
+    board = Switchboard(served, made["wakeups"], chosen)
+    board.quiet = terms.get("quiet")
+    return board

@@ -913,6 +913,7 @@ class SmsSettings(_message.Message):
 
     ACTIVE_FIELD_NUMBER: _builtins.int
     COUNTRY_FIELD_NUMBER: _builtins.int
+    OUTBOX_FOLDER_FIELD_NUMBER: _builtins.int
     GIVE_UP_DURATION_FIELD_NUMBER: _builtins.int
     PROVIDERS_FIELD_NUMBER: _builtins.int
     QUIET_START_FIELD_NUMBER: _builtins.int
@@ -925,6 +926,10 @@ class SmsSettings(_message.Message):
     """Whether short messages are sent (aktiv). While it is off they wait, visibly. Default: no."""
     country: _builtins.str
     """Country whose dialling rules count for numbers without `+`, two capital letters (ISO 3166). Default: DE."""
+    outbox_folder: _builtins.str
+    """Folder on the service's machine into which messages are written that no provider of `providers` serves: the same as a
+    provider `outbox` of KIND_OUTBOX with the last rank. An absolute path, at most 1,000 characters.
+    """
     quiet_start: _builtins.str
     """When quiet hours begin in the site's time zone, such as `22:00`: only urgent messages leave then. Empty: there are none."""
     quiet_end: _builtins.str
@@ -956,6 +961,7 @@ class SmsSettings(_message.Message):
         *,
         active: _builtins.bool = ...,
         country: _builtins.str = ...,
+        outbox_folder: _builtins.str = ...,
         give_up_duration: _duration_pb2.Duration | None = ...,
         providers: _abc.Mapping[_builtins.str, Global___SmsProvider] | None = ...,
         quiet_start: _builtins.str = ...,
@@ -967,7 +973,7 @@ class SmsSettings(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["give_up_duration", b"give_up_duration", "receipt_duration", b"receipt_duration", "webhooks", b"webhooks"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "country", b"country", "give_up_duration", b"give_up_duration", "inbound_team", b"inbound_team", "providers", b"providers", "quiet_end", b"quiet_end", "quiet_start", b"quiet_start", "receipt_duration", b"receipt_duration", "transliterate", b"transliterate", "webhooks", b"webhooks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "country", b"country", "give_up_duration", b"give_up_duration", "inbound_team", b"inbound_team", "outbox_folder", b"outbox_folder", "providers", b"providers", "quiet_end", b"quiet_end", "quiet_start", b"quiet_start", "receipt_duration", b"receipt_duration", "transliterate", b"transliterate", "webhooks", b"webhooks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -243,10 +243,9 @@ def test_sending_that_is_set_up_is_right() -> None:
     outgoing, sms = settings.server_business.outgoing_mail, settings.server_business.sms
     outgoing.active = sms.active = True
     outgoing.host, outgoing.sender = "mail.example.de", "service@example.de"
-    sms.providers["folder"].active = True
-    sms.providers["folder"].kind = Provider.KIND_OUTBOX
-    sms.providers["folder"].outbox_folder = "/var/spool/sms"
-    settings = completed(settings)
+    sms.outbox_folder = "spool"
+    assert set(_wrong(settings)) == {"server_business.sms.outbox_folder"}
+    sms.outbox_folder = "/var/spool/sms"
     assert (_wrong(settings), rules.warnings(settings)) == ({}, [])
 
 
