@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from google.protobuf.message import Message
-from sqlalchemy import Row, Table, bindparam, func, select, update
+from sqlalchemy import Row, Table, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mesh import claims
-from mesh.bulk import execute_many
+from mesh.bulk import among, update_many
 from mesh.claims import Claim
 from mesh.database import UnitOfWork
 from mesh.errors import NotFound
@@ -75,7 +75,8 @@ class SendQueue:
 
     def begin_all(self, unit: UnitOfWork, fresh: Sequence[Claim]) -> None:
         """Note that many rows are being handed over, in the unit that has claimed them."""
-        sending = update(self.table).where(self.table.c.id.in_([one.key[0] for one in fresh]))
+        ours = among(unit.connection, self.table.c.id, [one.key[0] for one in fresh])
+        sending = update(self.table).where(ours)
         unit.connection.execute(sending.values(state=State.SENDING, attempts=self.table.c.attempts + 1))
 
     def record(self, unit: UnitOfWork, claim: Claim, step: Step, outcome: Outcome, **more: Any) -> None:
@@ -96,21 +97,12 @@ class SendQueue:
             taken: the claims.
             rows: for each `reason`, `reference` and what else stays in the row; the same names in all.
         """
-        if not taken:
-            return
-        names = [name for name in rows[0] if name not in ("reason", "reference")]
-        values: dict[str, Any] = {name: bindparam(f"the_{name}") for name in ("reason", "reference", *names)}
-        sent = update(self.table).where(self.table.c.id == bindparam("the_id")).values(
-            state=State.SENT, sent_time=unit.now, next_attempt_time=None, lease_until=None, lease_owner=None, **values
-        )  # fmt: skip
-        execute_many(
-            unit.connection,
-            sent,
-            [
-                {"the_id": claim.key[0], **{f"the_{name}": value for name, value in row.items()}}
-                for claim, row in zip(taken, rows, strict=True)
-            ],
-        )
+        over = {
+            "state": State.SENT, "sent_time": unit.now, "next_attempt_time": None, "lease_until": None,
+            "lease_owner": None,
+        }  # fmt: skip
+        new = [{"id": claim.key[0], **over, **row} for claim, row in zip(taken, rows, strict=True)]
+        update_many(unit.connection, self.table, new, by=["id"])
 
     # -- people -------------------------------------------------------------------------------------------------------
 

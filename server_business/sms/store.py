@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from mesh.bulk import execute_many
+from mesh.bulk import among, insert_many, update_many
 from mesh.database import UnitOfWork
 from server_business.sending.rules import State
 from server_business.sms import delivery
@@ -24,6 +24,12 @@ _DIALECTS: Final[Mapping[str, Any]] = {"sqlite": sqlite, "postgresql": postgresq
 _AT_ONCE: Final = 500
 KEPT: Final = timedelta(days=7)
 
+_OF_PARTS: Final = select(
+    _P.id, _P.sms, _P.key, _P.reference, _P.state, _S.to, _S.parts, _S.delivery, _S.create_time,
+    _S.state.label("sending"),
+).join(SMS.table, _S.id == _P.sms)  # fmt: skip
+"""Parts with what matters of their messages."""
+
 PartRow = Mapping[str, Any]
 
 
@@ -33,15 +39,15 @@ PartRow = Mapping[str, Any]
 def taken_parts(unit: UnitOfWork, messages: Collection[int]) -> dict[int, set[int]]:
     """Return which parts of these messages a provider has."""
     found: defaultdict[int, set[int]] = defaultdict(set)
-    query = select(_P.sms, _P.number).where(_P.sms.in_(messages), _P.key.is_not(None))
-    for row in unit.connection.execute(query) if messages else ():
+    query = select(_P.sms, _P.number).where(among(unit.connection, _P.sms, messages), _P.key.is_not(None))
+    for row in unit.connection.execute(query):
         found[row.sms].add(row.number)
     return found
 
 
 def add_parts(unit: UnitOfWork, rows: Sequence[PartRow]) -> None:
     """Write parts: with a key those that a provider has, without one those of which nobody knows."""
-    execute_many(unit.connection, insert(sms_part), rows)
+    insert_many(unit.connection, sms_part, rows)
 
 
 def part_row(
@@ -71,9 +77,9 @@ def receive(unit: UnitOfWork, provider: str, receipts: Sequence[Receipt]) -> Non
     """Note what receipts say; those that belong to no part are kept until one is known."""
     for start in range(0, len(receipts), _AT_ONCE):
         strays = _apply(unit, provider, [(None, one) for one in receipts[start : start + _AT_ONCE]])
-        execute_many(
+        insert_many(
             unit.connection,
-            insert(sms_receipt),
+            sms_receipt,
             [
                 {
                     "provider": provider, "reference": one.reference, "key": delivery.keys(one.reference)[0],
@@ -90,8 +96,8 @@ def meet_early(unit: UnitOfWork, provider: str, references: Iterable[str]) -> No
     """Note what receipts say that came before the answer with their references."""
     if unit.connection.execute(select(_R.id).where(_R.provider == provider).limit(1)).first() is None:
         return
-    wanted = sorted({key for one in references for key in delivery.keys(one)})
-    query = select(sms_receipt).where(_R.provider == provider, _R.key.in_(wanted)).order_by(_R.id)
+    wanted = {key for one in references for key in delivery.keys(one)}
+    query = select(sms_receipt).where(_R.provider == provider, among(unit.connection, _R.key, wanted)).order_by(_R.id)
     _apply(
         unit,
         provider,
@@ -104,12 +110,8 @@ def meet_early(unit: UnitOfWork, provider: str, references: Iterable[str]) -> No
 
 def _apply(unit: UnitOfWork, provider: str, receipts: Sequence[tuple[int | None, Receipt]]) -> list[Receipt]:
     """Write receipts into their parts; forget those that had a row; return those that belong to none."""
-    wanted = sorted({key for _, one in receipts for key in delivery.keys(one.reference)})
-    query = (
-        select(_P.id, _P.sms, _P.key, _P.state, _S.to, _S.parts)
-        .join(SMS.table, _S.id == _P.sms)
-        .where(_P.provider == provider, _P.key.in_(wanted))
-    )
+    wanted = {key for _, one in receipts for key in delivery.keys(one.reference)}
+    query = _OF_PARTS.where(_P.provider == provider, among(unit.connection, _P.key, wanted))
     by_key: defaultdict[str, list[Sent]] = defaultdict(list)
     rows = {}
     for row in unit.connection.execute(query):
@@ -128,142 +130,94 @@ def _apply(unit: UnitOfWork, provider: str, receipts: Sequence[tuple[int | None,
         if receipt.state > before:
             changes[part] = (receipt.state, receipt.error)
     if met:
-        unit.connection.execute(delete(sms_receipt).where(_R.id.in_(met)))
-    _write(unit, changes)
-    _sum_up(
-        unit,
-        {rows[part].sms: rows[part].parts for part in changes},
-        {rows[one].sms: what for one, (what, _) in changes.items()},
-    )
+        unit.connection.execute(delete(sms_receipt).where(among(unit.connection, _R.id, met)))
+    _write(unit, rows, changes)
     return strays
 
 
-def _write(unit: UnitOfWork, changes: Mapping[int, tuple[Delivery, str]]) -> None:
-    """Write new states into parts; what is final is not asked for any more."""
-    new = update(sms_part).where(_P.id == bindparam("the_id"))
-    new = new.values(
-        state=bindparam("the_state"), error=bindparam("the_error"), state_time=unit.now, ask_time=bindparam("the_ask")
-    )
-    execute_many(
-        unit.connection,
-        new,
-        [
-            {"the_id": part, "the_state": int(state), "the_error": error, "the_ask": None}
-            for part, (state, error) in changes.items()
-        ],
-    )
-
-
-def _sum_up(unit: UnitOfWork, sizes: Mapping[int, int], single: Mapping[int, Delivery]) -> None:
-    """Write what has become of messages some of whose parts have changed.
+def _write(unit: UnitOfWork, parts: Mapping[int, Any], changes: Mapping[int, tuple[Delivery, str]]) -> None:
+    """Write new states into parts, which are not asked for any more, and what follows into their messages.
 
     Args:
-        unit: of the change.
-        sizes: how many parts each of the messages was cut into.
-        single: what its part says, of those that have one.
+        unit: a short one.
+        parts: rows of `_OF_PARTS`, by the ids of the parts.
+        changes: state and error, by the ids of those that change.
     """
-    states = {message: single[message] for message, size in sizes.items() if size == 1}
-    long = [message for message, size in sizes.items() if size > 1]
+    new = [
+        {"id": part, "state": state, "error": error, "state_time": unit.now, "ask_time": None}
+        for part, (state, error) in changes.items()
+    ]
+    update_many(unit.connection, sms_part, new, by=["id"])
+    messages = {parts[part].sms: parts[part] for part in changes}
+    whole = {parts[part].sms: state for part, (state, _) in changes.items() if parts[part].parts == 1}
+    long = [message for message, row in messages.items() if row.parts > 1]
     if long:
         of: defaultdict[int, list[Delivery]] = defaultdict(list)
-        query = select(_P.sms, _P.state, _S.state.label("sending")).join(SMS.table, _S.id == _P.sms)
-        for row in unit.connection.execute(query.where(_P.sms.in_(long))):
+        for row in unit.connection.execute(_OF_PARTS.where(among(unit.connection, _P.sms, long))):
             of[row.sms].append(Delivery(row.state))
-            if row.sending != State.SENT:  # parts are still to be sent
+            if row.sending != State.SENT:  # parts are still to be sent, or nobody knows of them
                 of[row.sms].append(Delivery.PENDING)
-        states |= {message: delivery.whole(of[message]) for message in long}
-    new = update(SMS.table).where(_S.id == bindparam("the_id"), _S.delivery < bindparam("the_delivery"))
-    new = new.values(delivery=bindparam("the_delivery"), delivery_time=unit.now)
-    execute_many(
-        unit.connection, new, [{"the_id": message, "the_delivery": int(state)} for message, state in states.items()]
-    )
+        whole |= {message: delivery.whole(of[message]) for message in long}
+    risen = [
+        {"id": message, "delivery": state, "delivery_time": unit.now}
+        for message, state in whole.items()
+        if state > messages[message].delivery
+    ]
+    update_many(unit.connection, SMS.table, risen, by=["id"])
 
 
 def clear_doubts(unit: UnitOfWork, provider: str) -> None:
     """Let receipts nobody is known for prove that the provider has a message in doubt, where one alone can be meant."""
-    doubtful = (
-        select(_P.id, _P.sms, _S.create_time, _S.to, _S.parts)
-        .join(SMS.table, _S.id == _P.sms)
-        .where(_P.provider == provider, _P.key.is_(None), _S.state == State.IN_DOUBT)
-        .order_by(_P.id)
-    )
-    doubts = unit.connection.execute(doubtful).all()
+    doubtful = _OF_PARTS.where(_P.provider == provider, _P.key.is_(None), _S.state == State.IN_DOUBT).order_by(_P.id)
+    doubts = {row.id: row for row in unit.connection.execute(doubtful)}
     if not doubts:
         return
-    strays = unit.connection.execute(select(sms_receipt).where(_R.provider == provider).order_by(_R.id)).all()
-    busy = unit.connection.execute(select(_S.to).where(_S.provider == provider, _S.state == State.SENDING)).scalars()
+    query = select(sms_receipt).where(_R.provider == provider).order_by(_R.id)
+    strays = {row.id: row for row in unit.connection.execute(query)}
+    sending = select(_S.to).where(_S.provider == provider, _S.state == State.SENDING)
     proven = delivery.cleared(
-        [Stray(id=one.id, number=one.number, receive_time=one.receive_time) for one in strays],
-        [Doubtful(part=one.id, message=one.sms, number=one.to, since=one.create_time) for one in doubts],
-        list(busy),
+        [Stray(id=one.id, number=one.number, receive_time=one.receive_time) for one in strays.values()],
+        [Doubtful(part=one.id, message=one.sms, number=one.to, since=one.create_time) for one in doubts.values()],
+        list(unit.connection.execute(sending).scalars()),
     )
     if not proven:
         return
-    receipts, of_part = {one.id: one for one in strays}, {one.id: one for one in doubts}
-    for receipt, part in proven:
-        known = receipts[receipt]
-        values = {"key": known.key, "reference": known.reference}
-        unit.connection.execute(update(sms_part).where(_P.id == part).values(values))
-    unit.connection.execute(delete(sms_receipt).where(_R.id.in_([receipt for receipt, _ in proven])))
-    _write(
-        unit,
-        {
-            part: (Delivery(receipts[one].state), receipts[one].error)
-            for one, part in proven
-            if receipts[one].state > Delivery.PENDING
-        },
-    )
-    sizes = {of_part[part].sms: of_part[part].parts for _, part in proven}
+    known = [{"id": part, "key": strays[one].key, "reference": strays[one].reference} for one, part in proven]
+    update_many(unit.connection, sms_part, known, by=["id"])
+    unit.connection.execute(delete(sms_receipt).where(among(unit.connection, _R.id, [one for one, _ in proven])))
+    messages = {doubts[part].sms for _, part in proven}
     open_ = select(_P.id).where(_P.sms == _S.id, _P.key.is_(None))
-    sure = update(SMS.table).where(_S.id.in_(list(sizes)), _S.state == State.IN_DOUBT, ~open_.exists())
+    sure = update(SMS.table).where(among(unit.connection, _S.id, messages), _S.state == State.IN_DOUBT, ~open_.exists())
     unit.connection.execute(sure.values(state=State.SENT, reason="a receipt has proven it", sent_time=unit.now))
-    _sum_up(unit, sizes, {of_part[part].sms: Delivery(receipts[one].state) for one, part in proven})
+    said = {part: (Delivery(strays[one].state), strays[one].error) for one, part in proven}
+    _write(unit, doubts, {part: one for part, one in said.items() if one[0] > Delivery.PENDING})
 
 
 def silent(unit: UnitOfWork, provider: str, limit: int) -> list[Asked]:
     """Return parts whose state is to be asked for."""
-    query = (
-        select(_P.id, _P.reference, _S.to)
-        .join(SMS.table, _S.id == _P.sms)
-        .where(_P.provider == provider, _P.ask_time <= unit.now, _P.key.is_not(None), _P.state == Delivery.PENDING)
-        .order_by(_P.ask_time)
-        .limit(limit)
+    query = _OF_PARTS.where(
+        _P.provider == provider, _P.ask_time <= unit.now, _P.key.is_not(None), _P.state == Delivery.PENDING
     )
-    return [Asked(part=row.id, reference=row.reference, number=row.to) for row in unit.connection.execute(query)]
+    rows = unit.connection.execute(query.order_by(_P.ask_time).limit(limit))
+    return [Asked(part=row.id, reference=row.reference, number=row.to) for row in rows]
 
 
 def answered(
     unit: UnitOfWork, asked: Collection[int], found: Sequence[tuple[int, Receipt]], *, again: timedelta
 ) -> None:
     """Note what was said about parts that were asked for, and when to ask again for the others."""
-    rows = {
-        row.id: row
-        for row in unit.connection.execute(
-            select(_P.id, _P.sms, _P.state, _S.parts).join(SMS.table, _S.id == _P.sms).where(_P.id.in_(asked))
-        )
-    }
+    rows = {row.id: row for row in unit.connection.execute(_OF_PARTS.where(among(unit.connection, _P.id, asked)))}
     changes = {part: (one.state, "") for part, one in found if one.state > Delivery(rows[part].state)}
-    later = [part for part in asked if part not in changes]
-    _write(unit, changes)
-    unit.connection.execute(update(sms_part).where(_P.id.in_(later)).values(ask_time=unit.now + again))
-    _sum_up(
-        unit,
-        {rows[part].sms: rows[part].parts for part in changes},
-        {rows[one].sms: what for one, (what, _) in changes.items()},
-    )
+    later = [{"id": part, "ask_time": unit.now + again} for part in asked if part not in changes]
+    update_many(unit.connection, sms_part, later, by=["id"])
+    _write(unit, rows, changes)
 
 
 def give_up(unit: UnitOfWork, after: timedelta, limit: int) -> int:
     """Let parts count as unknown whose receipt has not come in time; return how many."""
-    old = (
-        select(_P.id, _P.sms, _S.parts)
-        .join(SMS.table, _S.id == _P.sms)
-        .where(_P.ask_time <= unit.now, _P.key.is_not(None), _P.sent_time <= unit.now - after)
-        .limit(limit)
-    )
-    rows = unit.connection.execute(old).all()
-    _write(unit, {row.id: (Delivery.UNKNOWN, "") for row in rows})
-    _sum_up(unit, {row.sms: row.parts for row in rows}, {row.sms: Delivery.UNKNOWN for row in rows})
+    old = _OF_PARTS.where(_P.ask_time <= unit.now, _P.key.is_not(None), _P.sent_time <= unit.now - after).limit(limit)
+    rows = {row.id: row for row in unit.connection.execute(old)}
+    _write(unit, rows, dict.fromkeys(rows, (Delivery.UNKNOWN, "")))
     unit.connection.execute(delete(sms_receipt).where(_R.receive_time < unit.now - KEPT))
     return len(rows)
 
@@ -321,7 +275,7 @@ def move(unit: UnitOfWork, where: ColumnElement[bool], ways: Sequence[Way], miss
         if best not in ("", row.provider) and best not in missing:
             new[best].append(row.id)
     for provider, ids in new.items():
-        unit.connection.execute(update(SMS.table).where(_S.id.in_(ids)).values(provider=provider))
+        unit.connection.execute(update(SMS.table).where(among(unit.connection, _S.id, ids)).values(provider=provider))
     return set(new)
 
 
@@ -336,7 +290,7 @@ def give_to(unit: UnitOfWork, id_: int, provider: str) -> Any:
 
 def opted_out(unit: UnitOfWork, numbers: Collection[str]) -> set[str]:
     """Return which of these numbers have said STOP."""
-    query = select(sms_opt_out.c.number).where(sms_opt_out.c.number.in_(sorted(set(numbers))))
+    query = select(sms_opt_out.c.number).where(among(unit.connection, sms_opt_out.c.number, numbers))
     return set(unit.connection.execute(query).scalars())
 
 

@@ -7,7 +7,6 @@ from datetime import timedelta
 import grpc
 import pytest
 from esoffice.es.v1 import escalations_pb2 as pb
-from esoffice.es.v1.directory_pb2_grpc import DirectoryServiceStub
 
 from mesh.workers import Turn
 from server_es.app import definition
@@ -55,9 +54,7 @@ async def test_who_answers_with_the_code_stops_the_chain_under_his_name(house: E
     code = code_in(texts[ANNA])
     assert texts[ANNA].splitlines()[:2] == ["50 % Call 1", f"Quittieren: mit {code} antworten."]
     assert code_in(texts[OTHER]) == code
-    await DirectoryServiceStub(house.office.served.channel).BatchUpsertRecords(
-        build.upsert(build.employee("101", mobile=ANNA))
-    )
+    await house.office.directory.BatchUpsertRecords(build.upsert(build.employee("101", mobile=ANNA)))
     house.office.served.caller = service("server_business", *definition.allows["server_business"])
     asked = pb.AcknowledgeEscalationsRequest(code=code.lower(), phone_number=ANNA, request_id=request_id())
     answer = await house.stub.AcknowledgeEscalations(asked)
