@@ -19,7 +19,7 @@ from server_business.sms import delivery
 from server_business.sms.delivery import Receipt
 from server_business.sms.encoding import Piece, coding, decode, encode, header, without_header
 from server_business.sms.providers import Arrival, Asked, Handed, Parcel, Received, Take
-from server_business.sms.smpp_wire import DELIVER, Garbled, Lost, Wire, parse
+from server_business.sms.smpp_wire import DELIVER, Garbled, Lost, Wire, acknowledgement, parse
 
 _AGAIN: Final = 2.0
 _UDHI: Final = 0x40
@@ -273,7 +273,7 @@ class SmppProvider:
         if self._wire is None or not self._unstored:
             return
         done, self._unstored = self._unstored, []
-        answers = b"".join(self._wire.make("deliver_sm_resp", sequence=sequence)[1] for sequence, _ in done)
+        answers = b"".join(acknowledgement(sequence) for sequence, _ in done)
         try:
             self._wire.send(answers)
         except Lost as lost:

@@ -131,6 +131,11 @@ class Wire:
         return found
 
 
+def acknowledgement(sequence: int) -> bytes:
+    """Return a deliver_sm_resp: always the same but for the number, so it is not worth a PDU of smpplib's each."""
+    return struct.pack(">LLLLx", _HEADER + 1, DELIVER | 0x80000000, 0, sequence)
+
+
 def parse(frame: bytes) -> Any:
     """Return a PDU as smpplib has it. Raises Garbled."""
     command, sequence = int.from_bytes(frame[4:8], "big"), int.from_bytes(frame[12:16], "big")
