@@ -11,7 +11,7 @@ from mesh.bulk import execute_many
 from mesh.database import UnitOfWork
 from mesh.errors import FailedPrecondition, Unavailable
 from server_business.documents.content_store import Parcel
-from server_business.documents.tables import CONTENT, VERSION, ContentState
+from server_business.documents.tables import CONTENT, UPLOAD, VERSION, ContentState
 
 UNUSED: Final = timedelta(days=1)
 """So long bytes may be unused before they are removed: longer than any call that stores them takes."""
@@ -102,7 +102,8 @@ def leave(unit: UnitOfWork, digests: Sequence[str] | None = None) -> list[Row[An
         digests: these at once; None: all that nobody has wanted for a day.
     """
     if digests is None:
-        due = and_(_C.state != ContentState.LEAVING, _C.touch_time < unit.now - UNUSED)
+        uploaded = exists().where(UPLOAD.c.sha256 == _C.sha256)  # a version may still be made of it
+        due = and_(_C.state != ContentState.LEAVING, _C.touch_time < unit.now - UNUSED, not_(uploaded))
     else:
         due = _C.sha256.in_(digests)
     gone = {"state": ContentState.LEAVING, "next_attempt_time": None, "lease_until": None}

@@ -80,18 +80,15 @@ class FileTree:
     def _put(self, parcel: Parcel, *, alone: bool) -> Path:
         path = self._path(parcel.sha256)
         self._make_folder(path.parent)
-        if parcel.data is None:
-            assert parcel.file is not None
-            fresh = parcel.file  # durable already
-        else:
+        if parcel.file is None:
             fresh = path.with_name(f".{path.name}.{token_hex(4)}")
-            _write(fresh, parcel.data, durable=alone)
-        failpoint("documents.written")
-        try:
+            _write(fresh, parcel.data or b"", durable=alone)
+            failpoint("documents.written")
             fresh.rename(path)
-        except FileNotFoundError:  # an upload that was taken over before; its row was lost in a crash
-            if path.stat().st_size != parcel.size:
-                raise
+        elif _has_size(parcel.file, parcel.size):
+            parcel.file.rename(path)  # an upload is durable already
+        elif not _has_size(path, parcel.size):  # else it was taken over before, and a crash lost the row
+            raise FileNotFoundError(errno.ENOENT, "the upload is gone", str(parcel.file))
         if alone:
             failpoint("documents.renamed")
             private_files.settle(path.parent)
@@ -105,6 +102,13 @@ class FileTree:
 
     def _path(self, sha256: str) -> Path:
         return self._objects / sha256[:2] / sha256
+
+
+def _has_size(path: Path, size: int) -> bool:
+    try:
+        return path.stat().st_size == size
+    except FileNotFoundError:
+        return False
 
 
 def _write(path: Path, content: bytes, *, durable: bool) -> None:

@@ -92,6 +92,10 @@ def get(unit: UnitOfWork, id_: int, *, lock: bool = False) -> Row[Any]:
     return row
 
 
+def several(unit: UnitOfWork, ids: Collection[int]) -> Sequence[Row[Any]]:
+    return unit.connection.execute(select(DOCUMENT).where(_D.id.in_(ids))).all() if ids else []
+
+
 def facts(row: Row[Any]) -> Facts:
     out = None
     if row.out_owner is not None:

@@ -2,8 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -117,19 +116,19 @@ class Landing:
         with suppress(FileNotFoundError):
             self.path(id_).unlink()
 
-    @contextmanager
-    def open(self, row: Row[Any]) -> Iterator["Intake"]:
-        """Open an upload for writing where its row says; nobody else can meanwhile. Raises UploadBusy, StorageFull."""
+    def open(self, id_: str) -> "Intake":
+        """Open an upload for writing; nobody else can until it is closed. Raises UploadBusy, StorageFull.
+
+        Read its row afterwards: whoever wrote it before has finished by then.
+        """
         with readable_errors(self._folder):
-            handle = os.open(self.path(row.id), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, private_files.PRIVATE)
+            handle = os.open(self.path(id_), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, private_files.PRIVATE)
         try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel gives it back, whatever ends us
-            except BlockingIOError:
-                raise UploadBusy(f"uploads/{row.id} is being written by another call.") from None
-            yield Intake(handle, row, self._folder)
-        finally:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel gives it back, whatever ends us
+        except BlockingIOError:
             os.close(handle)
+            raise UploadBusy(f"uploads/{id_} is being written by another call.") from None
+        return Intake(handle, self._folder)
 
 
 class Intake:
@@ -139,22 +138,25 @@ class Intake:
         received: bytes taken in, durable or not.
     """
 
-    def __init__(self, handle: int, row: Row[Any], folder: Path) -> None:
+    def __init__(self, handle: int, folder: Path) -> None:
         self._handle = handle
-        self._row = row
         self._folder = folder
         self._hash = sha256()
         self._durable = 0
         self.received: int = 0
 
-    def resume(self) -> None:
+    def close(self) -> None:
+        os.close(self._handle)
+
+    def resume(self, durable: int) -> None:
         """Throw away what is not known to be durable, and read the rest, whose SHA-256 nobody remembers."""
         with readable_errors(self._folder):
-            os.ftruncate(self._handle, self._row.received)
+            os.ftruncate(self._handle, durable)
             os.lseek(self._handle, 0, os.SEEK_SET)
             while piece := os.read(self._handle, PIECE):
                 self._hash.update(piece)
-        self.received = self._durable = self._row.received
+                self.received += len(piece)
+        self._durable = self.received
 
     def take(self, pieces: list[bytes]) -> bool:
         """Write pieces behind what is here; return whether it is time to make them durable."""
@@ -168,25 +170,15 @@ class Intake:
         failpoint("documents.taken")
         return self.received - self._durable >= DURABLE_EVERY
 
-    def make_durable(self) -> None:
+    def make_durable(self, upto: int) -> None:
+        """Make the first `upto` bytes durable; more may be taken in meanwhile."""
         with readable_errors(self._folder):
-            os.fsync(self._handle)
+            os.fdatasync(self._handle)
             if not self._durable:
                 private_files.settle(self._folder)
-        self._durable = self.received
+        self._durable = upto
         failpoint("documents.durable")
 
     def digest(self) -> str:
-        """Return the SHA-256 when all is here, else an empty text.
-
-        Raises:
-            ChecksumMismatch: it is not what was announced; the upload is to begin anew.
-        """
-        if self.received < self._row.size:
-            return ""
-        found = self._hash.hexdigest()
-        if self._row.expected not in ("", found):
-            raise ChecksumMismatch(
-                f"uploads/{self._row.id} has the SHA-256 {found}, not {self._row.expected}; it begins anew."
-            )
-        return found
+        """Return the SHA-256 of what was taken in."""
+        return self._hash.hexdigest()
