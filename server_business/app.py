@@ -1,14 +1,25 @@
 """Puts server_business together: the one place that names its concrete classes."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from esoffice.business.v1 import mail_pb2, outgoing_mail_pb2, sms_pb2
+from esoffice.business.v1 import documents_pb2, mail_pb2, outgoing_mail_pb2, sms_pb2
 from esoffice.config.v1 import business_settings_pb2 as settings
 
 from mesh.app import App, Definition
 from mesh.keys import published_keys
+from mesh.threads import Threads
 from mesh.wakeups import Doorbell
+from mesh.workers import Turn, Worker
+from server_business.documents.file_tree import FileTree
+from server_business.documents.mail_attachments import MailAttachments
+from server_business.documents.service import Documents
+from server_business.documents.settings import Settings as DocumentSettings
+from server_business.documents.tables import CONTENT, ERASURE, WORDS
+from server_business.documents.uploads import Landing
+from server_business.documents.worker import Indexing, Scrubber, Tidying
+from server_business.documents.writing import Writing
 from server_business.mail.accounts import Account, account, active_accounts
 from server_business.mail.automatic import OwnMarks
 from server_business.mail.by_hand import ByHand
@@ -18,7 +29,7 @@ from server_business.mail.worker import Reception
 from server_business.outgoing_mail.service import OutgoingMails
 from server_business.outgoing_mail.smtp import Security, Server, SmtpCarrier
 from server_business.outgoing_mail.tables import MAILS
-from server_business.schema import LEASES, METADATA, OUTBOX
+from server_business.schema import LEASES, METADATA, OUTBOX, REQUESTS
 from server_business.sending.carrier import Carrier
 from server_business.sending.store import SendQueue
 from server_business.sending.worker import Sender
@@ -27,6 +38,7 @@ from server_business.sms.service import ShortMessages
 from server_business.sms.tables import SMS
 
 NAME: Final = "server_business"
+_PRUNED_AT_ONCE: Final = 10_000
 
 
 def build(app: App) -> None:
@@ -35,6 +47,13 @@ def build(app: App) -> None:
     _add_mail(app, own.mail, EsServer(app.channel("server_es"), app.wait))
     _add_outgoing_mail(app, own.outgoing_mail, own.mail.own_domains[0] if own.mail.own_domains else app.site)
     _add_sms(app, own.sms)
+    _add_documents(app, own.documents)
+
+    def prune(_: Turn) -> bool:
+        with app.database.unit() as unit:
+            return REQUESTS.prune(unit, limit=_PRUNED_AT_ONCE) == _PRUNED_AT_ONCE
+
+    app.work(Worker(name="requests.prune", work=prune, every=timedelta(minutes=10)))
 
 
 def _add_mail(app: App, mail: settings.MailSettings, es: EsServer) -> None:
@@ -80,6 +99,26 @@ def _add_sms(app: App, said: settings.SmsSettings) -> None:
     bell = _send(app, "sms", SMS, OutboxCarrier(Path(said.outbox_folder)) if said.active else None)
     give_up = said.give_up_duration.ToTimedelta()
     app.serve(sms_pb2.DESCRIPTOR, ShortMessages(app.database, bell, country=said.country, give_up=give_up))
+
+
+def _add_documents(app: App, said: settings.DocumentSettings) -> None:
+    chosen = DocumentSettings.of(said, app.settings.common.site.time_zone)
+    folder = Path(said.folder) if said.folder else app.data / "documents"
+    tree, landing = FileTree(folder), Landing(folder)
+    disk = Threads(6, name="documents")
+    app.on_close(disk.close)
+    app.on_close(tree.close)
+    app.serve(documents_pb2.DESCRIPTOR, Documents(app.database, tree, landing, chosen, disk))
+    for queue in (CONTENT, WORDS, ERASURE):
+        app.queue(queue)
+    app.work(
+        Scrubber(app.database, tree, chosen, app.instance, app.module("documents")).worker(),
+        Tidying(app.database, tree, landing, app.instance).worker(),
+        Indexing(app.database, tree, app.instance).worker(),
+    )
+    if not said.leave_mail_attachments:
+        taking = MailAttachments(app.database, LEASES, tree, Writing(chosen, tree.name))
+        app.work(taking.worker())
 
 
 def _send(app: App, name: str, queue: SendQueue, carrier: Carrier | None) -> Doorbell:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Row, and_, bindparam, exists, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, exists, func, literal_column, not_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mesh.bulk import execute_many
@@ -17,6 +17,7 @@ UNUSED: Final = timedelta(days=1)
 """So long bytes may be unused before they are removed: longer than any call that stores them takes."""
 _C = CONTENT.c
 _PER_STATEMENT: Final = 500
+_LEAVING: Final = "Some of these bytes are just being removed from the store; try again."
 
 
 class ContentDamaged(FailedPrecondition):
@@ -42,21 +43,36 @@ def intend(unit: UnitOfWork, parcels: Sequence[Parcel]) -> list[Parcel]:
     missing = []
     for row in of(unit, wanted):
         if row.state == ContentState.LEAVING:
-            raise Unavailable("Some of these bytes are just being removed from the store; try again.")
+            raise Unavailable(_LEAVING)
         if row.state == ContentState.PENDING or row.damage:
             missing.append(wanted[row.sha256])
     return missing
 
 
-def settle(unit: UnitOfWork, stored: Mapping[str, str], *, store: str, verify: timedelta) -> None:
+def settle(
+    unit: UnitOfWork, wanted: Iterable[str], stored: Mapping[str, str], *, store: str, verify: timedelta
+) -> None:
     """Note where bytes were stored; part of the transaction that refers to them.
 
     Args:
         unit: the transaction.
-        stored: locators by SHA-256.
+        wanted: all it refers to, by SHA-256.
+        stored: locators of those that were not there before.
         store: which store has them.
         verify: within which time they are read again.
+
+    Raises:
+        Unavailable: some of them are being removed at this moment.
     """
+    # Touched, so that whoever wants to remove them waits for this transaction and then sees that he must not.
+    digests = sorted(set(wanted))
+    touched = 0
+    for start in range(0, len(digests), _PER_STATEMENT):
+        these = _C.sha256.in_(digests[start : start + _PER_STATEMENT])
+        kept = update(CONTENT).where(these, _C.state != ContentState.LEAVING).values(touch_time=unit.now)
+        touched += unit.connection.execute(kept).rowcount
+    if touched < len(digests):
+        raise Unavailable(_LEAVING)
     if not stored:
         return
     rows = [
@@ -77,7 +93,8 @@ def _first_reading(sha256: str, now: datetime, verify: timedelta) -> datetime:
 
 def of(unit: UnitOfWork, digests: Iterable[str]) -> list[Row[Any]]:
     """Return the rows of these bytes."""
-    asked, found = sorted(set(digests)), []
+    asked = sorted(set(digests))
+    found: list[Row[Any]] = []
     for start in range(0, len(asked), _PER_STATEMENT):
         query = select(CONTENT).where(_C.sha256.in_(asked[start : start + _PER_STATEMENT]))
         found += unit.connection.execute(query).all()
@@ -94,30 +111,38 @@ def used() -> Any:
     return exists().where(VERSION.c.sha256 == _C.sha256)
 
 
-def leave(unit: UnitOfWork, digests: Sequence[str] | None = None) -> list[Row[Any]]:
-    """Mark bytes that nothing refers to as LEAVING, and return all that are marked so.
+def leave(unit: UnitOfWork, *, untouched_since: datetime, digests: Sequence[str] | None = None) -> list[Row[Any]]:
+    """Mark bytes that nothing refers to as LEAVING, and return what is marked so.
 
     Args:
         unit: the transaction.
-        digests: these at once; None: all that nobody has wanted for a day.
+        untouched_since: what somebody wanted later stays: he may be about to refer to it.
+        digests: only these; None: all, but for what is in a complete upload.
     """
+    due = [_C.state != ContentState.LEAVING, _C.touch_time <= untouched_since, not_(used())]
+    leaving = _C.state == ContentState.LEAVING
     if digests is None:
-        uploaded = exists().where(UPLOAD.c.sha256 == _C.sha256)  # a version may still be made of it
-        due = and_(_C.state != ContentState.LEAVING, _C.touch_time < unit.now - UNUSED, not_(uploaded))
+        due.append(not_(exists().where(UPLOAD.c.sha256 == _C.sha256)))
     else:
-        due = _C.sha256.in_(digests)
+        due.append(_C.sha256.in_(digests))
+        leaving &= _C.sha256.in_(digests)
     gone = {"state": ContentState.LEAVING, "next_attempt_time": None, "lease_until": None}
-    unit.connection.execute(update(CONTENT).where(due, not_(used())).values(gone))
-    leaving = select(CONTENT).where(_C.state == ContentState.LEAVING)
-    return list(unit.connection.execute(leaving.limit(_PER_STATEMENT)).all())
+    unit.connection.execute(update(CONTENT).where(*due).values(gone))
+    return list(unit.connection.execute(select(CONTENT).where(leaving).limit(_PER_STATEMENT)).all())
+
+
+def forget(unit: UnitOfWork, sha256: str) -> None:
+    """Delete the row of bytes that were removed."""
+    unit.connection.execute(delete(CONTENT).where(_C.sha256 == sha256, _C.state == ContentState.LEAVING))
 
 
 def counts(unit: UnitOfWork, *, overdue: datetime) -> tuple[int, int, int]:
     """Return how many bytes are stored, how many are damaged, and how many should have been read before `overdue`."""
-    stored = _C.state == ContentState.STORED
-    late = and_(_C.next_attempt_time < overdue, or_(_C.verify_time.is_(None), _C.verify_time < overdue))
-    query = select(
-        func.count().filter(stored), func.count().filter(stored, _C.damage != ""), func.count().filter(stored, late)
+    conditions: tuple[ColumnElement[bool], ...] = (
+        _C.state == ContentState.STORED,
+        literal_column("damage != ''"),
+        _C.next_attempt_time < overdue,
     )
-    total, damaged, unread = unit.connection.execute(query.select_from(CONTENT)).one()
-    return total, damaged, unread
+    counted = [select(func.count()).select_from(CONTENT).where(one) for one in conditions]  # each from an index
+    total, damaged, late = (unit.connection.execute(one).scalar_one() for one in counted)
+    return total, damaged, late

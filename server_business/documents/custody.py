@@ -148,5 +148,3 @@ class Custody:
 
     def _changed(self, unit: UnitOfWork, id_: int, **values: Any) -> pb.Document:
         return self._writing.shown(unit, [store.change(unit, id_, **values)])[0]
-
-

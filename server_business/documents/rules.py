@@ -197,7 +197,7 @@ def present(facts: Facts) -> None:
 def _next(facts: Facts, base: int) -> int:
     if base != facts.latest:
         raise VersionConflict(
-            f"{facts.name} has version {facts.latest} by now; yours was made from version {base}. Look at it, then decide.",
+            f"{facts.name} has version {facts.latest} by now; yours was made from version {base}. Look, then decide.",
             resource=facts.name,
             latest=str(facts.latest),
         )

@@ -1,10 +1,11 @@
 """Finds documents by words and by what is known of them; the same on SQLite (FTS5) and PostgreSQL (tsvector)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, exists, select, text
+from sqlalchemy import ColumnElement, Row, and_, exists, select, text
 
 from mesh.database import UnitOfWork
 from server_business.documents.rules import words
@@ -31,7 +32,7 @@ class Asked:
 
 def search(unit: UnitOfWork, asked: Asked, *, before: int | None, limit: int) -> Sequence[Row[Any]]:
     """Return documents, the newest first, from below the id `before`."""
-    conditions = [_D.delete_time.is_not(None) if asked.deleted else _D.delete_time.is_(None)]
+    conditions: list[ColumnElement[bool]] = [_D.delete_time.is_not(None) if asked.deleted else _D.delete_time.is_(None)]
     if before is not None:
         conditions.append(_D.id < before)
     found = words(asked.query)
@@ -39,28 +40,32 @@ def search(unit: UnitOfWork, asked: Asked, *, before: int | None, limit: int) ->
         conditions.append(_D.id.in_(_matching(unit, found)))
     elif asked.query.strip():
         return []  # nothing but marks: no word is like that
+    conditions += _facts(asked, unit.now)
+    query = select(DOCUMENT).where(*conditions).order_by(_D.id.desc()).limit(limit)
+    return unit.connection.execute(query).all()
+
+
+def _facts(asked: Asked, now: datetime) -> Iterator[ColumnElement[bool]]:
     if asked.business_case:
         here = (ASSIGNMENT.c.document == _D.id) & (ASSIGNMENT.c.business_case == asked.business_case)
         if asked.folder:
             here &= ASSIGNMENT.c.folder == asked.folder
-        conditions.append(exists().where(here))
+        yield exists().where(here)
     elif asked.folder:
-        conditions.append(_D.folder == asked.folder)
+        yield _D.folder == asked.folder
     if asked.kind:
-        conditions.append(_D.kind == asked.kind)
-    conditions += [_D.labels[name].as_string() == value for name, value in sorted(asked.labels.items())]
+        yield _D.kind == asked.kind
+    yield from (_D.labels[name].as_string() == value for name, value in sorted(asked.labels.items()))
     if asked.sha256:
-        conditions.append(exists().where(VERSION.c.document == _D.id, VERSION.c.sha256 == asked.sha256))
+        yield exists().where(VERSION.c.document == _D.id, VERSION.c.sha256 == asked.sha256)
     if asked.checked_out_by:
-        conditions += [_D.out_owner == asked.checked_out_by, _D.out_until > unit.now]
+        yield and_(_D.out_owner == asked.checked_out_by, _D.out_until > now)
     if asked.released_only:
-        conditions.append(_D.released.is_not(None))
+        yield _D.released.is_not(None)
     if asked.damaged_only:
         damaged = VERSION.join(CONTENT, CONTENT.c.sha256 == VERSION.c.sha256)
         hurt = select(VERSION.c.document).select_from(damaged).where(CONTENT.c.damage != "")
-        conditions.append(_D.id.in_(hurt))
-    query = select(DOCUMENT).where(*conditions).order_by(_D.id.desc()).limit(limit)
-    return unit.connection.execute(query).all()
+        yield _D.id.in_(hurt)
 
 
 def _matching(unit: UnitOfWork, found: Sequence[str]) -> Any:

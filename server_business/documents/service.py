@@ -75,7 +75,7 @@ class Documents(grpc_.DocumentServiceServicer):
         stored = await self._put([parcel])
 
         def create(unit: UnitOfWork) -> pb.Document:
-            self._writing.settle(unit, stored)
+            self._writing.settle(unit, [parcel], stored)
             (made,) = self._writing.create(unit, [(request, parcel)], by=actor())
             if isinstance(made, DomainError):
                 raise made
@@ -93,7 +93,7 @@ class Documents(grpc_.DocumentServiceServicer):
 
         def create(unit: UnitOfWork) -> list[pb.Document | DomainError]:
             def respond(positions: Sequence[int]) -> list[pb.Document | DomainError]:
-                self._writing.settle(unit, stored)
+                self._writing.settle(unit, parcels, stored)
                 return self._create_several(unit, [(request.requests[at], parcels[at]) for at in positions], by)
 
             return answer_each(unit, REQUESTS, request.requests, respond, answer=pb.Document, caller=who)
@@ -265,9 +265,7 @@ class Documents(grpc_.DocumentServiceServicer):
     ) -> pb.ListDocumentFoldersResponse:
         return await self._database.read(folders.listed, request, self._settings.structures)
 
-    async def CreateDocumentFolder(
-        self, request: pb.CreateDocumentFolderRequest, _context: Any
-    ) -> pb.DocumentFolder:
+    async def CreateDocumentFolder(self, request: pb.CreateDocumentFolderRequest, _context: Any) -> pb.DocumentFolder:
         return await self._database.run(folders.create, request.folder, self._settings.structures)
 
     async def DeleteDocumentFolder(self, request: pb.DeleteDocumentFolderRequest, _context: Any) -> Empty:
@@ -288,7 +286,7 @@ class Documents(grpc_.DocumentServiceServicer):
     async def GetUpload(self, request: pb.GetUploadRequest, _context: Any) -> pb.Upload:
         return upload_message(await self._database.read(uploads.get, upload_id(request.name), owner=actor()))
 
-    async def WriteUpload(self, requests: AsyncIterator[pb.WriteUploadRequest], _context: Any) -> pb.Upload:  # type: ignore[override]
+    async def WriteUpload(self, requests: AsyncIterator[pb.WriteUploadRequest], _context: Any) -> pb.Upload:
         return await self._uploading.write(requests, owner=actor())
 
     async def DownloadDocumentVersion(
@@ -326,7 +324,9 @@ class Documents(grpc_.DocumentServiceServicer):
         for request, parcel in asked:
             try:
                 if request.content.WhichOneof("source") != "data":
-                    raise InvalidArgument([Violation("content.upload", "is not taken in a batch; send the bytes along")])
+                    raise InvalidArgument(
+                        [Violation("content.upload", "is not taken in a batch; send the bytes along")]
+                    )
                 check_digest(request.content, parcel)
                 answers.append(None)
                 right.append((request, parcel))
@@ -353,7 +353,7 @@ class Documents(grpc_.DocumentServiceServicer):
         stored = await self._put([parcel])
 
         def write(unit: UnitOfWork) -> pb.Document:
-            self._writing.settle(unit, stored)
+            self._writing.settle(unit, [parcel], stored)
             return self._writing.write(unit, id_, content, decide, kind=kind, keep_out=keep_out)
 
         return await self._once(request, write, pb.Document)

@@ -20,7 +20,7 @@ class Settings:
     verify: timedelta = timedelta(days=30)
     structures: Structures = field(default_factory=dict)
     retention_years: Mapping[str, int] = field(default_factory=dict)
-    zone: tzinfo = ZoneInfo("Europe/Berlin")
+    zone: tzinfo
 
     @classmethod
     def of(cls, said: business_settings_pb2.DocumentSettings, time_zone: str) -> Self:

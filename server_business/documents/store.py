@@ -1,4 +1,4 @@
-"""Documents, versions, assignments and folders: what is written and asked for, each function part of one transaction."""
+"""Documents, versions, assignments and folders: each function is part of one transaction."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -69,7 +69,7 @@ def add_versions(unit: UnitOfWork, versions: Sequence[Mapping[str, Any]]) -> Non
     execute_many(unit.connection, insert(VERSION), [{**one, **fixed} for one in versions])
 
 
-def say(unit: UnitOfWork, document: Row[Any], version: Mapping[str, Any], *, content_changed: bool) -> None:
+def say(unit: UnitOfWork, document: Row[Any], version: Mapping[Any, Any], *, content_changed: bool) -> None:
     """Note the words of a document anew; those in its bytes follow if they changed."""
     values: dict[str, Any] = {"said": _said(document._mapping, version)}  # noqa: SLF001 - SQLAlchemy's public name
     if content_changed:
@@ -77,7 +77,7 @@ def say(unit: UnitOfWork, document: Row[Any], version: Mapping[str, Any], *, con
     unit.connection.execute(update(WORDS).where(WORDS.c.document == document.id).values(values))
 
 
-def _said(document: Mapping[str, Any], version: Mapping[str, Any]) -> str:
+def _said(document: Mapping[Any, Any], version: Mapping[Any, Any]) -> str:
     labels = [one for pair in sorted(document["labels"].items()) for one in pair]
     said = words(document["title"], document["kind"], version["file_name"], version["comment"], *labels)
     return bounded(said, _WORDS_BYTES)
@@ -195,7 +195,7 @@ def assign(unit: UnitOfWork, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def assignments(
     unit: UnitOfWork, conditions: Sequence[ColumnElement[bool]], *, before: int | None, limit: int
-) -> Sequence[Row[Any]]:
+) -> Sequence[Any]:
     """Return assignments with the titles of their documents, the newest first."""
     columns = ASSIGNMENT.c
     joined = ASSIGNMENT.join(DOCUMENT, _D.id == columns.document)
@@ -231,7 +231,7 @@ def folder_counts(unit: UnitOfWork, business_case: str) -> dict[str, int]:
     else:
         counted, where = _D.folder, _D.delete_time.is_(None)
     query = select(counted, func.count()).where(where).group_by(counted)
-    return {name: count for name, count in unit.connection.execute(query)}
+    return dict(unit.connection.execute(query).tuples().all())
 
 
 def folder_in_use(unit: UnitOfWork, name: str) -> bool:

@@ -11,7 +11,6 @@ from sqlalchemy import (
     DDL,
     JSON,
     BigInteger,
-    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -22,6 +21,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     event,
+    text,
 )
 
 from mesh.claims import job_columns
@@ -60,7 +60,12 @@ CONTENT: Final = Table(
     *job_columns(),
     Index(None, "next_attempt_time"),
     Index(None, "state", "touch_time"),
-    Index(None, "damage"),
+    Index(
+        "ix_document_content_damaged",
+        "sha256",
+        postgresql_where=text("damage != ''"),
+        sqlite_where=text("damage != ''"),
+    ),
 )
 
 DOCUMENT: Final = Table(
@@ -204,19 +209,19 @@ WORDS: Final = Table(
 # The index over it: FTS5 keeps no second copy of the words and follows the table by triggers; PostgreSQL has an index
 # over an expression. Both get words that `rules.words` has made alike, so both find alike.
 TEXT_VECTOR: Final = "to_tsvector('simple', said || ' ' || content)"
-_ROW = "(new.document, new.said, new.content)"
-_GONE = "('delete', old.document, old.said, old.content)"
+_ADD = "INSERT INTO document_words_fts (rowid, said, content) VALUES (new.document, new.said, new.content);"
+_REMOVE = (
+    "INSERT INTO document_words_fts (document_words_fts, rowid, said, content) "
+    "VALUES ('delete', old.document, old.said, old.content);"
+)
+_TABLE = "said, content, content='document_words', content_rowid='document', prefix='2 3'"
+_ON = "CREATE TRIGGER document_words_fts_"
 FULL_TEXT: Final = {
     "sqlite": (
-        "CREATE VIRTUAL TABLE document_words_fts USING fts5("
-        "said, content, content='document_words', content_rowid='document', prefix='2 3')",
-        "CREATE TRIGGER document_words_fts_added AFTER INSERT ON document_words BEGIN "
-        f"INSERT INTO document_words_fts (rowid, said, content) VALUES {_ROW}; END",
-        "CREATE TRIGGER document_words_fts_gone AFTER DELETE ON document_words BEGIN "
-        f"INSERT INTO document_words_fts (document_words_fts, rowid, said, content) VALUES {_GONE}; END",
-        "CREATE TRIGGER document_words_fts_changed AFTER UPDATE OF said, content ON document_words BEGIN "
-        f"INSERT INTO document_words_fts (document_words_fts, rowid, said, content) VALUES {_GONE}; "
-        f"INSERT INTO document_words_fts (rowid, said, content) VALUES {_ROW}; END",
+        f"CREATE VIRTUAL TABLE document_words_fts USING fts5({_TABLE})",
+        f"{_ON}added AFTER INSERT ON document_words BEGIN {_ADD} END",
+        f"{_ON}gone AFTER DELETE ON document_words BEGIN {_REMOVE} END",
+        f"{_ON}changed AFTER UPDATE OF said, content ON document_words BEGIN {_REMOVE} {_ADD} END",
     ),
     "postgresql": (f"CREATE INDEX document_words_fts ON document_words USING gin ({TEXT_VECTOR})",),
 }
@@ -224,4 +229,4 @@ FULL_TEXT: Final = {
 
 for _dialect, _statements in FULL_TEXT.items():
     for _statement in _statements:
-        event.listen(WORDS, "after_create", DDL(_statement.replace("%", "%%")).execute_if(dialect=_dialect))
+        event.listen(WORDS, "after_create", DDL(_statement).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]

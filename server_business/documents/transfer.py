@@ -51,9 +51,7 @@ class Uploading:
         try:
             row = await self._database.read(uploads.get, id_, owner=owner)
             if row.sha256:
-                _follows(first, row.size)
-                if first.data:
-                    raise InvalidArgument([Violation("data", "the upload is complete already")])
+                _follows(first, row.size, row.size)
                 return upload_message(row)
             await self._disk.run(intake.resume, row.received)
             if intake.received != row.received:  # its file is gone or cut
@@ -69,10 +67,8 @@ class Uploading:
         expected, request = row.received, first
         try:
             while True:
-                _follows(request, expected)
+                _follows(request, expected, row.size)
                 expected += len(request.data)
-                if expected > row.size:
-                    raise InvalidArgument([Violation("data", f"goes beyond the {row.size} bytes announced")])
                 await hand.take(request.data)
                 following = await anext(rest, None)
                 if following is None:
@@ -141,12 +137,15 @@ class _Hand:
         return await self._database.run(uploads.note, self._id, received=upto)
 
 
-def _follows(request: pb.WriteUploadRequest, expected: int) -> None:
+def _follows(request: pb.WriteUploadRequest, expected: int, size: int) -> None:
+    """Raises UploadOffset, InvalidArgument."""
     if request.offset != expected:
         raise UploadOffset(
             f"The piece begins at {request.offset}, but {expected} bytes are here; ask GetUpload and go on from there.",
             received_bytes=str(expected),
         )
+    if expected + len(request.data) > size:
+        raise InvalidArgument([Violation("data", f"goes beyond the {size} bytes that were announced")])
 
 
 class Downloading:

@@ -38,8 +38,10 @@ class Writing:
         self._settings = settings
         self._store_name = store_name
 
-    def settle(self, unit: UnitOfWork, stored: Stored) -> None:
-        contents.settle(unit, stored, store=self._store_name, verify=self._settings.verify)
+    def settle(self, unit: UnitOfWork, parcels: Sequence[Parcel], stored: Stored) -> None:
+        """Let this transaction refer to bytes. Raises Unavailable."""
+        wanted = [one.sha256 for one in parcels]
+        contents.settle(unit, wanted, stored, store=self._store_name, verify=self._settings.verify)
 
     def shown(self, unit: UnitOfWork, rows: Sequence[Row[Any]], *, duplicates: bool = False) -> list[pb.Document]:
         """Return documents as the contract shows them."""
@@ -208,5 +210,3 @@ def check_digest(content: pb.DocumentContent, parcel: Parcel) -> None:
     """Raises ChecksumMismatch: the bytes are not those the client meant."""
     if content.sha256 not in ("", parcel.sha256):
         raise ChecksumMismatch(f"The bytes have the SHA-256 {parcel.sha256}, not {content.sha256}.")
-
-
