@@ -5,10 +5,10 @@ while the next piece comes in.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import suppress
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from esoffice.business.v1 import documents_pb2 as pb
 from sqlalchemy import Row
@@ -22,6 +22,7 @@ from server_business.documents.contents import ContentDamaged
 from server_business.documents.messages import upload_id, upload_message, version_key, version_message
 from server_business.documents.uploads import ChecksumMismatch, Intake, Landing, UploadOffset
 
+T = TypeVar("T")
 _GATHERED: Final = 4 << 20
 """Pieces are handed to the disk when they are so many bytes together."""
 
@@ -58,7 +59,7 @@ class Uploading:
                 row = await self._database.run(uploads.note, id_, received=intake.received)
             return upload_message(await self._take(intake, row, first, requests))
         finally:
-            await asyncio.shield(self._disk.run(intake.close))
+            await _surely(self._disk.run(intake.close))
 
     async def _take(
         self, intake: Intake, row: Row[Any], first: pb.WriteUploadRequest, rest: AsyncIterator[pb.WriteUploadRequest]
@@ -70,15 +71,15 @@ class Uploading:
                 _follows(request, expected, row.size)
                 expected += len(request.data)
                 await hand.take(request.data)
-                following = await anext(rest, None)
+                following = await anext(rest, None)  # ends without an error too when the client goes away
                 if following is None:
                     break
                 request = following
         except BaseException:
             with suppress(Exception):
-                await asyncio.shield(hand.finish())
+                await _surely(hand.finish())
             raise
-        received = await hand.finish()
+        received = await _surely(hand.finish())
         if expected < row.size:
             return received
         digest = intake.digest()
@@ -137,6 +138,16 @@ class _Hand:
         return await self._database.run(uploads.note, self._id, received=upto)
 
 
+async def _surely(work: Coroutine[Any, Any, T]) -> T:
+    """Wait for something that must end even when the call is cancelled meanwhile."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
 def _follows(request: pb.WriteUploadRequest, expected: int, size: int) -> None:
     """Raises UploadOffset, InvalidArgument."""
     if request.offset != expected:
@@ -189,9 +200,8 @@ class Downloading:
         except Missing as error:
             raise await self._damaged(name, version.sha256, str(error)) from error
         finally:
-            with suppress(Exception):
-                await asyncio.shield(ahead)
-            await asyncio.shield(self._disk.run(_close, pieces))
+            await asyncio.wait([ahead])  # a thread works on it
+            await _surely(self._disk.run(_close, pieces))
         if offset != version.size or (whole and digest.hexdigest() != version.sha256):
             raise await self._damaged(name, version.sha256, "the bytes are not those that were written")
 
