@@ -309,8 +309,7 @@ class DocumentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReleaseDocumentVersion(self, request, context):
-        """Releases a version (Freigeben), instead of the one released before. With the virus scan on, only what was found
-        clean: else FAILED_PRECONDITION/`VERSION_NOT_CLEAN`.
+        """Releases a version (Freigeben), instead of the one released before. Does nothing when it is released.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -87,9 +87,7 @@ class DocumentServiceStub:
     RestoreDocumentVersion: _grpc.UnaryUnaryMultiCallable[_documents_pb2.RestoreDocumentVersionRequest, _documents_pb2.Document]
     """Writes an old version once more, as the newest one (Wiederherstellen); the old one stays where it is. Fails as ReplaceDocument."""
     ReleaseDocumentVersion: _grpc.UnaryUnaryMultiCallable[_documents_pb2.ReleaseDocumentVersionRequest, _documents_pb2.DocumentVersion]
-    """Releases a version (Freigeben), instead of the one released before. With the virus scan on, only what was found
-    clean: else FAILED_PRECONDITION/`VERSION_NOT_CLEAN`.
-    """
+    """Releases a version (Freigeben), instead of the one released before. Does nothing when it is released."""
     WithdrawDocumentVersion: _grpc.UnaryUnaryMultiCallable[_documents_pb2.WithdrawDocumentVersionRequest, _documents_pb2.DocumentVersion]
     """Takes a release back. Does nothing when the version is not released."""
     AssignDocumentVersion: _grpc.UnaryUnaryMultiCallable[_documents_pb2.AssignDocumentVersionRequest, _documents_pb2.DocumentAssignment]
@@ -202,9 +200,7 @@ class DocumentServiceAsyncStub(DocumentServiceStub):
     RestoreDocumentVersion: _aio.UnaryUnaryMultiCallable[_documents_pb2.RestoreDocumentVersionRequest, _documents_pb2.Document]  # type: ignore[assignment]
     """Writes an old version once more, as the newest one (Wiederherstellen); the old one stays where it is. Fails as ReplaceDocument."""
     ReleaseDocumentVersion: _aio.UnaryUnaryMultiCallable[_documents_pb2.ReleaseDocumentVersionRequest, _documents_pb2.DocumentVersion]  # type: ignore[assignment]
-    """Releases a version (Freigeben), instead of the one released before. With the virus scan on, only what was found
-    clean: else FAILED_PRECONDITION/`VERSION_NOT_CLEAN`.
-    """
+    """Releases a version (Freigeben), instead of the one released before. Does nothing when it is released."""
     WithdrawDocumentVersion: _aio.UnaryUnaryMultiCallable[_documents_pb2.WithdrawDocumentVersionRequest, _documents_pb2.DocumentVersion]  # type: ignore[assignment]
     """Takes a release back. Does nothing when the version is not released."""
     AssignDocumentVersion: _aio.UnaryUnaryMultiCallable[_documents_pb2.AssignDocumentVersionRequest, _documents_pb2.DocumentAssignment]  # type: ignore[assignment]
@@ -392,9 +388,7 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _documents_pb2.ReleaseDocumentVersionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_documents_pb2.DocumentVersion, _abc.Awaitable[_documents_pb2.DocumentVersion]]:
-        """Releases a version (Freigeben), instead of the one released before. With the virus scan on, only what was found
-        clean: else FAILED_PRECONDITION/`VERSION_NOT_CLEAN`.
-        """
+        """Releases a version (Freigeben), instead of the one released before. Does nothing when it is released."""
 
     @_abc_1.abstractmethod
     def WithdrawDocumentVersion(
