@@ -13,7 +13,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     func,
-    insert,
     literal_column,
     or_,
     select,
@@ -21,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from mesh.bulk import execute_many
+from mesh.bulk import insert_many, update_many
 from mesh.database import UnitOfWork
 from server_business.mail.intake import Arrival
 from server_business.mail.source import MailIdentity
@@ -91,12 +90,12 @@ def store(unit: UnitOfWork, arrivals: Sequence[Arrival]) -> list[int]:
     if not rows:
         return []
     connection, pairs = unit.connection, list(zip(ids, new, strict=True))
-    execute_many(connection, insert(MAIL), rows)
-    execute_many(connection, insert(MAIL_RAW), [{"mail": id_, "raw": one.raw} for id_, one in pairs])
+    insert_many(connection, MAIL, rows)
+    insert_many(connection, MAIL_RAW, [{"mail": id_, "raw": one.raw} for id_, one in pairs])
     texts = [{"mail": id_, "text": one.text, "html": one.html} for id_, one in pairs]
-    execute_many(connection, insert(MAIL_TEXT), texts)
+    insert_many(connection, MAIL_TEXT, texts)
     hanging = [{"mail": id_, **row} for id_, one in pairs for row in one.attachments]
-    execute_many(connection, insert(MAIL_ATTACHMENT), hanging)
+    insert_many(connection, MAIL_ATTACHMENT, hanging)
     return ids
 
 
@@ -177,11 +176,9 @@ def change(unit: UnitOfWork, changes: Sequence[dict[str, Any]], *, state: State 
     changed = 0
     alike: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
     for one in changes:
-        alike[tuple(sorted(one))].append({f"the_{name}": value for name, value in one.items()})
-    for names, rows in alike.items():
-        values = {name: bindparam(f"the_{name}", type_=_C[name].type) for name in names if name != "id"}
-        statement = update(MAIL).where(_C.id == bindparam("the_id"), _C.state == state).values(values)
-        changed += execute_many(unit.connection, statement, rows)
+        alike[tuple(sorted(one))].append(one)
+    for rows in alike.values():
+        changed += update_many(unit.connection, MAIL, rows, by=["id"], only={"state": state})
     return changed
 
 

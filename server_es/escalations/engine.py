@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
+from mesh.bulk import among
 from mesh.database import UnitOfWork
 from mesh.failpoints import failpoint
 from server_es.calendars.wording import moment
@@ -218,7 +219,8 @@ def _told(reachable: Lazy, events: Mapping[str, Event], call: Any) -> Callable[[
 
 def _locked(unit: UnitOfWork, numbers: Sequence[int]) -> list[Any]:
     """Return these calls, kept from others until the unit ends, without those that somebody is just changing."""
-    query = select(servicecall).where(servicecall.c.number.in_(sorted(numbers))).order_by(servicecall.c.number)
+    query = select(servicecall).where(among(unit.connection, servicecall.c.number, numbers))
+    query = query.order_by(servicecall.c.number)
     return list(unit.connection.execute(query.with_for_update(skip_locked=True)))
 
 

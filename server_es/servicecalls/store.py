@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from mesh.bulk import execute_many
+from mesh.bulk import among, insert_many, update_many
 from mesh.database import UnitOfWork
 from mesh.errors import NotFound
 from server_es.servicecalls.names import SERVICECALL
@@ -20,11 +20,6 @@ _CALL: Final = select(servicecall).where(servicecall.c.number == bindparam("numb
 _EVENT: Final = servicecall_event.c
 _TIMED: Final = (_EVENT.servicecall, _EVENT.kind, _EVENT.event_time, _EVENT.state)
 _LOG: Final = select(*_TIMED).where(_EVENT.servicecall == bindparam("number")).order_by(_EVENT.sequence)
-_CACHED: Final = (
-    update(servicecall)
-    .where(servicecall.c.number == bindparam("the_number"))
-    .values(cached_due_time=bindparam("the_due_time"))
-)
 _INSERTS: Final[Mapping[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
@@ -59,14 +54,14 @@ def log(unit: UnitOfWork, number: int) -> Sequence[Any]:
 
 def several(unit: UnitOfWork, numbers: Iterable[int]) -> list[Any]:
     """Return those of these calls that there are, in the order of their numbers."""
-    return list(_in_parts(unit, select(servicecall).order_by(servicecall.c.number), servicecall.c.number, numbers))
+    return list(_among(unit, select(servicecall).order_by(servicecall.c.number), servicecall.c.number, numbers))
 
 
 def logs(unit: UnitOfWork, numbers: Iterable[int]) -> dict[int, list[Any]]:
     """Return the logs of these calls, by number."""
     found: dict[int, list[Any]] = {}
     query = select(*_TIMED).order_by(_EVENT.servicecall, _EVENT.sequence)
-    for row in _in_parts(unit, query, _EVENT.servicecall, numbers):
+    for row in _among(unit, query, _EVENT.servicecall, numbers):
         found.setdefault(row.servicecall, []).append(row)
     return found
 
@@ -112,8 +107,8 @@ def take_numbers(unit: UnitOfWork, count: int, *, first: int) -> range:
 
 def create(unit: UnitOfWork, calls: Sequence[Mapping[str, Any]], first_events: Sequence[Mapping[str, Any]]) -> None:
     """Write new calls and the first entries of their logs."""
-    execute_many(unit.connection, insert(servicecall), calls)
-    execute_many(unit.connection, insert(servicecall_event), first_events)
+    insert_many(unit.connection, servicecall, calls)
+    insert_many(unit.connection, servicecall_event, first_events)
 
 
 def append(unit: UnitOfWork, call: Any, events: Sequence[NewEvent], changes: Mapping[str, Any], *, actor: str) -> None:
@@ -133,12 +128,9 @@ def set_meaning(unit: UnitOfWork, state: int, meaning: int) -> None:
 
 def cache_due_times(unit: UnitOfWork, due_times: Mapping[int, datetime | None]) -> None:
     """Write cached due times, by the calls' numbers."""
-    if due_times:
-        rows = [{"the_number": number, "the_due_time": time} for number, time in due_times.items()]
-        unit.connection.execute(_CACHED, rows)
+    rows = [{"number": number, "cached_due_time": time} for number, time in due_times.items()]
+    update_many(unit.connection, servicecall, rows, by=["number"])
 
 
-def _in_parts(unit: UnitOfWork, query: Select[Any], column: Any, numbers: Iterable[int]) -> Iterator[Any]:
-    wanted = sorted(set(numbers))
-    for start in range(0, len(wanted), _AT_ONCE):
-        yield from unit.connection.execute(query.where(column.in_(wanted[start : start + _AT_ONCE])))
+def _among(unit: UnitOfWork, query: Select[Any], column: Any, numbers: Iterable[int]) -> Iterator[Any]:
+    yield from unit.connection.execute(query.where(among(unit.connection, column, numbers)))
