@@ -4,10 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, bindparam, delete, exists, func, literal_column, not_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Row, delete, exists, func, literal_column, not_, select, update
 
-from mesh.bulk import execute_many
+from mesh.bulk import among, insert_many, update_many
 from mesh.database import UnitOfWork
 from mesh.errors import FailedPrecondition, Unavailable
 from server_business.documents.content_store import Parcel
@@ -33,13 +32,14 @@ def intend(unit: UnitOfWork, parcels: Sequence[Parcel]) -> list[Parcel]:
         Unavailable: some of them are being removed at this moment.
     """
     wanted = {one.sha256: one for one in parcels}
-    insert = (sqlite if unit.connection.dialect.name == "sqlite" else postgresql).insert(CONTENT)
-    statement = insert.values(
-        state=ContentState.PENDING, store="", locator="", touch_time=unit.now, damage="", lease_token=0
-    )
-    rows = [{"sha256": sha, "size": wanted[sha].size} for sha in sorted(wanted)]  # in order: two never wait for another
-    touched = statement.on_conflict_do_update(index_elements=[_C.sha256], set_={"touch_time": unit.now})
-    execute_many(unit.connection, touched, rows)
+    # In order, so that two who want the same bytes never wait for each other both.
+    fixed = {
+        "state": ContentState.PENDING, "store": "", "locator": "", "touch_time": unit.now, "damage": "",
+        "lease_token": 0,
+    }  # fmt: skip
+    rows = [{"sha256": sha, "size": wanted[sha].size, **fixed} for sha in sorted(wanted)]
+    insert_many(unit.connection, CONTENT, rows, passing_over=True)
+    _touch(unit, wanted)
     missing = []
     for row in of(unit, wanted):
         if row.state == ContentState.LEAVING:
@@ -65,25 +65,29 @@ def settle(
         Unavailable: some of them are being removed at this moment.
     """
     # Touched, so that whoever wants to remove them waits for this transaction and then sees that he must not.
-    digests = sorted(set(wanted))
-    touched = 0
-    for start in range(0, len(digests), _PER_STATEMENT):
-        these = _C.sha256.in_(digests[start : start + _PER_STATEMENT])
-        kept = update(CONTENT).where(these, _C.state != ContentState.LEAVING).values(touch_time=unit.now)
-        touched += unit.connection.execute(kept).rowcount
-    if touched < len(digests):
+    digests = set(wanted)
+    if _touch(unit, digests) < len(digests):
         raise Unavailable(_LEAVING)
     if not stored:
         return
+    fixed = {"state": ContentState.STORED, "store": store, "damage": ""}
     rows = [
-        {"the_sha": sha, "the_locator": locator, "the_time": _first_reading(sha, unit.now, verify)}
+        {
+            "sha256": sha,
+            "locator": locator,
+            "next_attempt_time": _first_reading(sha, unit.now, verify),
+            **fixed,
+        }
         for sha, locator in sorted(stored.items())
     ]
-    there = update(CONTENT).where(_C.sha256 == bindparam("the_sha")).values(
-        state=ContentState.STORED, store=store, damage="", locator=bindparam("the_locator"),
-        next_attempt_time=bindparam("the_time", type_=_C.next_attempt_time.type),
-    )  # fmt: skip
-    execute_many(unit.connection, there, rows)
+    update_many(unit.connection, CONTENT, rows, by=["sha256"])
+
+
+def _touch(unit: UnitOfWork, digests: Iterable[str]) -> int:
+    """Note that bytes are wanted; return how many of them are not being removed."""
+    these = among(unit.connection, _C.sha256, digests)
+    kept = update(CONTENT).where(these, _C.state != ContentState.LEAVING).values(touch_time=unit.now)
+    return unit.connection.execute(kept).rowcount
 
 
 def _first_reading(sha256: str, now: datetime, verify: timedelta) -> datetime:
@@ -93,12 +97,8 @@ def _first_reading(sha256: str, now: datetime, verify: timedelta) -> datetime:
 
 def of(unit: UnitOfWork, digests: Iterable[str]) -> list[Row[Any]]:
     """Return the rows of these bytes."""
-    asked = sorted(set(digests))
-    found: list[Row[Any]] = []
-    for start in range(0, len(asked), _PER_STATEMENT):
-        query = select(CONTENT).where(_C.sha256.in_(asked[start : start + _PER_STATEMENT]))
-        found += unit.connection.execute(query).all()
-    return found
+    query = select(CONTENT).where(among(unit.connection, _C.sha256, digests))
+    return list(unit.connection.execute(query).all())
 
 
 def note_reading(unit: UnitOfWork, sha256: str, *, damage: str) -> None:
@@ -124,8 +124,8 @@ def leave(unit: UnitOfWork, *, untouched_since: datetime, digests: Sequence[str]
     if digests is None:
         due.append(not_(exists().where(UPLOAD.c.sha256 == _C.sha256)))
     else:
-        due.append(_C.sha256.in_(digests))
-        leaving &= _C.sha256.in_(digests)
+        due.append(among(unit.connection, _C.sha256, digests))
+        leaving &= among(unit.connection, _C.sha256, digests)
     gone = {"state": ContentState.LEAVING, "next_attempt_time": None, "lease_until": None}
     unit.connection.execute(update(CONTENT).where(*due).values(gone))
     return list(unit.connection.execute(select(CONTENT).where(leaving).limit(_PER_STATEMENT)).all())

@@ -5,9 +5,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, ColumnElement, Integer, Row, bindparam, delete, func, insert, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from mesh.bulk import execute_many
+from mesh.bulk import among, insert_many, update_many
 from mesh.database import UnitOfWork
 from mesh.errors import NotFound
 from server_business.documents.rules import CheckOut, Facts, VersionState, bounded, words
@@ -52,7 +51,7 @@ def add(unit: UnitOfWork, documents: Sequence[Mapping[str, Any]], versions: Sequ
         "latest": 1, "released": None, "create_time": unit.now, "update_time": unit.now, "delete_time": None,
         "changes": 1, "out_owner": None, "out_machine": None, "out_time": None, "out_until": None, "out_base": None,
     }  # fmt: skip
-    execute_many(unit.connection, insert(DOCUMENT), [{**one, **fixed} for one in documents])
+    insert_many(unit.connection, DOCUMENT, [{**one, **fixed} for one in documents])
     add_versions(unit, versions)
     rows = [
         {
@@ -61,12 +60,12 @@ def add(unit: UnitOfWork, documents: Sequence[Mapping[str, Any]], versions: Sequ
         }
         for one, version in zip(documents, versions, strict=True)
     ]  # fmt: skip
-    execute_many(unit.connection, insert(WORDS), rows)
+    insert_many(unit.connection, WORDS, rows)
 
 
 def add_versions(unit: UnitOfWork, versions: Sequence[Mapping[str, Any]]) -> None:
     fixed = {"create_time": unit.now, "state": VersionState.DRAFT}
-    execute_many(unit.connection, insert(VERSION), [{**one, **fixed} for one in versions])
+    insert_many(unit.connection, VERSION, [{**one, **fixed} for one in versions])
 
 
 def say(unit: UnitOfWork, document: Row[Any], version: Mapping[Any, Any], *, content_changed: bool) -> None:
@@ -93,7 +92,7 @@ def get(unit: UnitOfWork, id_: int, *, lock: bool = False) -> Row[Any]:
 
 
 def several(unit: UnitOfWork, ids: Collection[int]) -> Sequence[Row[Any]]:
-    return unit.connection.execute(select(DOCUMENT).where(_D.id.in_(ids))).all() if ids else []
+    return unit.connection.execute(select(DOCUMENT).where(among(unit.connection, _D.id, ids))).all()
 
 
 def facts(row: Row[Any]) -> Facts:
@@ -126,7 +125,7 @@ def note(
 ) -> None:
     """Write into the history."""
     fixed = {"event_time": unit.now, "actor": actor, "kind": kind, "number": number, "detail": detail}
-    execute_many(unit.connection, insert(EVENT), [{"document": id_, **fixed} for id_ in documents])
+    insert_many(unit.connection, EVENT, [{"document": id_, **fixed} for id_ in documents])
 
 
 def events(unit: UnitOfWork, id_: int, *, before: int | None, limit: int) -> Sequence[Row[Any]]:
@@ -175,7 +174,11 @@ def set_state(unit: UnitOfWork, document: int, number: int, state: VersionState)
 def same_bytes(unit: UnitOfWork, digests: Collection[str]) -> dict[str, list[int]]:
     """Return by SHA-256 the documents whose newest version has these bytes, the oldest first; not those in the bin."""
     newest = DOCUMENT.join(VERSION, (_V.document == _D.id) & (_V.number == _D.latest))
-    query = select(_V.sha256, _D.id).select_from(newest).where(_V.sha256.in_(digests), _D.delete_time.is_(None))
+    query = (
+        select(_V.sha256, _D.id)
+        .select_from(newest)
+        .where(among(unit.connection, _V.sha256, digests), _D.delete_time.is_(None))
+    )
     found: dict[str, list[int]] = defaultdict(list)
     for sha256, id_ in unit.connection.execute(query.order_by(_D.id)) if digests else ():
         found[sha256].append(id_)
@@ -187,10 +190,9 @@ def same_bytes(unit: UnitOfWork, digests: Collection[str]) -> dict[str, list[int
 
 def assign(unit: UnitOfWork, rows: Sequence[Mapping[str, Any]]) -> None:
     """Give cases versions; one that has it gets it into the folder named now."""
-    inserted = (sqlite if unit.connection.dialect.name == "sqlite" else postgresql).insert(ASSIGNMENT)
-    key = [ASSIGNMENT.c.business_case, ASSIGNMENT.c.document, ASSIGNMENT.c.number]
-    moved = inserted.on_conflict_do_update(index_elements=key, set_={"folder": inserted.excluded.folder})
-    execute_many(unit.connection, moved, [{**one, "create_time": unit.now} for one in rows])
+    key, connection = ("business_case", "document", "number"), unit.connection
+    insert_many(connection, ASSIGNMENT, [{**one, "create_time": unit.now} for one in rows], passing_over=True)
+    update_many(connection, ASSIGNMENT, [{name: one[name] for name in ("folder", *key)} for one in rows], by=key)
 
 
 def assignments(
@@ -231,7 +233,7 @@ def folder_counts(unit: UnitOfWork, business_case: str) -> dict[str, int]:
     else:
         counted, where = _D.folder, _D.delete_time.is_(None)
     query = select(counted, func.count()).where(where).group_by(counted)
-    return dict(unit.connection.execute(query).tuples().all())
+    return {row[0]: row[1] for row in unit.connection.execute(query)}
 
 
 def folder_in_use(unit: UnitOfWork, name: str) -> bool:
@@ -249,7 +251,7 @@ def folder_in_use(unit: UnitOfWork, name: str) -> bool:
 
 def holds(unit: UnitOfWork, documents: Collection[int]) -> dict[int, list[Row[Any]]]:
     """Return what forbids to erase documents."""
-    query = select(HOLD).where(HOLD.c.document.in_(documents)).order_by(HOLD.c.document, HOLD.c.id)
+    query = select(HOLD).where(among(unit.connection, HOLD.c.document, documents)).order_by(HOLD.c.document, HOLD.c.id)
     found: dict[int, list[Row[Any]]] = defaultdict(list)
     for row in unit.connection.execute(query) if documents else ():
         found[row.document].append(row)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Row, select
 
 from mesh import claims, log
+from mesh.bulk import among
 from mesh.claims import Claim, ClaimLost
 from mesh.database import Database
 from mesh.errors import DomainError, NotFound
@@ -177,7 +178,7 @@ class Tidying:
         with self._database.unit() as unit:
             left = {one.sha256 for one in contents.of(unit, row["sha256"])}
             shared = set(unit.connection.execute(select(CONTENT.c.sha256).where(
-                CONTENT.c.sha256.in_(left), contents.used())).scalars())  # fmt: skip
+                among(unit.connection, CONTENT.c.sha256, left), contents.used())).scalars())  # fmt: skip
             if left == shared:
                 claims.confirm(unit, ERASURE, claim, done_time=unit.now, shared_count=len(shared))
             else:
