@@ -150,10 +150,21 @@ def _queue(database: Database, count: int) -> None:
     with database.unit() as unit:
         for number in range(count):
             SMS.accept(
-                unit, sms_pb2.SendSmsRequest(to=str(number)), caller="bench", expire_time=None,
-                give_up_time=unit.now + timedelta(hours=4), to=f"+49170{number:07}",
-                text=f"Anlage {number} steht, bitte melden.", alphabet=1, parts=1, about="", priority=2, flash=False, provider="null", delivery=0,
-            )  # fmt: skip
+                unit,
+                sms_pb2.SendSmsRequest(to=str(number)),
+                caller="bench",
+                expire_time=None,
+                give_up_time=unit.now + timedelta(hours=4),
+                to=f"+49170{number:07}",
+                text=f"Anlage {number} steht, bitte melden.",
+                alphabet=1,
+                parts=1,
+                about="",
+                priority=2,
+                flash=False,
+                provider="null",
+                delivery=0,
+            )
 
 
 def _until_all_reported(database: Database, count: int) -> None:

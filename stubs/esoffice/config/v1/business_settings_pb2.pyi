@@ -1343,6 +1343,205 @@ class SmsSettings(_message.Message):
 Global___SmsSettings: _TypeAlias = SmsSettings  # noqa: Y015
 
 @_typing.final
+class FixedDocumentFolder(_message.Message):
+    """A folder that every business case of a kind has (fester Ordner)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TITLE_FIELD_NUMBER: _builtins.int
+    PARENT_FIELD_NUMBER: _builtins.int
+    title: _builtins.str
+    """What people call it, 1 to 120 characters."""
+    parent: _builtins.str
+    """Id of the folder it lies in. Empty: none."""
+    def __init__(
+        self,
+        *,
+        title: _builtins.str = ...,
+        parent: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FixedDocumentFolder: _TypeAlias = FixedDocumentFolder  # noqa: Y015
+
+@_typing.final
+class DocumentStructure(_message.Message):
+    """The folders that every business case of a kind has (feste Struktur)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class FoldersEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> Global___FixedDocumentFolder: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: Global___FixedDocumentFolder | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    FOLDERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def folders(self) -> _containers.MessageMap[_builtins.str, Global___FixedDocumentFolder]:
+        """The folders by id: lower-case letters and digits, at most 40 characters. People see them by id within their parent. At
+        most 200.
+        """
+
+    def __init__(
+        self,
+        *,
+        folders: _abc.Mapping[_builtins.str, Global___FixedDocumentFolder] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["folders", b"folders"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DocumentStructure: _TypeAlias = DocumentStructure  # noqa: Y015
+
+@_typing.final
+class DocumentRetention(_message.Message):
+    """For how long documents of a kind must be kept (Aufbewahrungsfrist)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    YEARS_FIELD_NUMBER: _builtins.int
+    years: _builtins.int
+    """Full calendar years after the year the document was made in, 1 to 100: 8 for invoices, 6 for letters (§ 147 AO)."""
+    def __init__(
+        self,
+        *,
+        years: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["years", b"years"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DocumentRetention: _TypeAlias = DocumentRetention  # noqa: Y015
+
+@_typing.final
+class DocumentSettings(_message.Message):
+    """Documents (externe Dokumente, DMS)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class StructuresEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> Global___DocumentStructure: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: Global___DocumentStructure | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class RetentionsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> Global___DocumentRetention: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: Global___DocumentRetention | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    FOLDER_FIELD_NUMBER: _builtins.int
+    VERIFY_DURATION_FIELD_NUMBER: _builtins.int
+    CHECK_OUT_DURATION_FIELD_NUMBER: _builtins.int
+    UPLOAD_KEEP_DURATION_FIELD_NUMBER: _builtins.int
+    STRUCTURES_FIELD_NUMBER: _builtins.int
+    RETENTIONS_FIELD_NUMBER: _builtins.int
+    LEAVE_MAIL_ATTACHMENTS_FIELD_NUMBER: _builtins.int
+    folder: _builtins.str
+    """Folder for the bytes of documents: an absolute path, the same files for all replicas; at most 1,000 characters.
+    Empty, the default: `documents` in the service's data folder.
+    """
+    leave_mail_attachments: _builtins.bool
+    """Leaves attachments of imported mails where they are instead of making documents of them. Default: no."""
+    @_builtins.property
+    def verify_duration(self) -> _duration_pb2.Duration:
+        """Within which time everything stored is read once and compared, 1 h to 366 d. Default: 30 d."""
+
+    @_builtins.property
+    def check_out_duration(self) -> _duration_pb2.Duration:
+        """How long a document stays checked out when the client says nothing, 1 min to 30 d. Default: 7 d."""
+
+    @_builtins.property
+    def upload_keep_duration(self) -> _duration_pb2.Duration:
+        """How long an upload is kept of which no version is made, 1 h to 30 d. Default: 2 d."""
+
+    @_builtins.property
+    def structures(self) -> _containers.MessageMap[_builtins.str, Global___DocumentStructure]:
+        """Folders that every business case of a kind has, by the collection of the case: `servicecalls`, `addresses`, `projects`. At
+        most 50.
+        """
+
+    @_builtins.property
+    def retentions(self) -> _containers.MessageMap[_builtins.str, Global___DocumentRetention]:
+        """For how long documents must be kept, by their kind, such as `invoice`. A kind that is not named need not be kept. At most
+        200.
+        """
+
+    def __init__(
+        self,
+        *,
+        folder: _builtins.str = ...,
+        verify_duration: _duration_pb2.Duration | None = ...,
+        check_out_duration: _duration_pb2.Duration | None = ...,
+        upload_keep_duration: _duration_pb2.Duration | None = ...,
+        structures: _abc.Mapping[_builtins.str, Global___DocumentStructure] | None = ...,
+        retentions: _abc.Mapping[_builtins.str, Global___DocumentRetention] | None = ...,
+        leave_mail_attachments: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["check_out_duration", b"check_out_duration", "upload_keep_duration", b"upload_keep_duration", "verify_duration", b"verify_duration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["check_out_duration", b"check_out_duration", "folder", b"folder", "leave_mail_attachments", b"leave_mail_attachments", "retentions", b"retentions", "structures", b"structures", "upload_keep_duration", b"upload_keep_duration", "verify_duration", b"verify_duration"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DocumentSettings: _TypeAlias = DocumentSettings  # noqa: Y015
+
+@_typing.final
 class BusinessSettings(_message.Message):
     """Settings of server_business."""
 
@@ -1355,6 +1554,7 @@ class BusinessSettings(_message.Message):
     MAIL_FIELD_NUMBER: _builtins.int
     OUTGOING_MAIL_FIELD_NUMBER: _builtins.int
     SMS_FIELD_NUMBER: _builtins.int
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
     log_level: _common_settings_pb2.LogLevel.ValueType
     """How much it logs. Default: LOG_LEVEL_INFO."""
     service_user: _builtins.str
@@ -1381,6 +1581,10 @@ class BusinessSettings(_message.Message):
     def sms(self) -> Global___SmsSettings:
         """Sending of short messages."""
 
+    @_builtins.property
+    def documents(self) -> Global___DocumentSettings:
+        """Documents."""
+
     def __init__(
         self,
         *,
@@ -1391,10 +1595,11 @@ class BusinessSettings(_message.Message):
         mail: Global___MailSettings | None = ...,
         outgoing_mail: Global___OutgoingMailSettings | None = ...,
         sms: Global___SmsSettings | None = ...,
+        documents: Global___DocumentSettings | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["database", b"database", "mail", b"mail", "metrics", b"metrics", "outgoing_mail", b"outgoing_mail", "sms", b"sms"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["database", b"database", "documents", b"documents", "mail", b"mail", "metrics", b"metrics", "outgoing_mail", b"outgoing_mail", "sms", b"sms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["database", b"database", "log_level", b"log_level", "mail", b"mail", "metrics", b"metrics", "outgoing_mail", b"outgoing_mail", "service_user", b"service_user", "sms", b"sms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["database", b"database", "documents", b"documents", "log_level", b"log_level", "mail", b"mail", "metrics", b"metrics", "outgoing_mail", b"outgoing_mail", "service_user", b"service_user", "sms", b"sms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
