@@ -181,6 +181,15 @@ async def test_nobody_reachable_goes_on_at_once_and_somebody_is_told(house: Esca
     assert house.subjects() == [("103", "Niemand erreichbar: 50 % Call 1"), ("102", "75 % Call 1")]
 
 
+async def test_when_nobody_is_reachable_and_the_last_resort_is_away_his_substitute_is_told(house: Escalating) -> None:
+    house.rooms.choice.fallback_employee = "103"
+    house.house.away |= {"101": "", "103": "102"}
+    await house.point(1, 50)
+    await house.office.call(responsible_employee="employees/101")
+    house.go_to(berlin("2026-03-02 13:00"))
+    assert [name for name, _ in house.subjects()] == ["102"]
+
+
 async def test_the_substitute_of_who_is_away_and_who_is_on_duty_are_told(house: Escalating) -> None:
     house.house.away["101"] = "103"
     house.house.duty["night"] = ["102"]
