@@ -99,6 +99,7 @@ async def build(app: App) -> None:
         app.database,
         sites=sites,
         messages=messages,
+        absent=absence_facts.absent,
         settings=ServicecallSettings(notify_responsible=settings.servicecalls.notify_team_on_creation, site_zone=zone),
         observers=observers,
     )

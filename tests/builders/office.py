@@ -126,7 +126,12 @@ class Rooms:
 
     def servicecalls(self, database: Database) -> Servicecalls:
         self.calls = Servicecalls(
-            database, sites=self.sites, messages=self.messages, settings=self.settings, observers=self.observers
+            database,
+            sites=self.sites,
+            messages=self.messages,
+            absent=absence_facts.absent,
+            settings=self.settings,
+            observers=self.observers,
         )
         return self.calls
 
