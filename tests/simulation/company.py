@@ -150,7 +150,7 @@ def found(rng: Random, employees: int) -> Company:
 
 def _hire(rng: Random, made: Company, employees: int) -> None:
     numbers = [str(100 + one) for one in range(employees)]
-    count = max(3, employees // 12)
+    count = max(3, employees // 5)
     for at, number in enumerate(numbers):
         made.people[number] = Person(
             number=number, team=f"team-{at % count}",

@@ -292,7 +292,8 @@ class Driver:
         if not stand_in or stand_in == self._by or self._is_own(row):
             return
         if not any(recipient == f"employees/{stand_in}" for recipient, _ in self.told[row.cause]):
-            raise Broken(f"{row.recipient} is away and was told of {row.cause}, and employees/{stand_in} was not")
+            how = "again, over another channel" if row.follows else "at once"
+            raise Broken(f"{row.recipient} is away and was told of {row.cause} {how}, and employees/{stand_in} was not")
 
     def _is_own(self, row: Any) -> bool:
         absence = self.world.absences.get("/".join(row.cause.split("/")[:2]))

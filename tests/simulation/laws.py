@@ -1,6 +1,6 @@
 """What has to be true when everything has come to its end; what can be judged at once is judged by the driver."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -145,19 +145,16 @@ def _letters(driver: Driver) -> Iterator[str]:
         yield f"letters without a notice: {taken - by_name}; notices without a letter: {by_name - taken}"
     carriers = {row.remote_name: row for row in rows if row.remote_name}
     said: Counter[tuple[str, str]] = Counter()
+    known: defaultdict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        known[row.address].add(row.subject)
     for letter in driver.business.letters:
         if letter.name in carriers and carriers[letter.name].address != letter.to:
             yield f"{letter} went to another address than its notice says"
-        lines = (
-            f"{letter.subject}\n{letter.text}".splitlines() if "Mitteilungen" in letter.text + letter.subject else ()
-        )
-        if lines:
-            known = {row.subject for row in rows if row.address == letter.to} if len(rows) < 5000 else set()
-            said.update((letter.to, line) for line in {*lines} & known)
-        elif letter.subject:
-            said[letter.to, letter.subject] += 1
-        else:
-            said[letter.to, letter.text.splitlines()[0]] += 1
+        lines = {*f"{letter.subject}\n{letter.text}".splitlines()}
+        if "Mitteilungen" not in letter.subject + letter.text:  # the subject stands in a short message's first line
+            lines = {letter.subject or letter.text.splitlines()[0]}
+        said.update((letter.to, line) for line in lines & known[letter.to])
     may = Counter((row.address, row.subject) for row in rows)
     for key, count in said.items():
         if count > may[key]:

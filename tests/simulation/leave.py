@@ -41,7 +41,8 @@ class Leave:
             return
         start, end = absence_span(first, last, from_noon=from_noon, until_noon=until_noon)
         groups = dict.fromkeys((f"lead-{self._company.people[employee].team}", "office"), False)
-        one = self._world.absences[made.name] = Absence(made.name, employee, start, end, groups, etag=made.etag)
+        one = Absence(made.name, employee, start, end, groups, etag=made.etag)
+        self._world.asked(one)
         self._compare(one, made)
 
     def decide(self) -> None:

@@ -93,7 +93,7 @@ def _live(driver: Driver, size: Size) -> None:
             case "act":
                 people.act()
             case "report":
-                people.report()
+                people.report(max(1, (size.calls - size.calls // 2) // _reports(size)))
             case "crash":
                 driver.light_a_fuse(rng.randint(1, 40))
             case "down":
@@ -108,12 +108,17 @@ def _live(driver: Driver, size: Size) -> None:
     driver.go_to(driver.now + laws.LONGEST + timedelta(hours=2))
 
 
+def _reports(size: Size) -> int:
+    """Return how often calls come in after the first day; in large companies several at once."""
+    return min(size.calls - size.calls // 2, 60 * size.weeks)
+
+
 def _plan(driver: Driver, size: Size) -> Iterator[tuple[str, int]]:
     """Return what happens at which second; most of it by day."""
     rng = driver.rng
     lasts = size.weeks * _WEEK
     kinds = {
-        "act": size.acts, "report": size.calls - size.calls // 2, "crash": 6 * size.weeks,
+        "act": size.acts, "report": _reports(size), "crash": 6 * size.weeks,
         "down": (size.weeks + 1) // 2, "jump": 3 * size.weeks, "away": 2 * size.weeks,
     }  # fmt: skip
     for kind, count in kinds.items():

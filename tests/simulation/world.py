@@ -3,6 +3,7 @@
 Written from the domain: nothing here asks server_es, or uses its rules.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -72,12 +73,15 @@ class World:
     absences: dict[str, Absence] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     follow_ups: dict[str, FollowUp] = field(default_factory=dict)
+    _of: defaultdict[str, list[Absence]] = field(default_factory=lambda: defaultdict(list))
 
     def is_away(self, number: str, at: datetime) -> bool:
-        return any(
-            one.employee == number and one.state == APPROVED and one.start <= at < one.end
-            for one in self.absences.values()
-        )
+        return any(one.state == APPROVED and one.start <= at < one.end for one in self._of[number])
+
+    def asked(self, one: Absence) -> None:
+        """Somebody has asked for an absence."""
+        self.absences[one.name] = one
+        self._of[one.employee].append(one)
 
     def stands_in(self, number: str, at: datetime) -> str | None:
         """Return who stands in for somebody who is away, empty for nobody; None: he is there."""
