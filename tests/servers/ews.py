@@ -408,11 +408,14 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.path == "/control":
-            self._send(200, json.dumps(control(self.exchange, json.loads(body))).encode(), "application/json")
+            self._send(200, json.dumps(self._controlled(json.loads(body))).encode(), "application/json")
         elif not self._is_signed_in():
             return
         else:
             self._serve(etree.fromstring(body))
+
+    def _controlled(self, order: dict[str, Any]) -> Any:
+        return control(self.exchange, order)
 
     def do_GET(self) -> None:
         if self._is_signed_in():
