@@ -1,5 +1,6 @@
 """A mailbox of an Exchange server by Exchange Web Services, with exchangelib. Blocking; used by one thread."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from exchangelib.items import Item
 from exchangelib.properties import FolderId, ItemId
 from exchangelib.protocol import Protocol
 from exchangelib.services import CreateFolder, GetItem, MoveItem, SyncFolderItems, UpdateItem
+from exchangelib.services.common import EWSService
 from exchangelib.version import EXCHANGE_2016, Version
 from oauthlib.oauth2 import OAuth2Error, OAuth2Token
 
@@ -38,6 +40,8 @@ from server_business.mail.synced import HEAD_SIZE, Entry, Page, Respite, SyncSta
 _MOST_CHANGES: Final = 512
 _LISTED: Final = ("datetime_received", "size", "categories")
 _TOKEN_SECONDS: Final = 3600
+# Of what fails it would log whole requests and answers: mails, that is. We say what went wrong, once.
+logging.getLogger("exchangelib").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +55,8 @@ class EwsAccount:
         user: who signs in.
         password: his.
         basic: by HTTP Basic instead of NTLM.
-        token: returns a valid OAuth2 access token; it keeps and renews it. The mailbox is opened in the name of its owner then.
+        token: returns a valid OAuth2 access token; it keeps and renews it. With one the mailbox is opened in its
+            owner's name.
         refused: called when the server does not let in, so that another token is fetched next time.
         respite: how long the server asks to be left alone.
     """
@@ -65,6 +70,15 @@ class EwsAccount:
     token: Callable[[], str] | None = field(default=None, repr=False)
     refused: Callable[[], object] = field(default=lambda: None, repr=False)
     respite: Respite
+
+
+class _Sync(SyncFolderItems):  # type: ignore[misc]
+    """Says what went wrong, too: exchangelib looks for the state in a refusal first."""
+
+    def _get_element_container(self, message: Any, name: str | None = None) -> Any:
+        if message.get("ResponseClass") == "Error":
+            return EWSService._get_element_container(self, message=message, name=name)  # noqa: SLF001
+        return super()._get_element_container(message=message, name=name)
 
 
 class _Get(GetItem):  # type: ignore[misc]
@@ -86,7 +100,7 @@ class _Update(UpdateItem):  # type: ignore[misc]
 
 
 class EwsMailbox:
-    """A `synced.Mailbox`. An item has another id after a move, so one that was moved is not found in the folder again."""
+    """A `synced.Mailbox`. An item that was moved has another id; under its old one it is not found."""
 
     def __init__(self, account: EwsAccount) -> None:
         self.account = account
@@ -104,7 +118,7 @@ class EwsMailbox:
 
     def changes(self, state: str) -> Page:
         with self._translated():
-            service = SyncFolderItems(account=self._opened)
+            service = _Sync(account=self._opened)
             try:
                 told = list(
                     service.call(

@@ -90,17 +90,19 @@ class GraphMailbox:
 
     def move(self, ids: Sequence[str], folder: str) -> None:
         target = {"destinationId": self._path(folder, make=True)}
-        self._batched([("POST", f"{self._user}/messages/{quote(one)}/move", target) for one in ids])
+        self._batched([("POST", f"{self._user}/messages/{_part(one)}/move", target) for one in ids])
 
     def mark(self, entries: Sequence[Entry], name: str) -> None:
-        self._batched([
-            (
-                "PATCH",
-                f"{self._user}/messages/{quote(one.id)}",
-                {"isRead": True, "categories": sorted({*one.marks, name})},
-            )
-            for one in entries
-        ])
+        self._batched(
+            [
+                (
+                    "PATCH",
+                    f"{self._user}/messages/{_part(one.id)}",
+                    {"isRead": True, "categories": sorted({*one.marks, name})},
+                )
+                for one in entries
+            ]
+        )
 
     def close(self) -> None:
         client, self._client = self._client, None
@@ -133,7 +135,7 @@ class GraphMailbox:
 
     def _content(self, entry: Entry, size_limit: int) -> bytes | None:
         """Read a mail, of one that is too large a bit more than allowed; None if it is not there any more."""
-        url = f"{self._user}/messages/{quote(entry.id)}/$value"
+        url = f"{self._user}/messages/{_part(entry.id)}/$value"
         with self._translated() as client, client.stream("GET", url, headers=self._authorized()) as answer:
             if answer.status_code in _GONE:
                 return None
@@ -225,6 +227,10 @@ class GraphMailbox:
         except (httpx.HTTPError, ValueError) as error:
             said = error or type(error).__name__
             raise SourceUnavailable(f"{account.url} for the account {account.name!r}: {said}") from error
+
+
+def _part(id_: str) -> str:
+    return quote(id_, safe="")
 
 
 def _entry(one: dict[str, Any]) -> Entry:

@@ -28,7 +28,7 @@ _LONGEST_UID: Final = 255
 _USUAL_PAUSE: Final = timedelta(seconds=10)
 
 
-class SyncStateLost(Exception):  # noqa: N818 - a state of affairs, not an error
+class SyncStateLost(Exception):
     """The server does not know the sync state any more: list the folder anew."""
 
 
@@ -127,7 +127,10 @@ class SyncedSource:
         self._mailbox = mailbox
         self._respite = respite
         self._folder_id = ""
-        self._forget()
+        self._state = ""
+        self._entries: dict[str, Entry] = {}
+        self._places: dict[str, tuple[datetime, str]] = {}
+        self._has_news = False
 
     def open(self) -> int:
         self.close()
@@ -180,14 +183,8 @@ class SyncedSource:
 
     def close(self) -> None:
         self._mailbox.close()
-        self._folder_id = ""
-        self._forget()
-
-    def _forget(self) -> None:
-        self._state = ""
-        self._entries: dict[str, Entry] = {}
-        self._places: dict[str, tuple[datetime, str]] = {}
-        self._has_news = False
+        self._folder_id = self._state = ""
+        self._entries, self._places, self._has_news = {}, {}, False
 
     def _catch_up(self) -> None:
         if not self._folder_id:

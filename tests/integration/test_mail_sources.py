@@ -248,7 +248,9 @@ def graph(online: ews_mail.EwsServer) -> GraphPost:
     return GraphPost(online, next(users))
 
 
-@pytest.fixture(params=["maildir", "ews", "graph", *(pytest.param(one, marks=pytest.mark.dovecot) for one in ("modern", "bare"))])
+@pytest.fixture(
+    params=["maildir", "ews", "graph", *(pytest.param(one, marks=pytest.mark.dovecot) for one in ("modern", "bare"))]
+)
 def post(request: pytest.FixtureRequest, tmp_path: Path) -> Post:
     if request.param == "maildir":
         return MaildirPost(tmp_path / "mail")

@@ -1,8 +1,8 @@
-"""Microsoft Graph as far as mail folders are concerned, with its token endpoint: JSON over HTTP, in a process of its own.
+"""Microsoft Graph as far as mail folders are concerned, with its token endpoint: JSON over HTTP.
 
-Written from Microsoft's published description: delta queries with `nextLink` and `deltaLink`, `$value`, `$batch`, moves,
-immutable ids for those who prefer them (the others get ids that change with the folder). `POST /control` with JSON lets
-a test deliver, look, and order faults.
+Written from Microsoft's published description: delta queries with `nextLink` and `deltaLink`, `$value`, `$batch`,
+moves, immutable ids for those who prefer them, and for the others ids that change with the folder. `POST /control`
+with JSON lets a test deliver, look, and order faults.
 
     python -m tests.servers.graph_mail PORT
 """
@@ -148,7 +148,7 @@ class Handler(BaseHTTPRequestHandler):
     def _answered(self, method: str, path: str, body: Any) -> tuple[int, Any, dict[str, str]]:
         try:
             if self.headers.get("Authorization", "").removeprefix("Bearer ") not in self.graph.tokens:
-                raise Refusal(401, "InvalidAuthenticationToken")
+                return 401, {"error": {"code": "InvalidAuthenticationToken"}}, {}
             with self.graph.lock:
                 if path == "/v1.0/$batch":
                     return 200, {"responses": [self._of_batch(one) for one in body["requests"]]}, {}
@@ -175,7 +175,7 @@ class Handler(BaseHTTPRequestHandler):
             return self._folder(box, method, id_, rest, body, prefer, parse_qs(url.query))
         return self._message(box, method, self._known(box, id_, prefer), rest, body, prefer)
 
-    def _folder(
+    def _folder(  # noqa: PLR0917
         self, box: Box, method: str, id_: str, rest: str, body: Any, prefer: str, query: dict[str, list[str]]
     ) -> tuple[int, Any]:
         id_ = "AAinbox" if id_ == "inbox" else id_
@@ -202,9 +202,8 @@ class Handler(BaseHTTPRequestHandler):
         most = int(size[1]) if size else 10
         told = [self._entry(box, folder, id_, prefer) for id_ in changed[:most]]
         if len(changed) > most:
-            at = max(i for i, one in enumerate(box.log) if one == (folder, changed[most - 1])) + 1
+            at = box.log.index((folder, changed[most]), int(place or 0))
             key, link = "$skiptoken", "@odata.nextLink"
-            at = min(at, min(i for i, one in enumerate(box.log) if one == (folder, changed[most])))
         else:
             at, key, link = len(box.log), "$deltatoken", "@odata.deltaLink"
         base = f"http://{self.headers['Host']}{self.path.partition('?')[0]}"
@@ -227,7 +226,9 @@ class Handler(BaseHTTPRequestHandler):
             raise Refusal(404, "ErrorItemNotFound")
         return found
 
-    def _message(self, box: Box, method: str, id_: str, rest: str, body: Any, prefer: str) -> tuple[int, Any]:
+    def _message(  # noqa: PLR0917
+        self, box: Box, method: str, id_: str, rest: str, body: Any, prefer: str
+    ) -> tuple[int, Any]:
         mail = box.mails[id_]
         if rest == "$value":
             return 200, mail.raw
