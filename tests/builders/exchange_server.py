@@ -20,10 +20,16 @@ CALENDAR_ITEM = (
 
 
 class ExchangeServer:
-    """A running server. Args: port: of it."""
+    """A mailbox on a running server.
 
-    def __init__(self, port: int) -> None:
+    Args:
+        port: of the server.
+        address: of the mailbox.
+    """
+
+    def __init__(self, port: int, address: str = ADDRESS) -> None:
         self.port = port
+        self.address = address
 
     @property
     def url(self) -> str:
@@ -32,7 +38,7 @@ class ExchangeServer:
     def order(self, do: str, **more: Any) -> Any:
         """Let the server do something."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        connection.request("POST", "/control", json.dumps({"address": ADDRESS, **more, "do": do}))
+        connection.request("POST", "/control", json.dumps({"address": self.address, **more, "do": do}))
         answer = json.loads(connection.getresponse().read())
         connection.close()
         return answer
@@ -49,11 +55,15 @@ class ExchangeServer:
         id_: str = self.order("put", folder="calendar", xml=xml)
         return id_
 
-    def calls(self) -> int:
-        return sum(self.order("calls").values())
+    def calls(self, operation: str = "") -> int:
+        """Return how often the server was asked for an operation, or for any."""
+        counts: dict[str, int] = self.order("calls")
+        return counts.get(operation, 0) if operation else sum(counts.values())
 
     def calendar(self, *, user: str = USER, password: str = PASSWORD) -> EwsCalendar:
-        return EwsCalendar(Server(url=self.url, user=user, password=password, basic=True), ADDRESS, "Europe/Berlin")
+        return EwsCalendar(
+            Server(url=self.url, user=user, password=password, basic=True), self.address, "Europe/Berlin"
+        )
 
 
 @contextmanager
