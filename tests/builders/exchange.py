@@ -1,4 +1,4 @@
-"""A mailbox in sync: a real server_es, an Exchange server in a process of its own, and the sync between, turned by hand."""
+"""A mailbox in sync: a real server_es, an Exchange server of the tests, and the sync between, turned by hand."""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -26,11 +26,14 @@ from server_business.exchange.mailboxes import Desk, Mailbox
 from server_business.exchange.rules import Brake, Direction, Place
 from server_business.exchange.worker import Sync
 from server_business.schema import LEASES
-from tests.builders.exchange_server import ADDRESS, ExchangeServer, exchange_server
+from tests.builders.exchange_server import ExchangeServer, exchange_server
 from tests.servers import es
 
 MAILBOX = Mailbox(
-    employee="101", address=ADDRESS, directions=dict.fromkeys(Kind, Direction.BOTH), brake=Brake(minimum=5, percent=20)
+    employee="101",
+    address="eva101@firma.example",
+    directions=dict.fromkeys(Kind, Direction.BOTH),
+    brake=Brake(minimum=5, percent=20),
 )
 SOON = (datetime.now(UTC) + timedelta(days=7)).replace(hour=8, minute=0, second=0, microsecond=0)  # noqa: TID251 - both sides are real
 
@@ -46,6 +49,7 @@ class Office:
         desk: what works on the mailbox.
         mailbox: how it is kept.
         theirs: the database of server_es.
+        running: the worker, which keeps its connections from round to round.
     """
 
     exchange: ExchangeServer
@@ -54,6 +58,7 @@ class Office:
     database: Database
     mailbox: Mailbox
     theirs: Database
+    running: tuple[Mailbox, Sync] | None = None
 
     @property
     def employee(self) -> str:
@@ -71,7 +76,9 @@ class Office:
 
     def sync(self, rounds: int = 1) -> str:
         """Do what the worker does; return how the mailbox is."""
-        worker = self.worker()
+        if self.running is None or self.running[0] is not self.mailbox:
+            self.running = (self.mailbox, self.worker())
+        worker = self.running[1]
         for _ in range(rounds):
             worker.turn(Turn(threading.Event()))
         with self.database.reading() as unit:
@@ -137,6 +144,7 @@ class House:
     channel: grpc.Channel
     chief: grpc.Channel
     theirs: Database
+    services: int
     employees: int = 100
 
     def office(self, database: Database) -> Office:
@@ -169,6 +177,7 @@ def exchange_house(folder: Path) -> Iterator[House]:
             channel=stack.enter_context(es.channel(certs, doors.services)),
             chief=stack.enter_context(connect_blocking(f"127.0.0.1:{doors.chief}", None)),
             theirs=theirs,
+            services=doors.services,
         )
 
 

@@ -1,4 +1,4 @@
-"""The promises of a calendar, the same for every side: in memory, and over EWS with a server in a process of its own."""
+"""The promises of a calendar, the same for every side: in memory, and over EWS with a server in its own process."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

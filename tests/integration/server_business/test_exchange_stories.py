@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,12 @@ from tests.builders.exchange import SOON, House, Office, exchange_house
 @pytest.fixture
 def clock() -> SystemClock:
     return SystemClock()
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """SQLite alone: the book is held against PostgreSQL in the contract's tests."""
+    return f"sqlite:///{tmp_path / 'business.db'}"
 
 
 @pytest.fixture
@@ -91,7 +98,8 @@ def test_an_approved_absence_appears_and_stays_whatever_is_done_to_it_in_exchang
     start = SOON.replace(hour=0)
     with office.theirs.unit() as unit:
         appointments.write(
-            unit, employee=office.mailbox.employee, title="Urlaub", activity_type="U", start=start, end=start + timedelta(days=2),
+            unit, employee=office.mailbox.employee, title="Urlaub", activity_type="U", start=start,
+            end=start + timedelta(days=2),
             all_day=True, time_zone="UTC", origin=f"absences/{office.mailbox.employee}",
         )  # fmt: skip
     office.sync()
