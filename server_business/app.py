@@ -16,7 +16,7 @@ from server_business.exchange.ews import Server as ExchangeServer
 from server_business.exchange.mailboxes import Desk, Mailbox, mailboxes
 from server_business.exchange.rules import Place
 from server_business.exchange.service import Exchange
-from server_business.exchange.worker import Sync
+from server_business.exchange.worker import Board, Sync
 from server_business.mail.accounts import Account, account, active_accounts
 from server_business.mail.automatic import OwnMarks
 from server_business.mail.by_hand import ByHand
@@ -94,7 +94,13 @@ def _add_sms(app: App, said: settings.SmsSettings) -> None:
 def _add_exchange(app: App, said: settings.ExchangeSettings) -> None:
     boxes = mailboxes(said)
     zone = app.settings.common.site.time_zone or "Europe/Berlin"
-    server = ExchangeServer.of(said)
+    server = ExchangeServer(
+        url=said.url,
+        user=said.user,
+        password=said.password.value,
+        basic=said.authentication == settings.ExchangeSettings.AUTHENTICATION_BASIC,
+        ca_file=said.ca_certificate_file,
+    )
 
     def sides(mailbox: Mailbox) -> dict[Place, Calendar]:
         employee = f"employees/{mailbox.employee}"
@@ -107,8 +113,9 @@ def _add_exchange(app: App, said: settings.ExchangeSettings) -> None:
     room = Exchange(desk, boxes, lambda employee: app.bell(f"exchange.{employee}"))
     app.serve(exchange_pb2.DESCRIPTOR, room)
     app.on_close(room.close)
+    board = Board(app.module("exchange"), boxes.values())
     for employee, mailbox in boxes.items():
-        app.work(Sync(desk, LEASES, mailbox, app.bell(f"exchange.{employee}")).worker())
+        app.work(Sync(desk, LEASES, mailbox, app.bell(f"exchange.{employee}"), board).worker())
 
 
 def _send(app: App, name: str, queue: SendQueue, carrier: Carrier | None) -> Doorbell:

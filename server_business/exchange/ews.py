@@ -8,10 +8,9 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, TypeVar
 
 import requests
-from esoffice.config.v1 import business_settings_pb2 as settings
 from exchangelib import (
     BASIC,
     IMPERSONATION,
@@ -124,17 +123,6 @@ class Server:
     password: str
     basic: bool = False
     ca_file: str = ""
-
-    @classmethod
-    def of(cls, said: settings.ExchangeSettings) -> Self:
-        """Return the server of the settings."""
-        return cls(
-            url=said.url,
-            user=said.user,
-            password=said.password.value,
-            basic=said.authentication == settings.ExchangeSettings.AUTHENTICATION_BASIC,
-            ca_file=said.ca_certificate_file,
-        )
 
     def account(self, address: str) -> Account:
         """Open a mailbox in the name of its owner."""

@@ -3,8 +3,8 @@
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,14 @@ from mesh.clock import SystemClock
 from mesh.database import Database
 from mesh.instants import timestamp
 from mesh.wakeups import Doorbell
-from mesh.workers import Turn
+from mesh.workers import HealthLine, Turn
 from server_business.exchange import store
 from server_business.exchange.calendar import Calendar
 from server_business.exchange.erp import ErpCalendar
 from server_business.exchange.items import Kind
 from server_business.exchange.mailboxes import Desk, Mailbox
 from server_business.exchange.rules import Brake, Direction, Place
-from server_business.exchange.worker import Sync
+from server_business.exchange.worker import Board, Sync
 from server_business.schema import LEASES
 from tests.builders.exchange_server import ExchangeServer, exchange_server
 from tests.servers import es
@@ -35,7 +35,7 @@ MAILBOX = Mailbox(
     directions=dict.fromkeys(Kind, Direction.BOTH),
     brake=Brake(minimum=5, percent=20),
 )
-SOON = (datetime.now(UTC) + timedelta(days=7)).replace(hour=8, minute=0, second=0, microsecond=0)  # noqa: TID251 - both sides are real
+SOON = (SystemClock().now() + timedelta(days=7)).replace(hour=8, minute=0, second=0, microsecond=0)
 
 
 @dataclass
@@ -50,6 +50,7 @@ class Office:
         mailbox: how it is kept.
         theirs: the database of server_es.
         running: the worker, which keeps its connections from round to round.
+        line: how it says it is.
     """
 
     exchange: ExchangeServer
@@ -59,6 +60,7 @@ class Office:
     mailbox: Mailbox
     theirs: Database
     running: tuple[Mailbox, Sync] | None = None
+    line: HealthLine = field(default_factory=lambda: HealthLine("exchange"))
 
     @property
     def employee(self) -> str:
@@ -88,7 +90,7 @@ class Office:
             return status
 
     def worker(self) -> Sync:
-        return Sync(self.desk, LEASES, self.mailbox, Doorbell("x", lambda _: None))
+        return Sync(self.desk, LEASES, self.mailbox, Doorbell("x", lambda _: None), Board(self.line, [self.mailbox]))
 
     def titles_in_erp(self) -> list[str]:
         return sorted(self.appointments())

@@ -1,6 +1,7 @@
-"""A process that keeps one mailbox in sync until it is killed: `python -m tests.servers.exchange_worker FOLDER CERTS ES EWS`.
+"""A process that keeps one mailbox in sync until it is killed: `python -m tests.servers.exchange_worker`.
 
-ES and EWS are the ports of both sides; its database lies in the folder. It rests as little as it can.
+Its arguments are FOLDER CERTS ES EWS: the last two are the ports of both sides, its database lies in the folder. It rests
+as little as it can.
 """
 
 import asyncio
@@ -14,12 +15,12 @@ from mesh.clock import SystemClock
 from mesh.database import Database
 from mesh.predecessors import Predecessors
 from mesh.wakeups import Wakeups
-from mesh.workers import Workers
+from mesh.workers import HealthLine, Workers
 from server_business.app import definition
 from server_business.exchange.erp import ErpCalendar
 from server_business.exchange.mailboxes import Desk
 from server_business.exchange.rules import Place
-from server_business.exchange.worker import Sync
+from server_business.exchange.worker import Board, Sync
 from server_business.schema import LEASES
 from tests.builders.exchange import MAILBOX
 from tests.builders.exchange_server import ExchangeServer
@@ -54,7 +55,7 @@ async def run(folder: str, certs: str, es_port: str, ews_port: str) -> None:
                 Place.EXCHANGE: ExchangeServer(int(ews_port), one.address).calendar(),
             },
         )
-        worker = Sync(desk, LEASES, mailbox, wakeups.bell("x")).worker()
+        worker = Sync(desk, LEASES, mailbox, wakeups.bell("x"), Board(HealthLine("exchange"), [mailbox])).worker()
         workers = Workers(
             [worker], clock=SystemClock(), owner=name, database=database, leases=LEASES, first_backoff=SOON
         )
