@@ -180,6 +180,7 @@ definition = Definition(
             "servicecalls.reopen",
             "contacts.write",
             "messages.send",
+            "escalations.acknowledge",
         ]
     },
 )

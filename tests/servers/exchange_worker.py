@@ -1,7 +1,7 @@
 """A process that keeps one mailbox in sync until it is killed: `python -m tests.servers.exchange_worker`.
 
-Its arguments are FOLDER CERTS ES EWS: the last two are the ports of both sides, its database lies in the folder. It rests
-as little as it can.
+Its arguments are FOLDER CERTS ES EWS: the last two are the ports of both sides, its database lies in the folder. It
+rests as little as it can.
 """
 
 import asyncio
