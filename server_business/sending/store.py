@@ -58,9 +58,18 @@ class SendQueue:
         made = unit.connection.execute(add.values(row).returning(self.table)).one_or_none()
         if made is not None:
             return made
+        known = self.of_request(unit, request, caller=caller)
+        assert known is not None
+        return known
+
+    def of_request(self, unit: UnitOfWork, request: Message, *, caller: str) -> Row[Any] | None:
+        """Return the row an earlier call of the same request made. Raises RequestIdReused."""
+        asked = Asked.of(request, caller=caller)
+        if not asked.request_id:
+            return None
         same = (self.table.c.caller == caller) & (self.table.c.request_id == asked.request_id)
-        known = unit.connection.execute(select(self.table).where(same)).one()
-        if known.fingerprint != asked.fingerprint:
+        known = unit.connection.execute(select(self.table).where(same)).one_or_none()
+        if known is not None and known.fingerprint != asked.fingerprint:
             raise RequestIdReused(f"The request id {asked.request_id} was used for something else; make a new one.")
         return known
 

@@ -196,12 +196,12 @@ class Engine:
         return ids
 
     def _fallback(self, reachable: Lazy) -> list[Told]:
-        staff = reachable.get().staff
-        chosen = [self.settings.fallback_employee, *staff.members(self.settings.fallback_team)]
+        found = reachable.get()
+        chosen = [self.settings.fallback_employee, *found.staff.members(self.settings.fallback_team)]
         return [
             Told(employee=one, channels={Channel.ES_MESSAGE: one})
-            for one in dict.fromkeys(chosen)
-            if one in staff.employees
+            for one in dict.fromkeys(map(found.in_place_of, chosen))
+            if one in found.staff.employees
         ]
 
     def _render(self, unit: UnitOfWork, firings: Sequence[Firing]) -> None:

@@ -104,6 +104,10 @@ class EscalatingRooms(Rooms):
         assert self.retiming is not None
         self.retiming.ask(unit, levels, from_log=from_log)
 
+    def asked(self, unit: UnitOfWork) -> bool:
+        assert self.retiming is not None
+        return self.retiming.asked(unit)
+
     def all(self) -> list[Any]:
         return [
             *super().all(),

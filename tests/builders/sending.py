@@ -44,14 +44,14 @@ class PostOffice:
         carrier.close()
 
 
-async def post_office(serve: Any, stack: Any) -> PostOffice:
+async def post_office(serve: Any, stack: Any, **options: Any) -> PostOffice:
     """Serve both rooms on a fresh database."""
     made: dict[str, Any] = {}
 
     def outgoing(database: Database) -> OutgoingMails:
         made["wakeups"] = stack.enter_context(Wakeups(database))
         bell = made["wakeups"].bell("mails")
-        return OutgoingMails(database, bell, message_id_domain="firma.example", give_up=GIVE_UP)
+        return OutgoingMails(database, bell, message_id_domain="firma.example", give_up=GIVE_UP, **options)
 
     def short(database: Database) -> ShortMessages:
         terms = Terms(country="DE", give_up=GIVE_UP, ways=(Way(name="one"),))

@@ -54,6 +54,183 @@ SMS_RECEIPT_STATE_DELIVERED: SmsReceiptState.ValueType  # 4
 Global___SmsReceiptState: _TypeAlias = SmsReceiptState  # noqa: Y015
 
 @_typing.final
+class MailRule(_message.Message):
+    """One rule that is asked before the action of an account (Regel). All kinds of conditions that are set must hold; a rule without
+    any fits every mail.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Outcome:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[MailRule._Outcome.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        OUTCOME_UNSPECIFIED: MailRule._Outcome.ValueType  # 0
+        """Not said: refused for an active account."""
+        OUTCOME_IGNORE: MailRule._Outcome.ValueType  # 1
+        """It is put aside; it is kept, and nobody is told (ignorieren)."""
+        OUTCOME_LEAVE_OPEN: MailRule._Outcome.ValueType  # 2
+        """It is left to a person as an open helpdesk e-mail (offen lassen)."""
+        OUTCOME_CREATE_CONTACT: MailRule._Outcome.ValueType  # 3
+        """As with the action ACTION_CREATE_CONTACT."""
+        OUTCOME_CREATE_SERVICECALL: MailRule._Outcome.ValueType  # 4
+        """As with the action ACTION_CREATE_SERVICECALL."""
+        OUTCOME_CONTINUE: MailRule._Outcome.ValueType  # 5
+        """As the account's action says; the rules behind are not asked (Ausnahme)."""
+
+    class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
+        """What happens to a mail that the rule fits."""
+
+    OUTCOME_UNSPECIFIED: MailRule.Outcome.ValueType  # 0
+    """Not said: refused for an active account."""
+    OUTCOME_IGNORE: MailRule.Outcome.ValueType  # 1
+    """It is put aside; it is kept, and nobody is told (ignorieren)."""
+    OUTCOME_LEAVE_OPEN: MailRule.Outcome.ValueType  # 2
+    """It is left to a person as an open helpdesk e-mail (offen lassen)."""
+    OUTCOME_CREATE_CONTACT: MailRule.Outcome.ValueType  # 3
+    """As with the action ACTION_CREATE_CONTACT."""
+    OUTCOME_CREATE_SERVICECALL: MailRule.Outcome.ValueType  # 4
+    """As with the action ACTION_CREATE_SERVICECALL."""
+    OUTCOME_CONTINUE: MailRule.Outcome.ValueType  # 5
+    """As the account's action says; the rules behind are not asked (Ausnahme)."""
+
+    HEADERS_FIELD_NUMBER: _builtins.int
+    SENDERS_FIELD_NUMBER: _builtins.int
+    FOLDERS_FIELD_NUMBER: _builtins.int
+    MIN_BYTES_FIELD_NUMBER: _builtins.int
+    MAX_BYTES_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    min_bytes: _builtins.int
+    """Size in bytes from which on it fits, inclusive. 0, the default: any."""
+    max_bytes: _builtins.int
+    """Size in bytes up to which it fits, inclusive. 0, the default: any."""
+    outcome: Global___MailRule.Outcome.ValueType
+    """What happens then."""
+    @_builtins.property
+    def headers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Headers that must all be there, each `Name: pattern` such as `Subject: *Rechnung*` or `X-Priority: 1*`. In a pattern `*`
+        stands for any text and `?` for one character; upper and lower case are the same. At most 20.
+        """
+
+    @_builtins.property
+    def senders(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Senders of whom one must have written it: an address such as `news@example.de`, or a domain such as `@example.de`; `*` and
+        `?` as in `headers`. At most 200.
+        """
+
+    @_builtins.property
+    def folders(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Folders in one of which it must lie, as they stand in the settings. At most 50."""
+
+    def __init__(
+        self,
+        *,
+        headers: _abc.Iterable[_builtins.str] | None = ...,
+        senders: _abc.Iterable[_builtins.str] | None = ...,
+        folders: _abc.Iterable[_builtins.str] | None = ...,
+        min_bytes: _builtins.int = ...,
+        max_bytes: _builtins.int = ...,
+        outcome: Global___MailRule.Outcome.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["folders", b"folders", "headers", b"headers", "max_bytes", b"max_bytes", "min_bytes", b"min_bytes", "outcome", b"outcome", "senders", b"senders"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MailRule: _TypeAlias = MailRule  # noqa: Y015
+
+@_typing.final
+class MailFolder(_message.Message):
+    """Another folder of an account's mailbox, with a procedure of its own (Ordner). What is not said here is as the account says."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FOLDER_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    ACTIVITY_TYPE_FIELD_NUMBER: _builtins.int
+    FOLLOW_UP_EMPLOYEE_FIELD_NUMBER: _builtins.int
+    FOLLOW_UP_TEAM_FIELD_NUMBER: _builtins.int
+    RESPONSIBLE_TEAM_FIELD_NUMBER: _builtins.int
+    RESPONSIBLE_EMPLOYEE_FIELD_NUMBER: _builtins.int
+    OPEN_MAIL_TEAM_FIELD_NUMBER: _builtins.int
+    folder: _builtins.str
+    """Folder mail is taken from; `/` separates levels. At most 500 characters."""
+    action: Global___MailAccount.Action.ValueType
+    """What becomes of a mail."""
+    activity_type: _builtins.str
+    """Activity type that a contact gets (Aktivitätsart). At most 64 characters."""
+    follow_up_employee: _builtins.str
+    """Employee who gets a follow-up for each contact. Format: `employees/{personnel_number}`."""
+    follow_up_team: _builtins.str
+    """Team that gets it. Format: `teams/{id}`."""
+    responsible_team: _builtins.str
+    """Team responsible for servicecalls that mails create. Format: `teams/{id}`."""
+    responsible_employee: _builtins.str
+    """Employee responsible for them. Format: `employees/{personnel_number}`."""
+    open_mail_team: _builtins.str
+    """Team that is told of open helpdesk e-mails. Format: `teams/{id}`."""
+    def __init__(
+        self,
+        *,
+        folder: _builtins.str = ...,
+        action: Global___MailAccount.Action.ValueType = ...,
+        activity_type: _builtins.str = ...,
+        follow_up_employee: _builtins.str = ...,
+        follow_up_team: _builtins.str = ...,
+        responsible_team: _builtins.str = ...,
+        responsible_employee: _builtins.str = ...,
+        open_mail_team: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "activity_type", b"activity_type", "folder", b"folder", "follow_up_employee", b"follow_up_employee", "follow_up_team", b"follow_up_team", "open_mail_team", b"open_mail_team", "responsible_employee", b"responsible_employee", "responsible_team", b"responsible_team"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MailFolder: _TypeAlias = MailFolder  # noqa: Y015
+
+@_typing.final
+class OAuth2Client(_message.Message):
+    """How a service signs in at a mail server as itself (OAuth 2 client credentials, RFC 6749 section 4.4)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKEN_URL_FIELD_NUMBER: _builtins.int
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_SECRET_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
+    token_url: _builtins.str
+    """Address tokens are asked for at, such as
+    `https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token`. Empty: no OAuth 2. At most 1,000 characters.
+    """
+    client_id: _builtins.str
+    """Id of this service at the issuer. At most 200 characters."""
+    scope: _builtins.str
+    """What is asked for, such as `https://outlook.office365.com/.default`. At most 1,000 characters."""
+    @_builtins.property
+    def client_secret(self) -> _common_settings_pb2.Secret:
+        """Its secret."""
+
+    def __init__(
+        self,
+        *,
+        token_url: _builtins.str = ...,
+        client_id: _builtins.str = ...,
+        client_secret: _common_settings_pb2.Secret | None = ...,
+        scope: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["client_secret", b"client_secret"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "client_secret", b"client_secret", "scope", b"scope", "token_url", b"token_url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OAuth2Client: _TypeAlias = OAuth2Client  # noqa: Y015
+
+@_typing.final
 class MailAccount(_message.Message):
     """A mailbox from which mail is taken in (E-Mail-Konto)."""
 
@@ -213,6 +390,48 @@ class MailAccount(_message.Message):
     ADDRESS_KIND_OTHER: MailAccount.AddressKind.ValueType  # 5
     """All other addresses (Sonstige)."""
 
+    @_typing.final
+    class RulesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> Global___MailRule: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: Global___MailRule | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class FoldersEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> Global___MailFolder: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: Global___MailFolder | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     ACTIVE_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int
@@ -242,6 +461,16 @@ class MailAccount(_message.Message):
     RESPONSIBLE_TEAM_FIELD_NUMBER: _builtins.int
     RESPONSIBLE_EMPLOYEE_FIELD_NUMBER: _builtins.int
     OPEN_MAIL_TEAM_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    FOLDERS_FIELD_NUMBER: _builtins.int
+    REPLY_TO_SENDERS_FIELD_NUMBER: _builtins.int
+    FORWARDING_SENDERS_FIELD_NUMBER: _builtins.int
+    AUTHENTICATION_SERVER_FIELD_NUMBER: _builtins.int
+    MAILS_PER_HOUR_FIELD_NUMBER: _builtins.int
+    SPAM_SIGNS_FIELD_NUMBER: _builtins.int
+    SILENCE_MINUTES_FIELD_NUMBER: _builtins.int
+    SILENCE_HOURS_FIELD_NUMBER: _builtins.int
+    OAUTH2_FIELD_NUMBER: _builtins.int
     active: _builtins.bool
     """Whether mail is taken from this account (aktiv). The settings of an inactive account are not checked. Default: no."""
     kind: Global___MailAccount.Kind.ValueType
@@ -293,6 +522,19 @@ class MailAccount(_message.Message):
     """Employee responsible for them. Format: `employees/{personnel_number}`. Empty: nobody."""
     open_mail_team: _builtins.str
     """Team that is told of open helpdesk e-mails. Format: `teams/{id}`. Empty: nobody is told."""
+    authentication_server: _builtins.str
+    """Name under which the site's own mail server writes its verdict into the mail (authserv-id of `Authentication-Results`, RFC 8601),
+    such as `mx.example.de`; that server must remove headers that claim its name. A mail that failed DMARC there never counts as
+    one of a known sender. Empty, the default: such headers are not looked at. At most 255 characters.
+    """
+    mails_per_hour: _builtins.int
+    """Mails of one sender that are acted on within an hour; what comes above is left open. 0, the default: any number."""
+    silence_minutes: _builtins.int
+    """Minutes without any mail after which the account counts as silent: its module is unhealthy, and `open_mail_team` is told once.
+    At most 43,200 (30 d). 0, the default: never.
+    """
+    silence_hours: _builtins.str
+    """Hours of the site's days, Monday to Friday, that count towards `silence_minutes`, such as `7-18`. Empty, the default: every hour."""
     @_builtins.property
     def password(self) -> _common_settings_pb2.Secret:
         """Password to sign in with; not together with `oauth2_token`."""
@@ -314,6 +556,40 @@ class MailAccount(_message.Message):
         """Senders whose mail is passed over (Ausnahmen): an address such as `news@example.de`, or a domain such as
         `@example.de`. Upper and lower case are the same. At most 1,000.
         """
+
+    @_builtins.property
+    def rules(self) -> _containers.MessageMap[_builtins.str, Global___MailRule]:
+        """What happens to a mail before the action is asked (Regeln), by a name of your own: lower-case letters, digits and `-`, at most
+        40 characters. Rules are asked in the order of their names (`10-spam` before `20-forms`); the first that fits decides. At most 100.
+        """
+
+    @_builtins.property
+    def folders(self) -> _containers.MessageMap[_builtins.str, Global___MailFolder]:
+        """Further folders of the same mailbox, by a short name of your own as of an account, at most 30 characters. Each is read and shown
+        as an account `{account}.{name}`. At most 50.
+        """
+
+    @_builtins.property
+    def reply_to_senders(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Senders whose Reply-To counts as the sender, such as the site's own web form; as in `excluded_senders`. Of all others the
+        From header counts. At most 100.
+        """
+
+    @_builtins.property
+    def forwarding_senders(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Senders, such as `@example.de` for the own staff, who pass mails on: when they forward one, whoever wrote it first counts as the
+        sender (weitergeleitet). As in `excluded_senders`. At most 100.
+        """
+
+    @_builtins.property
+    def spam_signs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Headers by which the site's own filter marks spam, such as `X-Spam-Flag: YES*`; patterns as in `MailRule.headers`. One is enough.
+        At most 20.
+        """
+
+    @_builtins.property
+    def oauth2(self) -> Global___OAuth2Client:
+        """Signing in by OAuth 2 with tokens that are fetched and kept; instead of `password` and `oauth2_token`."""
 
     def __init__(
         self,
@@ -347,10 +623,20 @@ class MailAccount(_message.Message):
         responsible_team: _builtins.str = ...,
         responsible_employee: _builtins.str = ...,
         open_mail_team: _builtins.str = ...,
+        rules: _abc.Mapping[_builtins.str, Global___MailRule] | None = ...,
+        folders: _abc.Mapping[_builtins.str, Global___MailFolder] | None = ...,
+        reply_to_senders: _abc.Iterable[_builtins.str] | None = ...,
+        forwarding_senders: _abc.Iterable[_builtins.str] | None = ...,
+        authentication_server: _builtins.str = ...,
+        mails_per_hour: _builtins.int = ...,
+        spam_signs: _abc.Iterable[_builtins.str] | None = ...,
+        silence_minutes: _builtins.int = ...,
+        silence_hours: _builtins.str = ...,
+        oauth2: Global___OAuth2Client | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["oauth2_token", b"oauth2_token", "password", b"password", "poll_duration", b"poll_duration"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["oauth2", b"oauth2", "oauth2_token", b"oauth2_token", "password", b"password", "poll_duration", b"poll_duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "active", b"active", "activity_type", b"activity_type", "address_kinds", b"address_kinds", "after_import", b"after_import", "contact_date", b"contact_date", "done_folder", b"done_folder", "excluded_senders", b"excluded_senders", "failed_folder", b"failed_folder", "folder", b"folder", "follow_up_employee", b"follow_up_employee", "follow_up_team", b"follow_up_team", "host", b"host", "kind", b"kind", "max_mail_bytes", b"max_mail_bytes", "oauth2_token", b"oauth2_token", "open_mail_team", b"open_mail_team", "password", b"password", "path", b"path", "poll_duration", b"poll_duration", "port", b"port", "recognition_template", b"recognition_template", "reopen_solved", b"reopen_solved", "responsible_employee", b"responsible_employee", "responsible_team", b"responsible_team", "security", b"security", "unknown_folder", b"unknown_folder", "use_idle", b"use_idle", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "active", b"active", "activity_type", b"activity_type", "address_kinds", b"address_kinds", "after_import", b"after_import", "authentication_server", b"authentication_server", "contact_date", b"contact_date", "done_folder", b"done_folder", "excluded_senders", b"excluded_senders", "failed_folder", b"failed_folder", "folder", b"folder", "folders", b"folders", "follow_up_employee", b"follow_up_employee", "follow_up_team", b"follow_up_team", "forwarding_senders", b"forwarding_senders", "host", b"host", "kind", b"kind", "mails_per_hour", b"mails_per_hour", "max_mail_bytes", b"max_mail_bytes", "oauth2", b"oauth2", "oauth2_token", b"oauth2_token", "open_mail_team", b"open_mail_team", "password", b"password", "path", b"path", "poll_duration", b"poll_duration", "port", b"port", "recognition_template", b"recognition_template", "reopen_solved", b"reopen_solved", "reply_to_senders", b"reply_to_senders", "responsible_employee", b"responsible_employee", "responsible_team", b"responsible_team", "rules", b"rules", "security", b"security", "silence_hours", b"silence_hours", "silence_minutes", b"silence_minutes", "spam_signs", b"spam_signs", "unknown_folder", b"unknown_folder", "use_idle", b"use_idle", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -385,6 +671,11 @@ class MailSettings(_message.Message):
 
     ACCOUNTS_FIELD_NUMBER: _builtins.int
     OWN_DOMAINS_FIELD_NUMBER: _builtins.int
+    SMIME_AUTHORITIES_FIELD_NUMBER: _builtins.int
+    smime_authorities: _builtins.str
+    """Certificates of the authorities whose S/MIME certificates count as trusted, PEM, one below the other. Empty: signatures are
+    checked and shown, and none is trusted. At most 200,000 characters.
+    """
     @_builtins.property
     def accounts(self) -> _containers.MessageMap[_builtins.str, Global___MailAccount]:
         """Mailboxes by a short name of your own: lower-case letters, digits and `-`, at most 40 characters. At most 100."""
@@ -398,14 +689,47 @@ class MailSettings(_message.Message):
         *,
         accounts: _abc.Mapping[_builtins.str, Global___MailAccount] | None = ...,
         own_domains: _abc.Iterable[_builtins.str] | None = ...,
+        smime_authorities: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "own_domains", b"own_domains"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "own_domains", b"own_domains", "smime_authorities", b"smime_authorities"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MailSettings: _TypeAlias = MailSettings  # noqa: Y015
+
+@_typing.final
+class DkimSettings(_message.Message):
+    """Our signature on mails that leave (DKIM, RFC 6376)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    SELECTOR_FIELD_NUMBER: _builtins.int
+    PRIVATE_KEY_FIELD_NUMBER: _builtins.int
+    domain: _builtins.str
+    """Domain that signs, that of the sender's address, such as `example.de`. Empty, the default: mails are not signed."""
+    selector: _builtins.str
+    """Which of the domain's keys: the public one stands in the DNS at `{selector}._domainkey.{domain}`. At most 63 characters."""
+    @_builtins.property
+    def private_key(self) -> _common_settings_pb2.Secret:
+        """Private key, RSA with at least 1,024 bits, PEM."""
+
+    def __init__(
+        self,
+        *,
+        domain: _builtins.str = ...,
+        selector: _builtins.str = ...,
+        private_key: _common_settings_pb2.Secret | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["private_key", b"private_key"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain", "private_key", b"private_key", "selector", b"selector"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DkimSettings: _TypeAlias = DkimSettings  # noqa: Y015
 
 @_typing.final
 class OutgoingMailSettings(_message.Message):
@@ -440,6 +764,29 @@ class OutgoingMailSettings(_message.Message):
     SECURITY_TLS: OutgoingMailSettings.Security.ValueType  # 3
     """TLS from the first byte (SMTPS)."""
 
+    class _MarkedAddresses:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _MarkedAddressesEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[OutgoingMailSettings._MarkedAddresses.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        MARKED_ADDRESSES_UNSPECIFIED: OutgoingMailSettings._MarkedAddresses.ValueType  # 0
+        """Not said: read as MARKED_ADDRESSES_REFUSE."""
+        MARKED_ADDRESSES_REFUSE: OutgoingMailSettings._MarkedAddresses.ValueType  # 1
+        """It is refused with one sentence, until the address is released."""
+        MARKED_ADDRESSES_WARN: OutgoingMailSettings._MarkedAddresses.ValueType  # 2
+        """It is accepted and sent; the answer warns."""
+
+    class MarkedAddresses(_MarkedAddresses, metaclass=_MarkedAddressesEnumTypeWrapper):
+        """What happens to a mail for an address that mails bounced from."""
+
+    MARKED_ADDRESSES_UNSPECIFIED: OutgoingMailSettings.MarkedAddresses.ValueType  # 0
+    """Not said: read as MARKED_ADDRESSES_REFUSE."""
+    MARKED_ADDRESSES_REFUSE: OutgoingMailSettings.MarkedAddresses.ValueType  # 1
+    """It is refused with one sentence, until the address is released."""
+    MARKED_ADDRESSES_WARN: OutgoingMailSettings.MarkedAddresses.ValueType  # 2
+    """It is accepted and sent; the answer warns."""
+
     ACTIVE_FIELD_NUMBER: _builtins.int
     HOST_FIELD_NUMBER: _builtins.int
     PORT_FIELD_NUMBER: _builtins.int
@@ -450,6 +797,9 @@ class OutgoingMailSettings(_message.Message):
     SENDER_NAME_FIELD_NUMBER: _builtins.int
     TIMEOUT_DURATION_FIELD_NUMBER: _builtins.int
     GIVE_UP_DURATION_FIELD_NUMBER: _builtins.int
+    MARKED_ADDRESSES_FIELD_NUMBER: _builtins.int
+    OAUTH2_FIELD_NUMBER: _builtins.int
+    DKIM_FIELD_NUMBER: _builtins.int
     active: _builtins.bool
     """Whether mails are sent (aktiv). While it is off they wait, visibly; the other settings are not checked then. Default: no."""
     host: _builtins.str
@@ -464,6 +814,8 @@ class OutgoingMailSettings(_message.Message):
     """Address the mails come from (Absender)."""
     sender_name: _builtins.str
     """Name beside that address, at most 100 characters."""
+    marked_addresses: Global___OutgoingMailSettings.MarkedAddresses.ValueType
+    """What happens to a mail for an address that mails bounced from (gesperrte Adresse). Default: MARKED_ADDRESSES_REFUSE."""
     @_builtins.property
     def password(self) -> _common_settings_pb2.Secret:
         """Password to sign in with."""
@@ -475,6 +827,14 @@ class OutgoingMailSettings(_message.Message):
     @_builtins.property
     def give_up_duration(self) -> _duration_pb2.Duration:
         """How long a mail is tried that the server does not take for now, 1 min to 14 d. Default: 2 d."""
+
+    @_builtins.property
+    def oauth2(self) -> Global___OAuth2Client:
+        """Signing in by OAuth 2 instead of a password (XOAUTH2); needs `user`."""
+
+    @_builtins.property
+    def dkim(self) -> Global___DkimSettings:
+        """Our signature on the mails."""
 
     def __init__(
         self,
@@ -489,10 +849,13 @@ class OutgoingMailSettings(_message.Message):
         sender_name: _builtins.str = ...,
         timeout_duration: _duration_pb2.Duration | None = ...,
         give_up_duration: _duration_pb2.Duration | None = ...,
+        marked_addresses: Global___OutgoingMailSettings.MarkedAddresses.ValueType = ...,
+        oauth2: Global___OAuth2Client | None = ...,
+        dkim: Global___DkimSettings | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["give_up_duration", b"give_up_duration", "password", b"password", "timeout_duration", b"timeout_duration"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dkim", b"dkim", "give_up_duration", b"give_up_duration", "oauth2", b"oauth2", "password", b"password", "timeout_duration", b"timeout_duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "give_up_duration", b"give_up_duration", "host", b"host", "password", b"password", "port", b"port", "security", b"security", "sender", b"sender", "sender_name", b"sender_name", "timeout_duration", b"timeout_duration", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "dkim", b"dkim", "give_up_duration", b"give_up_duration", "host", b"host", "marked_addresses", b"marked_addresses", "oauth2", b"oauth2", "password", b"password", "port", b"port", "security", b"security", "sender", b"sender", "sender_name", b"sender_name", "timeout_duration", b"timeout_duration", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -980,6 +1343,205 @@ class SmsSettings(_message.Message):
 Global___SmsSettings: _TypeAlias = SmsSettings  # noqa: Y015
 
 @_typing.final
+class FixedDocumentFolder(_message.Message):
+    """A folder that every business case of a kind has (fester Ordner)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TITLE_FIELD_NUMBER: _builtins.int
+    PARENT_FIELD_NUMBER: _builtins.int
+    title: _builtins.str
+    """What people call it, 1 to 120 characters."""
+    parent: _builtins.str
+    """Id of the folder it lies in. Empty: none."""
+    def __init__(
+        self,
+        *,
+        title: _builtins.str = ...,
+        parent: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FixedDocumentFolder: _TypeAlias = FixedDocumentFolder  # noqa: Y015
+
+@_typing.final
+class DocumentStructure(_message.Message):
+    """The folders that every business case of a kind has (feste Struktur)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class FoldersEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> Global___FixedDocumentFolder: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: Global___FixedDocumentFolder | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    FOLDERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def folders(self) -> _containers.MessageMap[_builtins.str, Global___FixedDocumentFolder]:
+        """The folders by id: lower-case letters and digits, at most 40 characters. People see them by id within their parent. At
+        most 200.
+        """
+
+    def __init__(
+        self,
+        *,
+        folders: _abc.Mapping[_builtins.str, Global___FixedDocumentFolder] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["folders", b"folders"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DocumentStructure: _TypeAlias = DocumentStructure  # noqa: Y015
+
+@_typing.final
+class DocumentRetention(_message.Message):
+    """For how long documents of a kind must be kept (Aufbewahrungsfrist)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    YEARS_FIELD_NUMBER: _builtins.int
+    years: _builtins.int
+    """Full calendar years after the year the document was made in, 1 to 100: 8 for invoices, 6 for letters (§ 147 AO)."""
+    def __init__(
+        self,
+        *,
+        years: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["years", b"years"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DocumentRetention: _TypeAlias = DocumentRetention  # noqa: Y015
+
+@_typing.final
+class DocumentSettings(_message.Message):
+    """Documents (externe Dokumente, DMS)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class StructuresEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> Global___DocumentStructure: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: Global___DocumentStructure | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class RetentionsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> Global___DocumentRetention: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: Global___DocumentRetention | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    FOLDER_FIELD_NUMBER: _builtins.int
+    VERIFY_DURATION_FIELD_NUMBER: _builtins.int
+    CHECK_OUT_DURATION_FIELD_NUMBER: _builtins.int
+    UPLOAD_KEEP_DURATION_FIELD_NUMBER: _builtins.int
+    STRUCTURES_FIELD_NUMBER: _builtins.int
+    RETENTIONS_FIELD_NUMBER: _builtins.int
+    LEAVE_MAIL_ATTACHMENTS_FIELD_NUMBER: _builtins.int
+    folder: _builtins.str
+    """Folder for the bytes of documents: an absolute path, the same files for all replicas; at most 1,000 characters.
+    Empty, the default: `documents` in the service's data folder.
+    """
+    leave_mail_attachments: _builtins.bool
+    """Leaves attachments of imported mails where they are instead of making documents of them. Default: no."""
+    @_builtins.property
+    def verify_duration(self) -> _duration_pb2.Duration:
+        """Within which time everything stored is read once and compared, 1 h to 366 d. Default: 30 d."""
+
+    @_builtins.property
+    def check_out_duration(self) -> _duration_pb2.Duration:
+        """How long a document stays checked out when the client says nothing, 1 min to 30 d. Default: 7 d."""
+
+    @_builtins.property
+    def upload_keep_duration(self) -> _duration_pb2.Duration:
+        """How long an upload is kept of which no version is made, 1 h to 30 d. Default: 2 d."""
+
+    @_builtins.property
+    def structures(self) -> _containers.MessageMap[_builtins.str, Global___DocumentStructure]:
+        """Folders that every business case of a kind has, by the collection of the case: `servicecalls`, `addresses`, `projects`. At
+        most 50.
+        """
+
+    @_builtins.property
+    def retentions(self) -> _containers.MessageMap[_builtins.str, Global___DocumentRetention]:
+        """For how long documents must be kept, by their kind, such as `invoice`. A kind that is not named need not be kept. At most
+        200.
+        """
+
+    def __init__(
+        self,
+        *,
+        folder: _builtins.str = ...,
+        verify_duration: _duration_pb2.Duration | None = ...,
+        check_out_duration: _duration_pb2.Duration | None = ...,
+        upload_keep_duration: _duration_pb2.Duration | None = ...,
+        structures: _abc.Mapping[_builtins.str, Global___DocumentStructure] | None = ...,
+        retentions: _abc.Mapping[_builtins.str, Global___DocumentRetention] | None = ...,
+        leave_mail_attachments: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["check_out_duration", b"check_out_duration", "upload_keep_duration", b"upload_keep_duration", "verify_duration", b"verify_duration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["check_out_duration", b"check_out_duration", "folder", b"folder", "leave_mail_attachments", b"leave_mail_attachments", "retentions", b"retentions", "structures", b"structures", "upload_keep_duration", b"upload_keep_duration", "verify_duration", b"verify_duration"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DocumentSettings: _TypeAlias = DocumentSettings  # noqa: Y015
+
+@_typing.final
 class BusinessSettings(_message.Message):
     """Settings of server_business."""
 
@@ -992,6 +1554,7 @@ class BusinessSettings(_message.Message):
     MAIL_FIELD_NUMBER: _builtins.int
     OUTGOING_MAIL_FIELD_NUMBER: _builtins.int
     SMS_FIELD_NUMBER: _builtins.int
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
     log_level: _common_settings_pb2.LogLevel.ValueType
     """How much it logs. Default: LOG_LEVEL_INFO."""
     service_user: _builtins.str
@@ -1018,6 +1581,10 @@ class BusinessSettings(_message.Message):
     def sms(self) -> Global___SmsSettings:
         """Sending of short messages."""
 
+    @_builtins.property
+    def documents(self) -> Global___DocumentSettings:
+        """Documents."""
+
     def __init__(
         self,
         *,
@@ -1028,10 +1595,11 @@ class BusinessSettings(_message.Message):
         mail: Global___MailSettings | None = ...,
         outgoing_mail: Global___OutgoingMailSettings | None = ...,
         sms: Global___SmsSettings | None = ...,
+        documents: Global___DocumentSettings | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["database", b"database", "mail", b"mail", "metrics", b"metrics", "outgoing_mail", b"outgoing_mail", "sms", b"sms"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["database", b"database", "documents", b"documents", "mail", b"mail", "metrics", b"metrics", "outgoing_mail", b"outgoing_mail", "sms", b"sms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["database", b"database", "log_level", b"log_level", "mail", b"mail", "metrics", b"metrics", "outgoing_mail", b"outgoing_mail", "service_user", b"service_user", "sms", b"sms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["database", b"database", "documents", b"documents", "log_level", b"log_level", "mail", b"mail", "metrics", b"metrics", "outgoing_mail", b"outgoing_mail", "service_user", b"service_user", "sms", b"sms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

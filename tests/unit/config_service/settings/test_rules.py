@@ -224,7 +224,7 @@ def test_sending_is_checked_only_while_it_is_on() -> None:
     assert _wrong(settings) == {
         "server_business.outgoing_mail.host": "sending mails needs the name of the SMTP server",
         "server_business.outgoing_mail.sender": "mails need an address they come from",
-        "server_business.outgoing_mail.password": "signing in needs both a user and a password",
+        "server_business.outgoing_mail.password": "signing in needs both a user and a password, or oauth2",
         "server_business.sms.country": _wrong(settings)["server_business.sms.country"],
         "server_business.sms.providers": "sending short messages needs an active provider",
     }
@@ -247,6 +247,49 @@ def test_sending_that_is_set_up_is_right() -> None:
     assert set(_wrong(settings)) == {"server_business.sms.outbox_folder"}
     sms.outbox_folder = "/var/spool/sms"
     assert (_wrong(settings), rules.warnings(settings)) == ({}, [])
+
+
+def test_rules_and_folders_of_an_account_are_checked() -> None:
+    settings = _with_account()
+    account = settings.server_business.mail.accounts["inbox"]
+    account.rules["10-ads"].headers.append("Subject: *Angebot*")
+    account.rules["20"].outcome, account.rules["20"].min_bytes, account.rules["20"].max_bytes = 1, 10, 9
+    account.folders["empty"].activity_type = "x"
+    account.folders["again"].folder, account.folders["done"].folder = "INBOX", "Done"
+    account.silence_hours = "18-7"
+    path = "server_business.mail.accounts.inbox"
+    assert set(_wrong(settings)) == {
+        f"{path}.rules.10-ads.outcome", f"{path}.rules.20.max_bytes", f"{path}.folders.empty.folder",
+        f"{path}.folders.again", f"{path}.done_folder", f"{path}.silence_hours",
+    }  # fmt: skip
+
+
+def test_asking_for_tokens_needs_an_id_and_a_secret() -> None:
+    settings = _with_account()
+    account = settings.server_business.mail.accounts["inbox"]
+    account.ClearField("password")
+    account.oauth2.token_url = "https://login.example/token"
+    assert set(_wrong(settings)) == {"server_business.mail.accounts.inbox.oauth2.client_id"}
+    account.oauth2.client_id, account.oauth2.client_secret.value = "es", "geheim"
+    assert _wrong(settings) == {}
+    account.password.value = "both"
+    assert set(_wrong(settings)) == {"server_business.mail.accounts.inbox.password"}
+
+
+def test_outgoing_mails_sign_in_one_way_and_are_signed_by_a_key() -> None:
+    settings = settings_pb2.Settings()
+    outgoing = settings.server_business.outgoing_mail
+    outgoing.active, outgoing.host, outgoing.sender = True, "mx.firma.example", "service@firma.example"
+    outgoing.dkim.domain = "andere.example"
+    path = "server_business.outgoing_mail"
+    assert set(_wrong(settings)) == {f"{path}.dkim.selector"}
+    outgoing.dkim.selector, outgoing.dkim.private_key.value = "es", "PEM"
+    assert _wrong(settings) == {}
+    assert [one.field for one in rules.warnings(settings)] == [f"{path}.dkim.domain"]
+    outgoing.user, outgoing.password.value, outgoing.oauth2.token_url = "es", "x", "https://login.example/token"
+    assert f"{path}.password" in _wrong(settings)
+    outgoing.ClearField("password")
+    assert set(_wrong(settings)) == {f"{path}.oauth2.client_id"}
 
 
 @pytest.mark.parametrize(
