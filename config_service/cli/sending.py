@@ -64,7 +64,7 @@ _SMS = {
     "TO": lambda one: one.to,
     "TEXT": lambda one: one.text,
     **_SHARED,
-    "DELIVERY": lambda one: _delivery(one.delivery),
+    "DELIVERY": lambda one: _delivered(one.delivery),
     "BY": lambda one: short(one.provider),
 }
 _PROVIDER = {
@@ -94,7 +94,7 @@ About = Annotated[str, typer.Option(help="About this resource, such as serviceca
 Id = Annotated[str, typer.Argument(help="Id, as `list` shows it.")]
 
 
-def _delivery(value: Any) -> str:
+def _delivered(value: Any) -> str:
     return enum_word("SmsDelivery", sms_pb2.SmsDelivery.Name(value)) if value else ""
 
 
