@@ -40,6 +40,11 @@ fuzz: .venv/ready ## fuzz what reads mails and reports on delivery, SECONDS=60 e
 	$(PY) -m tests.fuzz mail $(or $(SECONDS),60)
 	$(PY) -m tests.fuzz report $(or $(SECONDS),60)
 
+simulation: .venv/ready ## drive a company through weeks: SEED= WEEKS= EMPLOYEES= CALLS= ACTS= DATABASE=
+	$(PY) -m tests.simulation --seed $(or $(SEED),1) --weeks $(or $(WEEKS),3) \
+	  --employees $(or $(EMPLOYEES),500) --calls $(or $(CALLS),20000) --acts $(or $(ACTS),0) \
+	  $(if $(DATABASE),--database $(DATABASE))
+
 compose-test: ## run the demo of docker-compose.yml on a local engine (root)
 	deploy/compose-test
 
@@ -56,4 +61,4 @@ clean: ## remove what the commands made, the demo site's data too
 var/third_party/ready: deploy/third-party-protos | .venv/ready
 	deploy/third-party-protos
 
-.PHONY: help run test check protos format benchmarks kill-test fuzz compose-test fresh-test clean
+.PHONY: help run test check protos format benchmarks kill-test fuzz simulation compose-test fresh-test clean

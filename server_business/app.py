@@ -1,19 +1,22 @@
 """Puts server_business together: the one place that names its concrete classes."""
 
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from esoffice.business.v1 import mail_pb2, outgoing_mail_pb2, sms_pb2
+from esoffice.business.v1 import mail_pb2, outgoing_mail_pb2
 from esoffice.config.v1 import business_settings_pb2 as settings
 
 from mesh.app import App, Definition
 from mesh.clock import Clock
 from mesh.keys import published_keys
 from mesh.wakeups import Doorbell
+from server_business.assembly.documents import add_documents
+from server_business.assembly.sms import add_sms
 from server_business.mail.accounts import Account, account, active_accounts, oauth2_client
 from server_business.mail.automatic import OwnMarks
 from server_business.mail.by_hand import ByHand
-from server_business.mail.es_server import EsServer
+from server_business.mail.es_server import EsServer, EsServerAway
 from server_business.mail.service import MailServicer
 from server_business.mail.signatures import Authorities
 from server_business.mail.silence_watch import SilenceWatch
@@ -27,19 +30,29 @@ from server_business.schema import LEASES, METADATA, OUTBOX
 from server_business.sending.carrier import Carrier
 from server_business.sending.store import SendQueue
 from server_business.sending.worker import Sender
-from server_business.sms.outbox import OutboxCarrier
-from server_business.sms.service import ShortMessages
-from server_business.sms.tables import SMS
+from server_business.sms.answering import Later
 
 NAME: Final = "server_business"
 
 
-def build(app: App) -> None:
+async def build(app: App) -> None:
     """Add the rooms."""
     own = app.settings.server_business
-    _add_mail(app, own.mail, EsServer(app.channel("server_es"), app.wait), own.sms.country)
-    _add_outgoing_mail(app, own.outgoing_mail, own.mail.own_domains[0] if own.mail.own_domains else app.site)
-    _add_sms(app, own.sms)
+    es = EsServer(app.channel("server_es"), app.wait)
+    domain = own.mail.own_domains[0] if own.mail.own_domains else app.site
+    _add_mail(app, own.mail, es, own.sms.country)
+    _add_outgoing_mail(app, own.outgoing_mail, domain)
+    await add_sms(app, own.sms, partial(_tell, es), domain)
+    add_documents(app, own.documents)
+
+
+def _tell(es: EsServer, /, team: str, subject: str, text: str, about: str, request_id: str) -> str:  # noqa: PLR0917
+    """Tell a team of a received message; see `server_business.sms.answering.Tell`."""
+    try:
+        refusal = es.tell(team, subject=subject, text=text, about=about, request_id=request_id)
+    except EsServerAway as away:
+        raise Later(away.message) from away
+    return refusal.sentence if refusal else ""
 
 
 def _add_mail(app: App, mail: settings.MailSettings, es: EsServer, country: str) -> None:
@@ -94,12 +107,6 @@ def _server(said: settings.OutgoingMailSettings, clock: Clock) -> Server:
         signer=Signer(domain=dkim.domain, selector=dkim.selector, key=key) if dkim.domain else None,
         timeout=said.timeout_duration.ToTimedelta().total_seconds(),
     )
-
-
-def _add_sms(app: App, said: settings.SmsSettings) -> None:
-    bell = _send(app, "sms", SMS, OutboxCarrier(Path(said.outbox_folder)) if said.active else None)
-    give_up = said.give_up_duration.ToTimedelta()
-    app.serve(sms_pb2.DESCRIPTOR, ShortMessages(app.database, bell, country=said.country, give_up=give_up))
 
 
 def _send(app: App, name: str, queue: SendQueue, carrier: Carrier | None) -> Doorbell:

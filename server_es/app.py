@@ -178,6 +178,7 @@ definition = Definition(
             "servicecalls.reopen",
             "contacts.write",
             "messages.send",
+            "escalations.acknowledge",
         ]
     },
 )

@@ -11,6 +11,7 @@ from zoneinfo import available_timezones
 from esoffice.config.v1 import business_settings_pb2, common_settings_pb2, settings_pb2
 
 from config_service.identity import rules as roles
+from config_service.settings.sms import SMS, short_messages, unprotected
 from mesh.errors import FailedPrecondition, InvalidArgument, Violation
 from mesh.setting_paths import secrets
 from mesh.validation import violations
@@ -19,7 +20,6 @@ NUMBER = "<ServCall.ServicecallNr>"
 _MailAccount = business_settings_pb2.MailAccount
 _ACCOUNTS = "server_business.mail.accounts"
 _OUTGOING = "server_business.outgoing_mail"
-_SMS = "server_business.sms"
 _FQDN = re.compile(r"(?=.{4,253}$)([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?\.?")
 
 
@@ -31,7 +31,8 @@ def problems(settings: settings_pb2.Settings) -> list[Violation]:
     business = settings.server_business
     asleep = [f"{_ACCOUNTS}.{name}." for name, account in business.mail.accounts.items() if not account.active]
     asleep += [] if business.outgoing_mail.active else [f"{_OUTGOING}."]
-    asleep += [] if business.sms.active else [f"{_SMS}."]
+    asleep += [] if business.sms.active else [f"{SMS}."]
+    asleep += [f"{SMS}.providers.{name}." for name, one in business.sms.providers.items() if not one.active]
     found = [one for one in violations(settings) if not one.field.startswith(tuple(asleep))]
     found += _site(settings.common.site)
     found += _roles(settings.common.roles)
@@ -39,7 +40,7 @@ def problems(settings: settings_pb2.Settings) -> list[Violation]:
         found += _database(f"{service}.database", getattr(settings, service).database)
     found += _accounts(business.mail.accounts)
     found += _outgoing(business.outgoing_mail)
-    found += _short_messages(business.sms)
+    found += short_messages(business.sms)
     return sorted(found, key=lambda one: one.field)
 
 
@@ -70,6 +71,7 @@ def warnings(settings: settings_pb2.Settings) -> list[Violation]:
         if calls and mark and f"{{{mark}}}" not in account.recognition_template:
             text = f"answers to our own mails are not recognised: server_es.status_events.call_mark is '{mark}'"
             found.append(Violation(f"{_ACCOUNTS}.{key}.recognition_template", text))
+    found += unprotected(settings.server_business.sms)
     return found + list(_outgoing_warnings(settings.server_business.outgoing_mail))
 
 
@@ -255,8 +257,3 @@ def _outgoing(said: business_settings_pb2.OutgoingMailSettings) -> Iterator[Viol
     dkim = said.dkim
     if dkim.domain and not (dkim.selector and (dkim.private_key.value or dkim.private_key.stored)):
         yield Violation(f"{_OUTGOING}.dkim.selector", "signing mails needs a selector and a private_key")
-
-
-def _short_messages(said: business_settings_pb2.SmsSettings) -> Iterator[Violation]:
-    if said.active and not said.outbox_folder.startswith("/"):
-        yield Violation(f"{_SMS}.outbox_folder", "short messages need the absolute path of a folder to be written to")

@@ -23,7 +23,7 @@ from server_business.mail.own_mails import OwnMails
 from server_business.mail.plans import Plan, plan
 from server_business.mail.rules import CreateContact, CreateServicecall, OpenMail, PutAside, Reason
 from server_business.mail.store import Row
-from server_business.mail.tables import State
+from server_business.mail.tables import Attached, State
 
 BATCH: Final = 500
 CHARACTERS: Final = 4_000_000  # a batch stays below the 16 MB a server takes in one message
@@ -256,6 +256,7 @@ class Desk:
             "contact": contact,
             "address": job.plan.address,
             "next_attempt_time": None,
+            "attached": Attached.DUE if job.attachments else Attached.NONE,
         }
 
     def _opened(self, decision: OpenMail) -> dict[str, Any]:

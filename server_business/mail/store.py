@@ -26,7 +26,16 @@ from mesh.bulk import insert_many, update_many
 from mesh.database import UnitOfWork
 from server_business.mail.intake import Arrival
 from server_business.mail.source import MailIdentity
-from server_business.mail.tables import MAIL, MAIL_ACCOUNT, MAIL_ATTACHMENT, MAIL_RAW, MAIL_TEXT, Announcement, State
+from server_business.mail.tables import (
+    MAIL,
+    MAIL_ACCOUNT,
+    MAIL_ATTACHMENT,
+    MAIL_RAW,
+    MAIL_TEXT,
+    Announcement,
+    Attached,
+    State,
+)
 
 Row = Mapping[str, Any]
 
@@ -228,6 +237,23 @@ def give_up_filing(unit: UnitOfWork, account: str, folder: str, uidvalidity: int
     """
     elsewhere = or_(_C.folder != folder, _C.uidvalidity != uidvalidity)
     return unit.connection.execute(update(MAIL).where(_unfiled(account), elsewhere).values(filed=True)).rowcount
+
+
+def to_take_over(unit: UnitOfWork, *, limit: int, size: int) -> list[Row]:
+    """Return mails whose attachments are to become documents, with their raw bytes, of together about `size` bytes."""
+    due: ColumnElement[bool] = _PARTIAL("mail.attached = 1")
+    sizes = unit.connection.execute(select(_C.id, _C.size).where(due).order_by(_C.id).limit(limit)).all()
+    chosen = [one.id for at, one in enumerate(sizes) if not at or sum(each.size for each in sizes[: at + 1]) <= size]
+    joined = MAIL.join(MAIL_RAW, MAIL_RAW.c.mail == _C.id)
+    query = select(_C.id, _C.size, _C.servicecall, _C.contact, _C.sender, _C.subject, MAIL_RAW.c.raw)
+    rows = unit.connection.execute(query.select_from(joined).where(_C.id.in_(chosen)).order_by(_C.id))
+    return [row._asdict() for row in rows]
+
+
+def took_over(unit: UnitOfWork, ids: Sequence[int], became: Attached) -> bool:
+    """Note what became of attachments; False when somebody else has done it meanwhile."""
+    due = (_C.id.in_(ids), _C.attached == Attached.DUE)
+    return unit.connection.execute(update(MAIL).where(*due).values(attached=became)).rowcount == len(ids)
 
 
 def note_account(

@@ -39,6 +39,15 @@ class State(IntEnum):
     DUPLICATE = 6
 
 
+class Attached(IntEnum):
+    """Whether the attachments of a mail become documents."""
+
+    NONE = 0
+    DUE = 1
+    MADE = 2
+    FAILED = 3
+
+
 class Announcement(IntEnum):
     """Whether the team of the open mails is told of a mail."""
 
@@ -108,6 +117,8 @@ MAIL: Final = Table(
     Column("verb_request_id", String(36), nullable=False),
     Column("filed", Boolean, nullable=False),
     Column("announcement", Integer, nullable=False),
+    # Of class `Attached`; written with the outcome, in its transaction.
+    Column("attached", Integer, nullable=False, server_default="0"),
     # Mails told of in one message share one id, under which the message is sent.
     Column("announcement_id", String(36)),
     UniqueConstraint("account", "folder", "uidvalidity", "uid"),
@@ -131,6 +142,12 @@ MAIL: Final = Table(
         "id",
         postgresql_where=text("NOT filed"),
         sqlite_where=text("NOT filed"),
+    ),
+    Index(
+        "ix_mail_to_take_over",
+        "id",
+        postgresql_where=text("attached = 1"),
+        sqlite_where=text("attached = 1"),
     ),
     Index(
         "ix_mail_to_announce",

@@ -77,6 +77,10 @@ class House:
         assert self.notified is not None
         return self.notified.deliveries(unit, cause)
 
+    def told_by_sms(self, unit: UnitOfWork, number: str, since: datetime) -> Sequence[str]:
+        assert self.notified is not None
+        return self.notified.told_by_sms(unit, number, since)
+
 
 class EscalatingRooms(Rooms):
     """The rooms, wired as the service wires them."""

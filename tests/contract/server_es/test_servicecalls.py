@@ -192,8 +192,13 @@ async def test_whoever_stands_in_for_a_responsible_one_who_is_away_is_told_too(o
     await office.directory.BatchUpsertRecords(
         directory.upsert(directory.employee("101", substitute="employees/103", **away))
     )
-    await office.call(responsible_employee="employees/101", responsible_team="teams/technik")
+    call = await office.call(responsible_employee="employees/101", responsible_team="teams/technik")
     assert [len(office.inbox(one)) for one in ("101", "102", "103")] == [1, 1, 1]
+    office.served.caller = person("*", name="jan", employee="103")
+    await office.do("SolveServicecall", call.name)
+    await office.do("AddAddendum", call.name, text="Es tropft.")
+    assert len(office.inbox("101")) == 2
+    assert len(office.inbox("103")) == 1  # who did it is not told, not even as a substitute
 
 
 async def test_a_draft_has_no_clock_until_its_state_changes(office: Office) -> None:
