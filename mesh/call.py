@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import grpc
 
-from mesh.tokens import Caller
+from mesh.tokens import Caller, Kind
 
 READ, WRITE = 1, 2
 
@@ -49,6 +49,12 @@ def caller() -> Caller:
     if call is None or call.caller is None:
         raise RuntimeError("caller() outside a call with an identity")
     return call.caller
+
+
+def actor() -> str:
+    """Return who makes the current call as resources name him: `users/{name}` or `services/{name}`."""
+    who = caller()
+    return f"{'services' if who.kind is Kind.SERVICE else 'users'}/{who.name}"
 
 
 def about(resource: str) -> None:

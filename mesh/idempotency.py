@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from mesh.bulk import execute_many
+from mesh.bulk import update_many
 from mesh.columns import UtcDateTime
 from mesh.database import UnitOfWork
 from mesh.errors import FailedPrecondition
@@ -153,8 +153,8 @@ class RequestLog:
             rows = []
             for one, response in zip(fresh, made, strict=True):
                 answers[one.caller, one.request_id] = response
-                rows.append({"the_caller": one.caller, "the_request_id": one.request_id, "the_response": response})
-            execute_many(unit.connection, self._answer, rows)
+                rows.append({"caller": one.caller, "request_id": one.request_id, "response": response})
+            update_many(unit.connection, self.table, rows, by=["caller", "request_id"])
         return [answers[one.caller, one.request_id] for one in asked]
 
     def prune(self, unit: UnitOfWork, *, limit: int = 10_000) -> int:

@@ -26,6 +26,7 @@ from mesh.tracing import Tracer
 
 Unary = Callable[[Any, Any], Awaitable[Any]]
 Streaming = Callable[[Any, Any], AsyncIterator[Any]]
+Receiving = Callable[[AsyncIterator[Any], Any], Awaitable[Any]]
 
 PUBLIC, SIGNED_IN, SERVICE = "public", "signed-in", "service"
 
@@ -123,6 +124,40 @@ class Pipeline:
 
         return serve
 
+    def receiving(self, method: MethodDescriptor, behaviour: Receiving) -> Unary:
+        """Wrap a method that is sent a stream and answers once; every message is validated as it is taken."""
+        start = self._opener(method)
+        name, enter, validate = _naming(method.input_type), self._entrance(method), _validation(method.input_type)
+        series = _Series(method)
+
+        async def taken(call: Call, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+            async for request in requests:
+                if not call.target:
+                    name(call, request)
+                validate(request)
+                yield request
+
+        async def serve(requests: Any, context: Any) -> Any:
+            call = start(context)
+            token = CURRENT.set(call)
+            series.open_streams.inc()
+            answer = None
+            try:
+                enter(call, context)
+                answer = await behaviour(taken(call, requests), context)
+            except asyncio.CancelledError:
+                call.code = grpc.StatusCode.CANCELLED
+                raise
+            except Exception as error:  # noqa: BLE001 - as above
+                await self._refuse(call, error, context)
+            finally:
+                series.open_streams.dec()
+                CURRENT.reset(token)
+                self._finish(call, series, stream=True)
+            return answer
+
+        return serve
+
     # -- the steps, in order ------------------------------------------------------------------------------------------
 
     def _opener(self, method: MethodDescriptor) -> Callable[[Any], Call]:
@@ -136,26 +171,27 @@ class Pipeline:
         return start
 
     def _admission(self, method: MethodDescriptor) -> Callable[[Call, Message, Any], None]:
-        identify = self._identify
-        broken = validation.validator().collect_violations if validation.has_rules(method.input_type) else None
-        target = _target_field(method.input_type)
-        has_request_id = "request_id" in method.input_type.fields_by_name
-        is_open_to_web = method.GetOptions().Extensions[options_pb2.web]
+        name, enter, validate = _naming(method.input_type), self._entrance(method), _validation(method.input_type)
 
         def admit(call: Call, request: Any, context: Any) -> None:
-            if target:
-                call.target = getattr(request, target)
-            if has_request_id:
-                call.request_id = request.request_id
+            name(call, request)
+            enter(call, context)
+            validate(request)
+
+        return admit
+
+    def _entrance(self, method: MethodDescriptor) -> Callable[[Call, Any], None]:
+        identify = self._identify
+        is_open_to_web = method.GetOptions().Extensions[options_pb2.web]
+
+        def enter(call: Call, context: Any) -> None:
             call.caller = who = identify(context)
             call.address = who.address
             if who.outside and not is_open_to_web:
                 raise errors.PermissionDenied(f"{call.method} is not open to callers outside the LAN")
             _permit(call, who)
-            if broken is not None and broken(request):
-                raise errors.InvalidArgument(validation.violations(request))
 
-        return admit
+        return enter
 
     async def _refuse(self, call: Call, error: Exception, context: Any) -> None:
         if isinstance(error, errors.DomainError):
@@ -210,6 +246,30 @@ def _permit(call: Call, who: Caller) -> None:
         return
     if needed == SERVICE or not who.may(needed):
         raise errors.PermissionDenied(f"{who.name} lacks the permission {needed}", permission=needed)
+
+
+def _naming(request: Descriptor) -> Callable[[Call, Any], None]:
+    """Return what notes the resource and the `request_id` a request names."""
+    target = _target_field(request)
+    has_request_id = "request_id" in request.fields_by_name
+
+    def name(call: Call, request: Any) -> None:
+        if target:
+            call.target = getattr(request, target)
+        if has_request_id:
+            call.request_id = request.request_id
+
+    return name
+
+
+def _validation(request: Descriptor) -> Callable[[Any], None]:
+    broken = validation.validator().collect_violations if validation.has_rules(request) else None
+
+    def validate(request: Any) -> None:
+        if broken is not None and broken(request):
+            raise errors.InvalidArgument(validation.violations(request))
+
+    return validate
 
 
 def _target_field(request: Descriptor) -> str:

@@ -18,7 +18,7 @@ from sqlalchemy import MetaData
 
 from mesh.clock import SystemClock
 from mesh.database import Database
-from mesh.migrations import differences, upgrade
+from mesh.migrations import differences, is_ours, upgrade
 
 _FILE = '''"""{message}"""
 
@@ -45,7 +45,7 @@ def write_revision(metadata: MetaData, script_location: Path, message: str) -> P
         upgrade(database, script_location)
         with database.engine.connect() as connection:
             context = MigrationContext.configure(
-                connection, opts={"target_metadata": metadata, "render_as_batch": True}
+                connection, opts={"target_metadata": metadata, "render_as_batch": True, "include_name": is_ours}
             )
             script: MigrationScript = produce_migrations(context, metadata)
             operations = script.upgrade_ops

@@ -101,6 +101,12 @@ class Server:
         if behaviour is None:
             raise TypeError(f"{type(servicer).__name__} has no {method.name}")
         request = GetMessageClass(method.input_type)
+        if method.client_streaming:
+            if method.server_streaming:
+                raise TypeError(f"{method.full_name}: no method streams both ways")
+            return grpc.stream_unary_rpc_method_handler(
+                self._pipeline.receiving(method, behaviour), request.FromString, serialised
+            )
         if method.server_streaming:
             return grpc.unary_stream_rpc_method_handler(
                 self._pipeline.streaming(method, behaviour), request.FromString, serialised

@@ -4,8 +4,11 @@ from typing import Final
 
 from mesh.audit import AuditOutbox
 from mesh.columns import new_metadata
+from mesh.idempotency import RequestLog
 from mesh.leases import Leases
 
 METADATA: Final = new_metadata()
+REQUESTS: Final = RequestLog(METADATA)
+"""Remembers what calls with a `request_id` were answered."""
 OUTBOX: Final = AuditOutbox(METADATA)
 LEASES: Final = Leases(METADATA)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from esclient.cli import absences, calls, duty, escalations, forwarding, messages, notifications
+from esclient.cli import absences, calls, documents, duty, escalations, forwarding, messages, notifications
 from esclient.cli.exits import CODES, Exit, ended_by, say
 from esclient.cli.options import Options, options_of
 from esclient.cli.output import Output
@@ -23,6 +23,7 @@ app = typer.Typer(
 app.add_typer(calls.app, name="calls")
 calls.app.command("forward")(forwarding.forward)
 calls.app.command("forwardings")(forwarding.forwardings)
+app.add_typer(documents.app, name="documents")
 app.add_typer(escalations.app, name="escalations")
 app.add_typer(absences.app, name="absences")
 app.add_typer(duty.app, name="duty")

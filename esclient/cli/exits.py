@@ -11,6 +11,7 @@ from grpc_status import rpc_status
 
 from esclient.calls import NoSuchState
 from esclient.cli.output import printable
+from esclient.documents import BrokenOff, NotWhatWasSent
 from esclient.door import NoCertificate
 from esclient.notifications import NoEmployee
 
@@ -54,7 +55,7 @@ def ended_by(error: Exception, server: str) -> tuple[Exit, list[str]]:
     """
     if isinstance(error, WrongUsage | NoCertificate):
         return Exit.USAGE, [str(error)]
-    if isinstance(error, NoEmployee):
+    if isinstance(error, NoEmployee | BrokenOff | NotWhatWasSent):
         return Exit.FAILED, [str(error)]
     if isinstance(error, NoSuchState):
         return Exit.FAILED, [f"{error}; give --state."]

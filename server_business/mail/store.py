@@ -1,8 +1,10 @@
 """What the reception writes and asks for: each function is part of one transaction."""
 
+import sys
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -13,7 +15,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     func,
-    insert,
     literal_column,
     or_,
     select,
@@ -21,15 +22,25 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from mesh.bulk import execute_many
+from mesh.bulk import insert_many, update_many
 from mesh.database import UnitOfWork
 from server_business.mail.intake import Arrival
 from server_business.mail.source import MailIdentity
-from server_business.mail.tables import MAIL, MAIL_ACCOUNT, MAIL_ATTACHMENT, MAIL_RAW, MAIL_TEXT, Announcement, State
+from server_business.mail.tables import (
+    MAIL,
+    MAIL_ACCOUNT,
+    MAIL_ATTACHMENT,
+    MAIL_RAW,
+    MAIL_TEXT,
+    Announcement,
+    Attached,
+    State,
+)
 
 Row = Mapping[str, Any]
 
 _PER_STATEMENT = 500
+_HOUR = timedelta(hours=1)
 _C = MAIL.c
 _IDENTITY = (_C.uidvalidity, _C.uid)
 _PARTIAL = literal_column  # the partial indexes are found only when their condition stands there literally
@@ -82,12 +93,12 @@ def store(unit: UnitOfWork, arrivals: Sequence[Arrival]) -> list[int]:
     if not rows:
         return []
     connection, pairs = unit.connection, list(zip(ids, new, strict=True))
-    execute_many(connection, insert(MAIL), rows)
-    execute_many(connection, insert(MAIL_RAW), [{"mail": id_, "raw": one.raw} for id_, one in pairs])
+    insert_many(connection, MAIL, rows)
+    insert_many(connection, MAIL_RAW, [{"mail": id_, "raw": one.raw} for id_, one in pairs])
     texts = [{"mail": id_, "text": one.text, "html": one.html} for id_, one in pairs]
-    execute_many(connection, insert(MAIL_TEXT), texts)
+    insert_many(connection, MAIL_TEXT, texts)
     hanging = [{"mail": id_, **row} for id_, one in pairs for row in one.attachments]
-    execute_many(connection, insert(MAIL_ATTACHMENT), hanging)
+    insert_many(connection, MAIL_ATTACHMENT, hanging)
     return ids
 
 
@@ -157,6 +168,28 @@ def calls_of_threads(unit: UnitOfWork, message_ids: Collection[str]) -> dict[str
     return found
 
 
+def earlier_of_senders(unit: UnitOfWork, account: str, rows: Sequence[Row]) -> dict[int, int]:
+    """Return for mails how many others of the same sender came to the account within the hour before; by id.
+
+    Counted by when the mailbox took them, so that a day's mails that are read at once are no flood.
+    """
+    asked = [row for row in rows if row["sender_key"] and "id" in row]
+    if not asked:
+        return {}
+    first = min(row["receive_time"] for row in asked) - _HOUR
+    last = max(row["receive_time"] for row in asked)
+    times: dict[str, list[tuple[datetime, int]]] = defaultdict(list)
+    for part in _parts(sorted({row["sender_key"] for row in asked})):
+        query = select(_C.sender_key, _C.receive_time, _C.id).where(
+            _C.sender_key.in_(part), _C.receive_time > first, _C.receive_time <= last, _C.account == account
+        )
+        for key, time, id_ in unit.connection.execute(query):
+            times[key].append((time, id_))
+    for mine in times.values():
+        mine.sort()
+    return {row["id"]: _within_hour(times[row["sender_key"]], row["receive_time"], row["id"]) for row in asked}
+
+
 def change(unit: UnitOfWork, changes: Sequence[dict[str, Any]], *, state: State = State.RECEIVED) -> int:
     """Write columns into rows that are still in `state`, and return how many were.
 
@@ -168,11 +201,9 @@ def change(unit: UnitOfWork, changes: Sequence[dict[str, Any]], *, state: State 
     changed = 0
     alike: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
     for one in changes:
-        alike[tuple(sorted(one))].append({f"the_{name}": value for name, value in one.items()})
-    for names, rows in alike.items():
-        values = {name: bindparam(f"the_{name}", type_=_C[name].type) for name in names if name != "id"}
-        statement = update(MAIL).where(_C.id == bindparam("the_id"), _C.state == state).values(values)
-        changed += execute_many(unit.connection, statement, rows)
+        alike[tuple(sorted(one))].append(one)
+    for rows in alike.values():
+        changed += update_many(unit.connection, MAIL, rows, by=["id"], only={"state": state})
     return changed
 
 
@@ -185,6 +216,12 @@ def to_file(unit: UnitOfWork, account: str, folder: str, uidvalidity: int, *, li
         .limit(limit)
     )
     return [row._asdict() for row in unit.connection.execute(query)]
+
+
+def unfiled_uids(unit: UnitOfWork, account: str, folder: str, uidvalidity: int) -> set[str]:
+    """Return which decided mails of a folder, as it counts now, are not noted as filed away."""
+    same = (_unfiled(account), _C.folder == folder, _C.uidvalidity == uidvalidity)
+    return set(unit.connection.execute(select(_C.uid).where(*same)).scalars())
 
 
 def mark_filed(unit: UnitOfWork, ids: Sequence[int]) -> None:
@@ -202,6 +239,23 @@ def give_up_filing(unit: UnitOfWork, account: str, folder: str, uidvalidity: int
     return unit.connection.execute(update(MAIL).where(_unfiled(account), elsewhere).values(filed=True)).rowcount
 
 
+def to_take_over(unit: UnitOfWork, *, limit: int, size: int) -> list[Row]:
+    """Return mails whose attachments are to become documents, with their raw bytes, of together about `size` bytes."""
+    due: ColumnElement[bool] = _PARTIAL("mail.attached = 1")
+    sizes = unit.connection.execute(select(_C.id, _C.size).where(due).order_by(_C.id).limit(limit)).all()
+    chosen = [one.id for at, one in enumerate(sizes) if not at or sum(each.size for each in sizes[: at + 1]) <= size]
+    joined = MAIL.join(MAIL_RAW, MAIL_RAW.c.mail == _C.id)
+    query = select(_C.id, _C.size, _C.servicecall, _C.contact, _C.sender, _C.subject, MAIL_RAW.c.raw)
+    rows = unit.connection.execute(query.select_from(joined).where(_C.id.in_(chosen)).order_by(_C.id))
+    return [row._asdict() for row in rows]
+
+
+def took_over(unit: UnitOfWork, ids: Sequence[int], became: Attached) -> bool:
+    """Note what became of attachments; False when somebody else has done it meanwhile."""
+    due = (_C.id.in_(ids), _C.attached == Attached.DUE)
+    return unit.connection.execute(update(MAIL).where(*due).values(attached=became)).rowcount == len(ids)
+
+
 def note_account(
     unit: UnitOfWork,
     account: str,
@@ -217,12 +271,35 @@ def note_account(
         values["seen_count"] = seen
     if success is not None:
         values["last_success_time"] = success
+        values["last_mail_time"] = func.coalesce(MAIL_ACCOUNT.c.last_mail_time, success)
     into = sqlite.insert if unit.connection.dialect.name == "sqlite" else postgresql.insert
     unit.connection.execute(
         into(MAIL_ACCOUNT)
-        .values(account=account, **{"seen_count": 0, **values})
+        .values(account=account, **{"seen_count": 0, **values, "last_mail_time": success})
         .on_conflict_do_update(index_elements=["account"], set_=values)
     )
+
+
+def note_arrival(unit: UnitOfWork, account: str) -> None:
+    """Write down that a mail was stored now."""
+    arrived = update(MAIL_ACCOUNT).where(MAIL_ACCOUNT.c.account == account).values(last_mail_time=unit.now)
+    if not unit.connection.execute(arrived).rowcount:
+        note_account(unit, account, healthy=True, status="being read for the first time")
+        unit.connection.execute(arrived)
+
+
+def lying(unit: UnitOfWork, identities: Sequence[MailIdentity]) -> set[str]:
+    """Return the uids of those of the identities, all of one folder, that are stored; changes nothing."""
+    found: set[str] = set()
+    for part in _parts(identities):
+        query = _in_folder(part[0]).where(_C.uid.in_([one.uid for one in part]))
+        found.update(row.uid for row in unit.connection.execute(query))
+    return found
+
+
+def _within_hour(times: Sequence[tuple[datetime, int]], at: datetime, id_: int) -> int:
+    """Count from `times`, in order, what came within the hour up to and before this mail."""
+    return bisect_left(times, (at, id_)) - bisect_right(times, (at - _HOUR, sys.maxsize))
 
 
 def _in_folder(identity: MailIdentity) -> Select[Any]:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import Table, select, tuple_
 
+from mesh.bulk import among
 from mesh.database import UnitOfWork
 from server_es.directory import tables
 
@@ -21,12 +22,11 @@ _KEYS: Final[Mapping[str, tuple[Table, str]]] = {
 def records(unit: UnitOfWork, kind: str, keys: Iterable[str | None]) -> dict[str, Any]:
     """Return the rows of those of these records that there are, by number. `kind` is such as `address`."""
     table, key = _KEYS[kind]
-    wanted = sorted({one for one in keys if one})
-    found: dict[str, Any] = {}
-    for start in range(0, len(wanted), _AT_ONCE):
-        query = select(table).where(table.c[key].in_(wanted[start : start + _AT_ONCE]))
-        found |= {getattr(row, key): row for row in unit.connection.execute(query)}
-    return found
+    wanted = {one for one in keys if one}
+    if not wanted:
+        return {}
+    query = select(table).where(among(unit.connection, table.c[key], wanted))
+    return {getattr(row, key): row for row in unit.connection.execute(query)}
 
 
 def components(unit: UnitOfWork, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Any]:

@@ -11,11 +11,13 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
+from mesh.bulk import among
 from mesh.database import UnitOfWork
 from mesh.failpoints import failpoint
 from server_es.calendars.wording import moment
 from server_es.escalations import chain, holding, records, rules, timers, timing
 from server_es.escalations.chain import Link, Outcome
+from server_es.escalations.codes import code_of
 from server_es.escalations.names import ESCALATION
 from server_es.escalations.plans import Plans
 from server_es.escalations.reachable import Reachable
@@ -181,6 +183,7 @@ class Engine:
                 told=told,
                 subject=one.subject,
                 text=one.text,
+                code=code_of(one.call.number, one.call.receive_time) if one.call.receive_time else "",
             )
             for id_, one in zip(ids, firings, strict=True)
             for told in one.link.told or self._fallback(reachable)
@@ -218,7 +221,8 @@ def _told(reachable: Lazy, events: Mapping[str, Event], call: Any) -> Callable[[
 
 def _locked(unit: UnitOfWork, numbers: Sequence[int]) -> list[Any]:
     """Return these calls, kept from others until the unit ends, without those that somebody is just changing."""
-    query = select(servicecall).where(servicecall.c.number.in_(sorted(numbers))).order_by(servicecall.c.number)
+    query = select(servicecall).where(among(unit.connection, servicecall.c.number, numbers))
+    query = query.order_by(servicecall.c.number)
     return list(unit.connection.execute(query.with_for_update(skip_locked=True)))
 
 

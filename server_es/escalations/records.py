@@ -3,25 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
+from mesh.bulk import insert_many
 from mesh.database import UnitOfWork
 from mesh.errors import NotFound
 from server_es.escalations.names import ESCALATION
 from server_es.escalations.tables import escalation
 
 _C: Final = escalation.c
-_KEY: Final = ("servicecall", "point", "cycle", "round")
 
 
 def append(unit: UnitOfWork, rows: Sequence[Mapping[str, Any]]) -> list[int]:
     """Write firings and return their ids, in order. One that was written before breaks the unit: it fires once."""
-    unit.connection.execute(insert(escalation), list(rows))
-    # To ask afterwards takes a fifth of what RETURNING in the order of the parameters takes.
-    calls = sorted({row["servicecall"] for row in rows})
-    query = select(_C.id, *(_C[name] for name in _KEY)).where(_C.servicecall.in_(calls), _C.fire_time == unit.now)
-    ids = {tuple(key): id_ for id_, *key in unit.connection.execute(query)}
-    return [ids[tuple(row[name] for name in _KEY)] for row in rows]
+    return sorted(id_ for (id_,) in insert_many(unit.connection, escalation, rows, returning=[_C.id]))
 
 
 def get(unit: UnitOfWork, id_: int) -> Any:

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import bindparam, insert, select, text, update
+from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from mesh.bulk import among, insert_many, update_many
 from mesh.database import UnitOfWork
 from server_es.escalations.rules import Clock, Fired, Progress
 from server_es.escalations.tables import escalation_timer
@@ -98,14 +99,10 @@ def _fired(progress: Progress) -> str:
 
 def of(unit: UnitOfWork, calls: Iterable[int], *, lock: bool = False) -> dict[int, Timer]:
     """Return the timers of those of these calls that have one."""
-    found: dict[int, Timer] = {}
-    wanted = sorted(set(calls))
-    for start in range(0, len(wanted), AT_ONCE):
-        query = select(escalation_timer).where(_TIMER.servicecall.in_(wanted[start : start + AT_ONCE]))
-        query = query.order_by(_TIMER.servicecall)
-        rows = unit.connection.execute(query.with_for_update() if lock else query)
-        found |= {row.servicecall: timer_of(row) for row in rows}
-    return found
+    query = select(escalation_timer).where(among(unit.connection, _TIMER.servicecall, calls))
+    query = query.order_by(_TIMER.servicecall)
+    rows = unit.connection.execute(query.with_for_update() if lock else query)
+    return {row.servicecall: timer_of(row) for row in rows}
 
 
 def rows_of_level(unit: UnitOfWork, level: int, after: int, limit: int) -> list[Any]:
@@ -127,45 +124,22 @@ def write(unit: UnitOfWork, timers: Sequence[Timer]) -> None:
 
 def create(unit: UnitOfWork, timers: Sequence[Timer]) -> None:
     """Write the timers of calls that were made just now."""
-    if timers:
-        unit.connection.execute(insert(escalation_timer), [row_of(timer) for timer in timers])
-
-
-_ADVANCE: Final = (
-    update(escalation_timer)
-    .where(_TIMER.servicecall == bindparam("call"))
-    .values(due_time=bindparam("due"), fired=bindparam("fires"), held=bindparam("holds"))
-)
+    insert_many(unit.connection, escalation_timer, [row_of(timer) for timer in timers])
 
 
 def advance(unit: UnitOfWork, timers: Sequence[Timer]) -> None:
     """Write what firing changes of timers that are there already."""
-    if timers:
-        rows = [
-            {"call": one.servicecall, "due": one.due_time, "fires": _fired(one.progress), "holds": one.held}
-            for one in timers
-        ]
-        unit.connection.execute(_ADVANCE, rows)
-
-
-_DUE_SQLITE: Final = "UPDATE escalation_timer SET due_time = ? WHERE servicecall = ?"
-_DUE_POSTGRESQL: Final = text(
-    "UPDATE escalation_timer SET due_time = new.due "
-    "FROM unnest(CAST(:calls AS bigint[]), CAST(:due AS timestamptz[])) AS new (call, due) "
-    "WHERE servicecall = new.call"
-)
+    rows = [
+        {"servicecall": one.servicecall, "due_time": one.due_time, "fired": _fired(one.progress), "held": one.held}
+        for one in timers
+    ]
+    update_many(unit.connection, escalation_timer, rows, by=["servicecall"])
 
 
 def set_due_times(unit: UnitOfWork, due_times: Mapping[int, datetime | None]) -> None:
     """Write when to look at these calls next, and nothing else."""
-    if not due_times:
-        return
-    # Past the compiler of statements, which would take longer than all the rest.
-    if unit.connection.dialect.name == "postgresql":
-        unit.connection.execute(_DUE_POSTGRESQL, {"calls": list(due_times), "due": list(due_times.values())})
-        return
-    rows = [(None if due is None else (due - _EPOCH) // _MICROSECOND, call) for call, due in due_times.items()]
-    unit.connection.exec_driver_sql(_DUE_SQLITE, rows)
+    rows = [{"servicecall": call, "due_time": due} for call, due in due_times.items()]
+    update_many(unit.connection, escalation_timer, rows, by=["servicecall"])
 
 
 def due(unit: UnitOfWork, after: datetime | None, until: datetime, limit: int) -> list[int]:

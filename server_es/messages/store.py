@@ -3,7 +3,6 @@
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
@@ -27,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeEngine
 
+from mesh.bulk import insert_many
 from mesh.database import UnitOfWork
 from server_es.messages.rows import Action, Change, Content, Counts, Told
 from server_es.messages.rules import Inbox, Kind, Position, Priority
@@ -72,7 +72,7 @@ class MessageStore:
                 numbers[recipient] = number + 1
                 rows.append({"recipient": recipient, "sequence": number, "content_id": content_id})
                 changes[recipient].told.append(Told(recipient, number, None, content_id, content, unit.now))
-        unit.connection.execute(insert(self._message), rows)
+        insert_many(unit.connection, self._message, rows)
         return list(changes.values())
 
     def _take_numbers(self, unit: UnitOfWork, wanted: Counter[str]) -> tuple[dict[str, Change], dict[str, int]]:
@@ -98,7 +98,6 @@ class MessageStore:
         return changes, first
 
     def _say(self, unit: UnitOfWork, contents: Sequence[Content]) -> list[int]:
-        say = insert(self._content).returning(self._content.c.id, sort_by_parameter_order=True)
         rows = [
             {
                 "subject": one.subject,
@@ -109,12 +108,13 @@ class MessageStore:
                 "sender": one.sender,
                 "created_time": unit.now,
                 "expire_time": one.expire_time,
-                "actions": [asdict(action) for action in one.actions] or None,
+                "actions": [_row_of(action) for action in one.actions] or None,
                 "in_reply_to": one.in_reply_to or None,
             }
             for one in contents
         ]
-        return [id_ for part in _parts(rows) for id_ in unit.connection.execute(say, part).scalars()]
+        made = insert_many(unit.connection, self._content, rows, returning=[self._content.c.id])
+        return sorted(id_ for (id_,) in made)
 
     def mark_read(
         self, unit: UnitOfWork, recipient: str, *, sequences: Sequence[int] = (), through: int = 0
@@ -335,6 +335,10 @@ class MessageStore:
 
 
 _DIALECTS: Final[dict[str, Any]] = {"sqlite": sqlite, "postgresql": postgresql}
+
+
+def _row_of(action: Action) -> dict[str, str]:
+    return {"action": action.action, "label": action.label, "etag": action.etag}
 
 
 def _numbers(dialect: Any, inbox: Any) -> Any:

@@ -4,9 +4,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from mesh.bulk import among, insert_many, update_many
 from mesh.claims import Claim, claim
 from mesh.database import UnitOfWork
 from mesh.errors import InvalidArgument, Violation
@@ -25,15 +26,11 @@ _SUBJECT, _TEXT = 200, 4000
 
 def add(unit: UnitOfWork, planned: Sequence[Planned], *, follows: int | None = None) -> list[tuple[int, Planned]]:
     """Write notices; return those that are new with their ids. Who was told because of this before is passed over."""
-    new = _INSERTS[unit.connection.dialect.name](notice).on_conflict_do_nothing()
-    new = new.returning(C.id, C.cause, C.recipient, C.channel)
     known = {(one.notice.cause, one.recipient, int(one.channel)): one for one in planned}
     rows = [_row(unit, known[key], follows) for key in sorted(known)]  # sorted: two transactions do not cross
-    found = []
-    for start in range(0, len(rows), _ROWS):
-        for id_, *key in unit.connection.execute(new, rows[start : start + _ROWS]):
-            found.append((id_, known[key[0], key[1], key[2]]))
-    return sorted(found, key=lambda one: one[0])
+    key = [C.id, C.cause, C.recipient, C.channel]
+    new = insert_many(unit.connection, notice, rows, returning=key, passing_over=True)
+    return [(id_, known[cause, recipient, channel]) for id_, cause, recipient, channel in sorted(new)]
 
 
 def _row(unit: UnitOfWork, one: Planned, follows: int | None) -> dict[str, Any]:
@@ -69,29 +66,21 @@ def pending(unit: UnitOfWork, digests: Iterable[str], since: datetime) -> list[A
     query = select(C.id, C.digest, C.cause, C.employee, C.inbox_sequence, C.state).where(
         C.create_time > since, C.state.in_([State.WAITING, State.SENT])
     )
-    return sorted(_in_parts(unit, query, C.digest, digests), key=lambda row: row.id)
+    return sorted(_among(unit, query, C.digest, digests), key=lambda row: row.id)
 
 
 def end(unit: UnitOfWork, outcomes: Mapping[int, tuple[State, str]]) -> None:
     """End notices that are not sent of their own, with state and reason of each."""
     if outcomes:
-        over = update(notice).where(C.id == bindparam("the_id"))
-        over = over.values(
-            state=bindparam("the_state"), reason=bindparam("the_reason"), end_time=unit.now,
-            next_attempt_time=None, lease_until=None, lease_owner=None,
-        )  # fmt: skip
-        rows = [
-            {"the_id": id_, "the_state": int(state), "the_reason": reason} for id_, (state, reason) in outcomes.items()
-        ]
-        unit.connection.execute(over, rows)
+        over = {"end_time": unit.now, "next_attempt_time": None, "lease_until": None, "lease_owner": None}
+        rows = [{"id": id_, "state": state, "reason": reason, **over} for id_, (state, reason) in outcomes.items()]
+        update_many(unit.connection, notice, rows, by=["id"])
 
 
 def place(unit: UnitOfWork, sequences: Mapping[int, int]) -> None:
     """Write which message in the inbox a notice is, by the notices' ids."""
-    if sequences:
-        where = update(notice).where(C.id == bindparam("the_id")).values(inbox_sequence=bindparam("the_sequence"))
-        rows = [{"the_id": id_, "the_sequence": sequence} for id_, sequence in sequences.items()]
-        unit.connection.execute(where, rows)
+    rows = [{"id": id_, "inbox_sequence": sequence} for id_, sequence in sequences.items()]
+    update_many(unit.connection, notice, rows, by=["id"])
 
 
 # -- what is due ------------------------------------------------------------------------------------------------------
@@ -159,7 +148,7 @@ def channels_of(unit: UnitOfWork, cause: str, recipient: str) -> frozenset[Chann
 def inbox_places(unit: UnitOfWork, ids: Iterable[int]) -> dict[int, tuple[str, int]]:
     """Return employee and number of the message, of those of these notices that lie in an inbox."""
     query = select(C.id, C.employee, C.inbox_sequence).where(C.inbox_sequence.is_not(None))
-    return {row.id: (row.employee, row.inbox_sequence) for row in _in_parts(unit, query, C.id, ids)}
+    return {row.id: (row.employee, row.inbox_sequence) for row in _among(unit, query, C.id, ids)}
 
 
 def page(unit: UnitOfWork, conditions: Sequence[ColumnElement[bool]], before: int | None, limit: int) -> list[Any]:
@@ -171,6 +160,12 @@ def page(unit: UnitOfWork, conditions: Sequence[ColumnElement[bool]], before: in
 def told(unit: UnitOfWork, cause: str) -> list[Any]:
     """Return the notices of a cause, in the order in which they were told."""
     return list(unit.connection.execute(select(notice).where(C.cause == cause).order_by(C.id)))
+
+
+def told_over(unit: UnitOfWork, recipient: str, channel: Channel, since: datetime) -> list[str]:
+    """Return what notices to somebody were about that left over a channel since then, the latest first."""
+    query = select(C.about).where(C.recipient == recipient, C.channel == channel, C.sent_time >= since)
+    return list(dict.fromkeys(unit.connection.execute(query.order_by(C.sent_time.desc(), C.id.desc())).scalars()))
 
 
 def prune(unit: UnitOfWork, before: datetime, *, limit: int) -> int:
@@ -190,7 +185,7 @@ def preferences_row(unit: UnitOfWork, employee: str, *, lock: bool = False) -> A
 
 def preferences_of(unit: UnitOfWork, employees: Iterable[str]) -> dict[str, Preferences]:
     """Return what those of these employees want who have said something."""
-    return {row.employee: wanted(row) for row in _in_parts(unit, select(preferences), _P.employee, employees)}
+    return {row.employee: wanted(row) for row in _among(unit, select(preferences), _P.employee, employees)}
 
 
 def wanted(row: Any) -> Preferences:
@@ -227,7 +222,5 @@ def save_preferences(unit: UnitOfWork, old: Any, row: Mapping[str, Any]) -> None
         unit.connection.execute(update(preferences).where(_P.employee == old.employee).values(values))
 
 
-def _in_parts(unit: UnitOfWork, query: Any, column: Any, keys: Iterable[Any]) -> Iterator[Any]:
-    sought = sorted(set(keys))
-    for start in range(0, len(sought), _AT_ONCE):
-        yield from unit.connection.execute(query.where(column.in_(sought[start : start + _AT_ONCE])))
+def _among(unit: UnitOfWork, query: Any, column: Any, keys: Iterable[Any]) -> Iterator[Any]:
+    yield from unit.connection.execute(query.where(among(unit.connection, column, keys)))

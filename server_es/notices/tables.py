@@ -15,11 +15,18 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from mesh.claims import job_columns
 from mesh.columns import UtcDateTime
 from server_es.schema import METADATA
+
+
+def _of_those_with(column: str) -> Index:
+    some = text(f"{column} IS NOT NULL")
+    return Index(None, column, sqlite_where=some, postgresql_where=some)
+
 
 notice: Final = Table(
     "notice",
@@ -46,9 +53,9 @@ notice: Final = Table(
     # The message in the inbox of `employee`.
     Column("inbox_sequence", BigInteger),
     # The popup that was not acknowledged, of a notice that follows it.
-    Column("follows", BigInteger, index=True),
+    Column("follows", BigInteger),
     # The notice this one left with. What stands for several is what is said; written once, the same for every attempt.
-    Column("carried_by", BigInteger, index=True),
+    Column("carried_by", BigInteger),
     Column("held", Boolean, nullable=False),
     Column("request_id", String(36)),
     Column("parcel_subject", String(200)),
@@ -56,7 +63,8 @@ notice: Final = Table(
     Column("remote_name", String(80), nullable=False),
     *job_columns(),
     UniqueConstraint("cause", "recipient", "channel"),
-    Index(None, "next_attempt_time"),
+    # Of most rows these say nothing: what is written most often is kept out of the indexes that are asked for few.
+    *(_of_those_with(name) for name in ("follows", "carried_by", "next_attempt_time")),
     Index(None, "recipient", "channel", "sent_time"),
     info={"name": "notices/{id}"},
 )

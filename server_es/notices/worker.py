@@ -269,4 +269,5 @@ def _letter(row: Any) -> Letter:
     return Letter(
         request_id=row["request_id"], channel=Channel(row["channel"]), address=row["address"],
         subject=row["parcel_subject"], text=row["parcel_text"], about=row["about"], expire_time=row["expire_time"],
+        urgent=row["urgent"],
     )  # fmt: skip

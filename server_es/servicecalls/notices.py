@@ -36,7 +36,7 @@ class Notice:
 
 
 class Absences(Protocol):
-    """Who is away; the part of the absences in telling."""
+    """Who is away."""
 
     def __call__(self, unit: UnitOfWork, employees: Collection[str], at: datetime) -> Mapping[str, str]:
         """Return which of the employees are away at `at`, each with who stands in for him; empty for nobody."""
@@ -45,7 +45,7 @@ class Absences(Protocol):
 class Notices:
     """Tells the responsible employee and the members of the responsible team, each once, not whoever did it.
 
-    Whoever stands in for one who is away is told too.
+    Who is away finds it when he is back; whoever stands in for him is told too.
 
     Args:
         messages: the inboxes.
@@ -65,12 +65,12 @@ class Notices:
             return
         members = members_of(unit, {one.call.responsible_team for one in concerned if one.call.responsible_team})
         meant = [_meant(one.call, members) for one in concerned]
-        absent = self._absent(unit, set().union(*meant), unit.now)
-        letters = []
-        for one, people in zip(concerned, meant, strict=True):
-            told = (people | {stands_in for away in people if (stands_in := absent.get(away))}) - {by.employee}
-            if told:
-                letters.append((told, _content(one, by)))
+        absent = self._absent(unit, {employee for some in meant for employee in some}, unit.now)
+        letters = [
+            (told, _content(one, by))
+            for one, some in zip(concerned, meant, strict=True)
+            if (told := _told(some, absent, by))
+        ]
         if letters:
             self._messages.address_all(unit, letters)
 
@@ -80,6 +80,10 @@ def _meant(call: Any, members: Mapping[str, Sequence[str]]) -> set[str]:
     if call.responsible_employee:
         meant.add(call.responsible_employee)
     return meant
+
+
+def _told(meant: set[str], absent: Mapping[str, str], by: Actor) -> set[str]:
+    return (meant | {absent[one] for one in meant if absent.get(one)}) - {by.employee}
 
 
 def _content(notice: Notice, by: Actor) -> Content:

@@ -5,26 +5,20 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, bindparam, insert, select, update
+from sqlalchemy import Select, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from mesh.bulk import execute_many
+from mesh.bulk import among, insert_many, update_many
 from mesh.database import UnitOfWork
 from mesh.errors import NotFound
 from server_es.servicecalls.names import SERVICECALL
 from server_es.servicecalls.tables import number_range, servicecall, servicecall_event
 
 _RANGE: Final = "servicecall"
-_AT_ONCE: Final = 1000
 _CALL: Final = select(servicecall).where(servicecall.c.number == bindparam("number"))
 _EVENT: Final = servicecall_event.c
 _TIMED: Final = (_EVENT.servicecall, _EVENT.kind, _EVENT.event_time, _EVENT.state)
 _LOG: Final = select(*_TIMED).where(_EVENT.servicecall == bindparam("number")).order_by(_EVENT.sequence)
-_CACHED: Final = (
-    update(servicecall)
-    .where(servicecall.c.number == bindparam("the_number"))
-    .values(cached_due_time=bindparam("the_due_time"))
-)
 _INSERTS: Final[Mapping[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
@@ -59,14 +53,14 @@ def log(unit: UnitOfWork, number: int) -> Sequence[Any]:
 
 def several(unit: UnitOfWork, numbers: Iterable[int]) -> list[Any]:
     """Return those of these calls that there are, in the order of their numbers."""
-    return list(_in_parts(unit, select(servicecall).order_by(servicecall.c.number), servicecall.c.number, numbers))
+    return list(_among(unit, select(servicecall).order_by(servicecall.c.number), servicecall.c.number, numbers))
 
 
 def logs(unit: UnitOfWork, numbers: Iterable[int]) -> dict[int, list[Any]]:
     """Return the logs of these calls, by number."""
     found: dict[int, list[Any]] = {}
     query = select(*_TIMED).order_by(_EVENT.servicecall, _EVENT.sequence)
-    for row in _in_parts(unit, query, _EVENT.servicecall, numbers):
+    for row in _among(unit, query, _EVENT.servicecall, numbers):
         found.setdefault(row.servicecall, []).append(row)
     return found
 
@@ -82,20 +76,16 @@ def events(unit: UnitOfWork, number: int, after: int, limit: int) -> list[Any]:
 
 
 def open_calls(
-    unit: UnitOfWork, levels: Iterable[int] | None, *, also_in_state: int | None = None, lock: bool = True
+    unit: UnitOfWork, levels: Iterable[int], *, after: int = 0, limit: int | None = None, lock: bool = True
 ) -> list[Any]:
-    """Return what the due times of the open calls on these levels (None: on any) are computed from.
+    """Return what the due times of the open calls on these levels are computed from, in order from above `after`.
 
     With `lock` nobody else changes these calls until the unit ends.
     """
     call = servicecall.c
-    condition: ColumnElement[bool] = call.cached_due_time.is_not(None)
-    if levels is not None:
-        condition &= call.service_level.in_(sorted(levels))
-    if also_in_state is not None:
-        condition |= call.state == also_in_state
+    condition = call.cached_due_time.is_not(None) & call.service_level.in_(sorted(levels)) & (call.number > after)
     query = select(call.number, call.service_level, call.state, call.meaning, call.level_rule, call.cached_due_time)
-    query = query.where(condition).order_by(call.number)
+    query = query.where(condition).order_by(call.number).limit(limit)
     return list(unit.connection.execute(query.with_for_update() if lock else query))
 
 
@@ -112,8 +102,8 @@ def take_numbers(unit: UnitOfWork, count: int, *, first: int) -> range:
 
 def create(unit: UnitOfWork, calls: Sequence[Mapping[str, Any]], first_events: Sequence[Mapping[str, Any]]) -> None:
     """Write new calls and the first entries of their logs."""
-    execute_many(unit.connection, insert(servicecall), calls)
-    execute_many(unit.connection, insert(servicecall_event), first_events)
+    insert_many(unit.connection, servicecall, calls)
+    insert_many(unit.connection, servicecall_event, first_events)
 
 
 def append(unit: UnitOfWork, call: Any, events: Sequence[NewEvent], changes: Mapping[str, Any], *, actor: str) -> None:
@@ -126,19 +116,17 @@ def append(unit: UnitOfWork, call: Any, events: Sequence[NewEvent], changes: Map
     unit.connection.execute(update(servicecall).where(servicecall.c.number == call.number).values(**changes))
 
 
-def set_meaning(unit: UnitOfWork, state: int, meaning: int) -> None:
-    """Write what a state means now into the calls that are in it."""
-    unit.connection.execute(update(servicecall).where(servicecall.c.state == state).values(meaning=meaning))
+def set_meaning(unit: UnitOfWork, state: int, meaning: int, *, due_time: datetime | None) -> None:
+    """Write what a state means now into the calls in it, and what is cached until their due times are known."""
+    changed = update(servicecall).where(servicecall.c.state == state)
+    unit.connection.execute(changed.values(meaning=meaning, cached_due_time=due_time))
 
 
 def cache_due_times(unit: UnitOfWork, due_times: Mapping[int, datetime | None]) -> None:
     """Write cached due times, by the calls' numbers."""
-    if due_times:
-        rows = [{"the_number": number, "the_due_time": time} for number, time in due_times.items()]
-        unit.connection.execute(_CACHED, rows)
+    rows = [{"number": number, "cached_due_time": time} for number, time in due_times.items()]
+    update_many(unit.connection, servicecall, rows, by=["number"])
 
 
-def _in_parts(unit: UnitOfWork, query: Select[Any], column: Any, numbers: Iterable[int]) -> Iterator[Any]:
-    wanted = sorted(set(numbers))
-    for start in range(0, len(wanted), _AT_ONCE):
-        yield from unit.connection.execute(query.where(column.in_(wanted[start : start + _AT_ONCE])))
+def _among(unit: UnitOfWork, query: Select[Any], column: Any, numbers: Iterable[int]) -> Iterator[Any]:
+    yield from unit.connection.execute(query.where(among(unit.connection, column, numbers)))

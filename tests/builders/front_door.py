@@ -5,7 +5,7 @@ The server carries the certificate of the site's Envoy, because it stands where 
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 import grpc
 from esoffice.config.v1 import identity_pb2, settings_pb2
 from esoffice.es.v1 import messages_pb2
+from google.protobuf.descriptor import FileDescriptor
 
 from config_service import pki
 from config_service import schema as config_schema
@@ -67,8 +68,17 @@ class _Served:
 
 
 @contextlib.asynccontextmanager
-async def front_door(folder: Path, now: datetime, rooms: Rooms | None = None) -> AsyncIterator[FrontDoor]:
-    """Serve an office at an instant; its users are `USERS`, all with the password `PASSWORD`."""
+async def front_door(
+    folder: Path, now: datetime, rooms: Rooms | None = None, *, beside: Iterable[tuple[FileDescriptor, object]] = ()
+) -> AsyncIterator[FrontDoor]:
+    """Serve an office at an instant; its users are `USERS`, all with the password `PASSWORD`.
+
+    Args:
+        folder: for certificates and databases.
+        now: the instant.
+        rooms: of server_es.
+        beside: contracts of other services, with who serves them.
+    """
     clock = ManualClock(now)
     certs = folder / "certs"
     pki.init_site(certs, SITE, SystemClock())
@@ -98,6 +108,8 @@ async def front_door(folder: Path, now: datetime, rooms: Rooms | None = None) ->
         rooms = rooms or Rooms()
         for contract, make in rooms.all():
             server.add(contract, make(calls))
+        for contract, servicer in beside:
+            server.add(contract, servicer)
         server.add(messages_pb2.DESCRIPTOR, _messages(calls, rooms))
         server.add(identity_pb2.DESCRIPTOR, identity)
         own = ServiceCertificate(certs, "envoy-lan", SystemClock()).current()

@@ -16,7 +16,7 @@ import traceback
 from pathlib import Path
 from typing import Any, Self
 
-MODULES = ("tests.servers.mail_worker", "tests.servers.es", "tests.servers.sender")
+MODULES = ("tests.servers.mail_worker", "tests.servers.es", "tests.servers.sender", "tests.servers.documents")
 LEFT = "left by itself"
 
 

@@ -2,9 +2,10 @@ from datetime import timedelta
 from enum import IntEnum
 
 import pytest
-from sqlalchemy import JSON, Column, Integer, LargeBinary, MetaData, Table, Text, bindparam, insert, select, update
+from sqlalchemy import JSON, CheckConstraint, Column, Integer, LargeBinary, MetaData, String, Table, Text, select
+from sqlalchemy.exc import DBAPIError
 
-from mesh.bulk import execute_many
+from mesh.bulk import among, insert_many, update_many
 from mesh.columns import UtcDateTime
 from mesh.database import Database
 
@@ -18,6 +19,13 @@ THING = Table(
     Column("raw", LargeBinary),
     Column("text", Text),
     Column("time", UtcDateTime()),
+)
+NUMBERED = Table(
+    "numbered",
+    TABLES,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("name", String(20), CheckConstraint("length(name) <= 20", name="length"), nullable=False, unique=True),
+    *(Column(name, Integer) for name in "abcde"),
 )
 
 
@@ -40,18 +48,51 @@ def test_rows_are_written_and_changed_as_one_by_one(database: Database, count: i
             "state": State.NEW,
             "words": [["ä", number]],
             "raw": bytes([number % 256]),
-            "text": None if number % 2 else "50 % 'ja'",
+            "text": None if number % 2 else "50 % 'ja' \"x\" {a,b} \\n NULL\n\\",
             "time": now + timedelta(microseconds=number),
         }
         for number in range(count)
     ]
     with database.unit() as unit:
-        execute_many(unit.connection, insert(THING), rows)
+        insert_many(unit.connection, THING, rows)
     with database.reading() as unit:
         assert [dict(one) for one in unit.connection.execute(select(THING).order_by(THING.c.id)).mappings()] == rows
-    aged = update(THING).where(THING.c.id == bindparam("the_id"), THING.c.state == State.NEW)
-    aged = aged.values(state=State.OLD, text=bindparam("the_text", type_=THING.c.text.type))
+    changes = [{"id": number, "state": State.OLD, "text": str(number)} for number in range(count)]
     with database.unit() as unit:
-        changes = [{"the_id": number, "the_text": str(number)} for number in range(count)]
-        assert execute_many(unit.connection, aged, changes) == count
-        assert execute_many(unit.connection, aged, changes) == 0
+        assert update_many(unit.connection, THING, changes, by=["id"], only={"state": State.NEW}) == count
+        assert update_many(unit.connection, THING, changes, by=["id"], only={"state": State.NEW}) == 0
+        changed = unit.connection.execute(select(THING.c.id, THING.c.text, THING.c.state).order_by(THING.c.id)).all()
+        assert [tuple(one) for one in changed] == [(number, str(number), State.OLD) for number in range(count)]
+
+
+@pytest.mark.parametrize("count", [1, 7000])
+def test_numbers_ascend_in_order_and_what_is_there_is_passed_over(database: Database, count: int) -> None:
+    names = [f"n{number % 1000:03}{number}" for number in range(count)]
+    rows = [{"name": name, "a": None, "b": 1, "c": 2, "d": 3, "e": 4} for name in names]
+    with database.unit() as unit:
+        made = insert_many(unit.connection, NUMBERED, rows, returning=[NUMBERED.c.id, NUMBERED.c.name])
+        assert [name for _, name in sorted(made)] == names
+        more = [{**rows[0], "name": "new"}, rows[-1]]
+        made = insert_many(unit.connection, NUMBERED, more, returning=[NUMBERED.c.name], passing_over=True)
+        assert made == [("new",)]
+    with pytest.raises(DBAPIError), database.unit() as unit:
+        insert_many(unit.connection, NUMBERED, rows[:1])
+
+
+def test_a_text_that_is_too_long_is_not_cut(database: Database) -> None:
+    row = {"name": "n" * 21, "a": None, "b": 1, "c": 2, "d": 3, "e": 4}
+    with pytest.raises(DBAPIError), database.unit() as unit:
+        insert_many(unit.connection, NUMBERED, [row])
+
+
+def test_any_number_of_keys_is_asked_for_at_once(database: Database) -> None:
+    rows = [{"name": f"n{number}", "a": None, "b": 1, "c": 2, "d": 3, "e": 4} for number in range(10)]
+    column = NUMBERED.c
+    with database.unit() as unit:
+        insert_many(unit.connection, NUMBERED, rows)
+        for keys, found in (([], 0), (["n3", "x"], 1), ([f"n{number}" for number in range(40_000)], 10)):
+            query = select(column.name).where(among(unit.connection, column.name, keys))
+            assert len(unit.connection.execute(query).all()) == found
+        ids = unit.connection.execute(select(column.id).order_by(column.id)).scalars().all()
+        query = select(column.id).where(among(unit.connection, column.id, [*ids[:3], 10**9]))
+        assert sorted(unit.connection.execute(query).scalars()) == list(ids[:3])

@@ -92,6 +92,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT: the mail cannot be taken apart within its budget. Metadata: `problem`."""
     ERROR_REASON_SEND_STATE_NOT_ALLOWED: _ErrorReason.ValueType  # 42
     """FAILED_PRECONDITION: what is asked for is not possible in the state of the sending. Metadata: `state`."""
+    ERROR_REASON_ADDRESS_MARKED: _ErrorReason.ValueType  # 43
+    """FAILED_PRECONDITION: mails to the address bounced for good; release it first. Metadata: `mail_address`, `resource`."""
+    ERROR_REASON_RECIPIENT_OPTED_OUT: _ErrorReason.ValueType  # 44
+    """FAILED_PRECONDITION: the number has said STOP and gets no short messages. Metadata: `number`."""
     ERROR_REASON_CLIENT_UPDATE_IN_PROGRESS: _ErrorReason.ValueType  # 80
     """FAILED_PRECONDITION: the clients are being updated; nobody new is let in. Metadata: `starter`."""
     ERROR_REASON_CLIENT_TOO_OLD: _ErrorReason.ValueType  # 81
@@ -124,6 +128,32 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: somebody has taken the shift, the offer was taken back, or its time is over. Metadata: `state`."""
     ERROR_REASON_DUTY_SWAP_NOT_POSSIBLE: _ErrorReason.ValueType  # 122
     """FAILED_PRECONDITION: who offers a shift is not on duty then, or who takes it cannot be."""
+    ERROR_REASON_DOCUMENT_CHECKED_OUT: _ErrorReason.ValueType  # 140
+    """FAILED_PRECONDITION: somebody else, or the caller on another machine, has the document out. Metadata: `owner`, `machine`,
+    `expire_time`.
+    """
+    ERROR_REASON_DOCUMENT_NOT_CHECKED_OUT: _ErrorReason.ValueType  # 141
+    """FAILED_PRECONDITION: the caller does not have the document out (any more)."""
+    ERROR_REASON_VERSION_CONFLICT: _ErrorReason.ValueType  # 142
+    """ABORTED: somebody wrote a version meanwhile; look at it, then decide again. Metadata: `latest`."""
+    ERROR_REASON_DOCUMENT_RETAINED: _ErrorReason.ValueType  # 143
+    """FAILED_PRECONDITION: the document must be kept, by its kind or by a hold. Metadata: `until` or `hold`."""
+    ERROR_REASON_DOCUMENT_DELETED: _ErrorReason.ValueType  # 144
+    """FAILED_PRECONDITION: the document lies in the bin."""
+    ERROR_REASON_DUPLICATE_DOCUMENT: _ErrorReason.ValueType  # 145
+    """ALREADY_EXISTS: the newest version of another document has the same bytes. Metadata: `resource`."""
+    ERROR_REASON_CONTENT_DAMAGED: _ErrorReason.ValueType  # 146
+    """FAILED_PRECONDITION: the stored bytes are not those that were written."""
+    ERROR_REASON_CHECKSUM_MISMATCH: _ErrorReason.ValueType  # 147
+    """FAILED_PRECONDITION: the bytes that came are not those that were announced."""
+    ERROR_REASON_UPLOAD_OFFSET: _ErrorReason.ValueType  # 148
+    """ABORTED: the piece does not follow what is here already. Metadata: `received_bytes`."""
+    ERROR_REASON_UPLOAD_BUSY: _ErrorReason.ValueType  # 149
+    """ABORTED: another call writes the same upload at this moment."""
+    ERROR_REASON_UPLOAD_INCOMPLETE: _ErrorReason.ValueType  # 150
+    """FAILED_PRECONDITION: the upload is not complete yet. Metadata: `received_bytes`."""
+    ERROR_REASON_STORAGE_FULL: _ErrorReason.ValueType  # 151
+    """RESOURCE_EXHAUSTED: there is no room for the bytes where documents are stored."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons a client may act on. The message of the status says the same in one sentence for a person."""
@@ -198,6 +228,10 @@ ERROR_REASON_UNREADABLE_MAIL: ErrorReason.ValueType  # 41
 """INVALID_ARGUMENT: the mail cannot be taken apart within its budget. Metadata: `problem`."""
 ERROR_REASON_SEND_STATE_NOT_ALLOWED: ErrorReason.ValueType  # 42
 """FAILED_PRECONDITION: what is asked for is not possible in the state of the sending. Metadata: `state`."""
+ERROR_REASON_ADDRESS_MARKED: ErrorReason.ValueType  # 43
+"""FAILED_PRECONDITION: mails to the address bounced for good; release it first. Metadata: `mail_address`, `resource`."""
+ERROR_REASON_RECIPIENT_OPTED_OUT: ErrorReason.ValueType  # 44
+"""FAILED_PRECONDITION: the number has said STOP and gets no short messages. Metadata: `number`."""
 ERROR_REASON_CLIENT_UPDATE_IN_PROGRESS: ErrorReason.ValueType  # 80
 """FAILED_PRECONDITION: the clients are being updated; nobody new is let in. Metadata: `starter`."""
 ERROR_REASON_CLIENT_TOO_OLD: ErrorReason.ValueType  # 81
@@ -230,4 +264,30 @@ ERROR_REASON_DUTY_SWAP_NOT_OPEN: ErrorReason.ValueType  # 121
 """FAILED_PRECONDITION: somebody has taken the shift, the offer was taken back, or its time is over. Metadata: `state`."""
 ERROR_REASON_DUTY_SWAP_NOT_POSSIBLE: ErrorReason.ValueType  # 122
 """FAILED_PRECONDITION: who offers a shift is not on duty then, or who takes it cannot be."""
+ERROR_REASON_DOCUMENT_CHECKED_OUT: ErrorReason.ValueType  # 140
+"""FAILED_PRECONDITION: somebody else, or the caller on another machine, has the document out. Metadata: `owner`, `machine`,
+`expire_time`.
+"""
+ERROR_REASON_DOCUMENT_NOT_CHECKED_OUT: ErrorReason.ValueType  # 141
+"""FAILED_PRECONDITION: the caller does not have the document out (any more)."""
+ERROR_REASON_VERSION_CONFLICT: ErrorReason.ValueType  # 142
+"""ABORTED: somebody wrote a version meanwhile; look at it, then decide again. Metadata: `latest`."""
+ERROR_REASON_DOCUMENT_RETAINED: ErrorReason.ValueType  # 143
+"""FAILED_PRECONDITION: the document must be kept, by its kind or by a hold. Metadata: `until` or `hold`."""
+ERROR_REASON_DOCUMENT_DELETED: ErrorReason.ValueType  # 144
+"""FAILED_PRECONDITION: the document lies in the bin."""
+ERROR_REASON_DUPLICATE_DOCUMENT: ErrorReason.ValueType  # 145
+"""ALREADY_EXISTS: the newest version of another document has the same bytes. Metadata: `resource`."""
+ERROR_REASON_CONTENT_DAMAGED: ErrorReason.ValueType  # 146
+"""FAILED_PRECONDITION: the stored bytes are not those that were written."""
+ERROR_REASON_CHECKSUM_MISMATCH: ErrorReason.ValueType  # 147
+"""FAILED_PRECONDITION: the bytes that came are not those that were announced."""
+ERROR_REASON_UPLOAD_OFFSET: ErrorReason.ValueType  # 148
+"""ABORTED: the piece does not follow what is here already. Metadata: `received_bytes`."""
+ERROR_REASON_UPLOAD_BUSY: ErrorReason.ValueType  # 149
+"""ABORTED: another call writes the same upload at this moment."""
+ERROR_REASON_UPLOAD_INCOMPLETE: ErrorReason.ValueType  # 150
+"""FAILED_PRECONDITION: the upload is not complete yet. Metadata: `received_bytes`."""
+ERROR_REASON_STORAGE_FULL: ErrorReason.ValueType  # 151
+"""RESOURCE_EXHAUSTED: there is no room for the bytes where documents are stored."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -1,0 +1,81 @@
+"""Where the bytes of documents lie: the port that every store fills."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from mesh.errors import Exhausted, Unavailable
+
+PIECE: Final = 1 << 20
+"""Bytes are read in pieces of this size, the last one apart."""
+
+
+class StorageFull(Exhausted):
+    """There is no room for the bytes."""
+
+    reason = "STORAGE_FULL"
+
+
+class StoreAway(Unavailable):
+    """The store does not answer; nothing is known of what was asked."""
+
+
+class Missing(Exception):
+    """The bytes are not where they were put."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """Bytes to be stored.
+
+    Attributes:
+        sha256: what they are known by.
+        size: how many.
+        data: the bytes, or None when they lie in `file`.
+        file: where they lie, durable already; the store may take the file away.
+    """
+
+    sha256: str
+    size: int
+    data: bytes | None = None
+    file: Path | None = None
+
+
+class ContentStore(Protocol):
+    """Keeps bytes that never change. Used by several threads at once.
+
+    To put the same bytes twice is to put them once: after a crash everything is simply put again.
+    """
+
+    name: str
+    """Kind of store; rows remember it beside the locator."""
+
+    def put(self, parcels: Sequence[Parcel]) -> list[str]:
+        """Store bytes and return where each lies; durable when it returns.
+
+        Raises:
+            StorageFull: there is no room.
+            StoreAway: it cannot be reached; what was stored so far may stay.
+        """
+
+    def read(self, sha256: str, locator: str, offset: int = 0) -> Iterator[bytes]:
+        """Yield the bytes from an offset on, in pieces.
+
+        Raises:
+            Missing: they are not there.
+            StoreAway: it cannot be reached.
+        """
+
+    def remove(self, sha256: str, locator: str) -> None:
+        """Remove bytes for good, all traces that can be read. Those that are gone already are no error.
+
+        Raises:
+            StoreAway: it cannot be reached.
+        """
+
+    def has(self, sha256: str, locator: str) -> bool:
+        """Tell whether the bytes can still be read, so that nobody has to believe `remove`. Raises as `read`."""
+
+    def close(self) -> None:
+        """Give back what is open."""

@@ -1,0 +1,148 @@
+"""Rows of stored bytes: intended before they are written, settled with whoever refers to them, read, removed."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Row, delete, exists, func, literal_column, not_, select, update
+
+from mesh.bulk import among, insert_many, update_many
+from mesh.database import UnitOfWork
+from mesh.errors import FailedPrecondition, Unavailable
+from server_business.documents.content_store import Parcel
+from server_business.documents.tables import CONTENT, UPLOAD, VERSION, ContentState
+
+UNUSED: Final = timedelta(days=1)
+"""So long bytes may be unused before they are removed: longer than any call that stores them takes."""
+_C = CONTENT.c
+_PER_STATEMENT: Final = 500
+_LEAVING: Final = "Some of these bytes are just being removed from the store; try again."
+
+
+class ContentDamaged(FailedPrecondition):
+    """The stored bytes are not those that were written."""
+
+    reason = "CONTENT_DAMAGED"
+
+
+def intend(unit: UnitOfWork, parcels: Sequence[Parcel]) -> list[Parcel]:
+    """Note that bytes are about to be stored; return those that are not there in full, each once.
+
+    Raises:
+        Unavailable: some of them are being removed at this moment.
+    """
+    wanted = {one.sha256: one for one in parcels}
+    # In order, so that two who want the same bytes never wait for each other both.
+    fixed = {
+        "state": ContentState.PENDING, "store": "", "locator": "", "touch_time": unit.now, "damage": "",
+        "lease_token": 0,
+    }  # fmt: skip
+    rows = [{"sha256": sha, "size": wanted[sha].size, **fixed} for sha in sorted(wanted)]
+    insert_many(unit.connection, CONTENT, rows, passing_over=True)
+    _touch(unit, wanted)
+    missing = []
+    for row in of(unit, wanted):
+        if row.state == ContentState.LEAVING:
+            raise Unavailable(_LEAVING)
+        if row.state == ContentState.PENDING or row.damage:
+            missing.append(wanted[row.sha256])
+    return missing
+
+
+def settle(
+    unit: UnitOfWork, wanted: Iterable[str], stored: Mapping[str, str], *, store: str, verify: timedelta
+) -> None:
+    """Note where bytes were stored; part of the transaction that refers to them.
+
+    Args:
+        unit: the transaction.
+        wanted: all it refers to, by SHA-256.
+        stored: locators of those that were not there before.
+        store: which store has them.
+        verify: within which time they are read again.
+
+    Raises:
+        Unavailable: some of them are being removed at this moment.
+    """
+    # Touched, so that whoever wants to remove them waits for this transaction and then sees that he must not.
+    digests = set(wanted)
+    if _touch(unit, digests) < len(digests):
+        raise Unavailable(_LEAVING)
+    if not stored:
+        return
+    fixed = {"state": ContentState.STORED, "store": store, "damage": ""}
+    rows = [
+        {
+            "sha256": sha,
+            "locator": locator,
+            "next_attempt_time": _first_reading(sha, unit.now, verify),
+            **fixed,
+        }
+        for sha, locator in sorted(stored.items())
+    ]
+    update_many(unit.connection, CONTENT, rows, by=["sha256"])
+
+
+def _touch(unit: UnitOfWork, digests: Iterable[str]) -> int:
+    """Note that bytes are wanted; return how many of them are not being removed."""
+    these = among(unit.connection, _C.sha256, digests)
+    kept = update(CONTENT).where(these, _C.state != ContentState.LEAVING).values(touch_time=unit.now)
+    return unit.connection.execute(kept).rowcount
+
+
+def _first_reading(sha256: str, now: datetime, verify: timedelta) -> datetime:
+    """Spread the first readings, so that what came in one day is not read in one night."""
+    return now + verify * (int(sha256[:4], 16) / 0x10000) * 0.9
+
+
+def of(unit: UnitOfWork, digests: Iterable[str]) -> list[Row[Any]]:
+    """Return the rows of these bytes."""
+    query = select(CONTENT).where(among(unit.connection, _C.sha256, digests))
+    return list(unit.connection.execute(query).all())
+
+
+def note_reading(unit: UnitOfWork, sha256: str, *, damage: str) -> None:
+    """Note what was found when somebody read bytes."""
+    unit.connection.execute(update(CONTENT).where(_C.sha256 == sha256).values(damage=damage, verify_time=unit.now))
+
+
+def used() -> Any:
+    """Return the condition that a version refers to the bytes."""
+    return exists().where(VERSION.c.sha256 == _C.sha256)
+
+
+def leave(unit: UnitOfWork, *, untouched_since: datetime, digests: Sequence[str] | None = None) -> list[Row[Any]]:
+    """Mark bytes that nothing refers to as LEAVING, and return what is marked so.
+
+    Args:
+        unit: the transaction.
+        untouched_since: what somebody wanted later stays: he may be about to refer to it.
+        digests: only these; None: all, but for what is in a complete upload.
+    """
+    due = [_C.state != ContentState.LEAVING, _C.touch_time <= untouched_since, not_(used())]
+    leaving = _C.state == ContentState.LEAVING
+    if digests is None:
+        due.append(not_(exists().where(UPLOAD.c.sha256 == _C.sha256)))
+    else:
+        due.append(among(unit.connection, _C.sha256, digests))
+        leaving &= among(unit.connection, _C.sha256, digests)
+    gone = {"state": ContentState.LEAVING, "next_attempt_time": None, "lease_until": None}
+    unit.connection.execute(update(CONTENT).where(*due).values(gone))
+    return list(unit.connection.execute(select(CONTENT).where(leaving).limit(_PER_STATEMENT)).all())
+
+
+def forget(unit: UnitOfWork, sha256: str) -> None:
+    """Delete the row of bytes that were removed."""
+    unit.connection.execute(delete(CONTENT).where(_C.sha256 == sha256, _C.state == ContentState.LEAVING))
+
+
+def counts(unit: UnitOfWork, *, overdue: datetime) -> tuple[int, int, int]:
+    """Return how many bytes are stored, how many are damaged, and how many should have been read before `overdue`."""
+    conditions: tuple[ColumnElement[bool], ...] = (
+        _C.state == ContentState.STORED,
+        literal_column("damage != ''"),
+        _C.next_attempt_time < overdue,
+    )
+    counted = [select(func.count()).select_from(CONTENT).where(one) for one in conditions]  # each from an index
+    total, damaged, late = (unit.connection.execute(one).scalar_one() for one in counted)
+    return total, damaged, late

@@ -1,0 +1,236 @@
+"""What the documents do by themselves: read everything again, remove what nobody needs, find the words in the bytes."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, Final
+
+from sqlalchemy import Row, select
+
+from mesh import claims, log
+from mesh.bulk import among
+from mesh.claims import Claim, ClaimLost
+from mesh.database import Database
+from mesh.errors import DomainError, NotFound
+from mesh.failpoints import failpoint
+from mesh.workers import HealthLine, Turn, Worker
+from server_business.documents import contents, extracting, store, uploads
+from server_business.documents.content_store import ContentStore, Missing
+from server_business.documents.rules import bounded, words
+from server_business.documents.settings import Settings
+from server_business.documents.tables import CONTENT, ERASURE, WORDS, ContentState
+from server_business.documents.uploads import Landing
+
+_AT_ONCE: Final = 20
+_LEASE: Final = timedelta(minutes=30)
+_LIMIT: Final = timedelta(minutes=15)
+_AGAIN: Final = timedelta(hours=1)
+_DAMAGED_AGAIN: Final = timedelta(days=1)
+"""So often damaged bytes are looked at: a restored backup mends them."""
+_WORDS_BYTES: Final = 500_000
+_STORED: Final = CONTENT.c.state == ContentState.STORED
+
+
+class Scrubber:
+    """Reads everything that is stored within the settings' time, and compares it with its SHA-256.
+
+    Args:
+        database: of server_business.
+        content_store: has the bytes.
+        settings: of the room.
+        owner: of claims, for people to read.
+        line: tells administrators what is damaged.
+    """
+
+    def __init__(
+        self, database: Database, content_store: ContentStore, settings: Settings, owner: str, line: HealthLine
+    ) -> None:
+        self._database = database
+        self._store = content_store
+        self._verify = settings.verify
+        self._owner = owner
+        self._line = line
+
+    def worker(self) -> Worker:
+        return Worker(name="documents.verify", work=self.turn, every=timedelta(seconds=30), limit=_LIMIT)
+
+    def turn(self, turn: Turn) -> bool:
+        """Read what is due; return whether there may be more."""
+        with self._database.unit() as unit:
+            due = claims.claim(unit, CONTENT, limit=_AT_ONCE, lease=_LEASE, owner=self._owner, where=_STORED)
+        for place, claim in enumerate(due):
+            if turn.stopping.is_set():
+                self._give_back(due[place:])
+                return False
+            try:
+                self._read(claim)
+            except ClaimLost:
+                continue  # it is being removed, or was written anew meanwhile
+            except DomainError:
+                self._give_back(due[place:])
+                raise
+        self._say()
+        return len(due) == _AT_ONCE
+
+    def _read(self, claim: Claim) -> None:
+        row = claim.row
+        damage = self.damage(row["sha256"], row["locator"], row["size"])
+        if damage:
+            log.get("documents").error("content is damaged", sha256=row["sha256"], damage=damage)
+        with self._database.unit() as unit:
+            # A tenth before the time is over: what is late by a night is still in time.
+            pause = min(self._verify, _DAMAGED_AGAIN) if damage else self._verify
+            again = unit.now + pause * 0.9
+            claims.release(unit, CONTENT, claim, next_attempt_time=again, verify_time=unit.now, damage=damage)
+
+    def damage(self, digest: str, locator: str, size: int) -> str:
+        """Return what is wrong with bytes; empty: nothing."""
+        found, read = sha256(), 0
+        try:
+            for piece in self._store.read(digest, locator):
+                found.update(piece)
+                read += len(piece)
+        except Missing as error:
+            return str(error)
+        if read != size:
+            return f"it has {read} bytes, not {size}"
+        return "" if found.hexdigest() == digest else "its bytes are not those that were written"
+
+    def _say(self) -> None:
+        with self._database.reading() as unit:
+            stored, damaged, late = contents.counts(unit, overdue=unit.now - self._verify * 0.1)
+        self._line.healthy = not damaged and not late
+        days = self._verify / timedelta(days=1)
+        said = [f"{stored} contents, each read within {days:g} d"]
+        said += [f"{damaged} DAMAGED: esclient documents list --damaged"] if damaged else []
+        said += [f"{late} were not read in time"] if late else []
+        self._line.sentence = "; ".join(said)
+
+    def _give_back(self, due: Sequence[Claim]) -> None:
+        with self._database.unit() as unit:
+            for claim in claims.held(unit, CONTENT, due):
+                claims.release(unit, CONTENT, claim, next_attempt_time=unit.now)
+
+
+class Tidying:
+    """Removes uploads nobody finished, bytes nobody refers to, and sees to it that erased bytes are gone.
+
+    Args:
+        database: of server_business.
+        content_store: has the bytes.
+        landing: has the uploads.
+        owner: of claims, for people to read.
+    """
+
+    def __init__(self, database: Database, content_store: ContentStore, landing: Landing, owner: str) -> None:
+        self._database = database
+        self._store = content_store
+        self._landing = landing
+        self._owner = owner
+
+    def worker(self) -> Worker:
+        return Worker(name="documents.tidy", work=self.turn, every=timedelta(minutes=1), limit=_LIMIT)
+
+    def turn(self, _: Turn) -> bool:
+        """Do what is due; return whether there may be more."""
+        more = self._uploads()
+        with self._database.unit() as unit:
+            leaving = contents.leave(unit, untouched_since=unit.now - contents.UNUSED)
+        for row in leaving:
+            self._remove(row)
+        return self._erasures() or more
+
+    def _uploads(self) -> bool:
+        with self._database.reading() as unit:
+            over = uploads.expired(unit, _AT_ONCE)
+        for id_ in over:
+            self._landing.remove(id_)
+        if over:
+            with self._database.unit() as unit:
+                uploads.forget(unit, over)
+        return len(over) == _AT_ONCE
+
+    def _remove(self, row: Row[Any]) -> bool:
+        """Remove bytes; return whether they are gone."""
+        self._store.remove(row.sha256, row.locator)
+        failpoint("documents.removed")
+        if self._store.has(row.sha256, row.locator):
+            return False
+        with self._database.unit() as unit:
+            contents.forget(unit, row.sha256)
+        return True
+
+    def _erasures(self) -> bool:
+        with self._database.unit() as unit:
+            due = claims.claim(unit, ERASURE, limit=_AT_ONCE, lease=_LEASE, owner=self._owner)
+        for claim in due:
+            self._erase(claim)
+        return len(due) == _AT_ONCE
+
+    def _erase(self, claim: Claim) -> None:
+        row = claim.row
+        with self._database.unit() as unit:
+            # Who wanted the same bytes after the erasure may be about to refer to them; an hour later he is not.
+            since: datetime = max(row["erase_time"], unit.now - _AGAIN)
+            leaving = contents.leave(unit, untouched_since=since, digests=row["sha256"])
+        for one in leaving:
+            self._remove(one)
+        with self._database.unit() as unit:
+            left = {one.sha256 for one in contents.of(unit, row["sha256"])}
+            shared = set(unit.connection.execute(select(CONTENT.c.sha256).where(
+                among(unit.connection, CONTENT.c.sha256, left), contents.used())).scalars())  # fmt: skip
+            if left == shared:
+                claims.confirm(unit, ERASURE, claim, done_time=unit.now, shared_count=len(shared))
+            else:
+                claims.release(unit, ERASURE, claim, next_attempt_time=unit.now + _AGAIN)
+
+
+class Indexing:
+    """Finds the words in the newest versions.
+
+    Args:
+        database: of server_business.
+        content_store: has the bytes.
+        owner: of claims, for people to read.
+    """
+
+    def __init__(self, database: Database, content_store: ContentStore, owner: str) -> None:
+        self._database = database
+        self._store = content_store
+        self._owner = owner
+
+    def worker(self) -> Worker:
+        return Worker(name="documents.words", work=self.turn, every=timedelta(seconds=5), limit=_LIMIT)
+
+    def turn(self, turn: Turn) -> bool:
+        """Read what is new; return whether there may be more."""
+        with self._database.unit() as unit:
+            due = claims.claim(unit, WORDS, limit=_AT_ONCE, lease=_LEASE, owner=self._owner)
+        for claim in due:
+            if turn.stopping.is_set():
+                return False  # the lease is given back when the next process starts
+            try:
+                self._index(claim)
+            except (ClaimLost, NotFound):
+                continue  # it was erased meanwhile
+        return len(due) == _AT_ONCE
+
+    def _index(self, claim: Claim) -> None:
+        with self._database.reading() as unit:
+            document = store.get(unit, claim.key[0])
+            version = store.version(unit, document.id, document.latest)
+            (content,) = contents.of(unit, [version.sha256])
+        found, problem = "", ""
+        if extracting.is_read(version.mime_type, version.size):
+            try:
+                data = b"".join(self._store.read(version.sha256, content.locator))
+                found = bounded(words(extracting.text_of(data, version.mime_type)), _WORDS_BYTES)
+            except (Missing, extracting.Unreadable) as error:
+                problem = str(error)
+        values = {"content": found, "number": version.number, "problem": problem[:1000]}
+        with self._database.unit() as unit:
+            newest = store.get(unit, document.id, lock=True).latest
+            if newest == version.number:
+                claims.confirm(unit, WORDS, claim, **values)
+            else:  # a version came meanwhile
+                claims.release(unit, WORDS, claim, next_attempt_time=unit.now)
