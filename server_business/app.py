@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from esoffice.business.v1 import exchange_pb2, mail_pb2, outgoing_mail_pb2
+from esoffice.business.v1 import mail_pb2, outgoing_mail_pb2
 from esoffice.config.v1 import business_settings_pb2 as settings
 
 from mesh import log
@@ -13,15 +13,8 @@ from mesh.clock import Clock
 from mesh.keys import published_keys
 from mesh.wakeups import Doorbell
 from server_business.assembly.documents import add_documents
+from server_business.assembly.exchange import add_exchange
 from server_business.assembly.sms import add_sms
-from server_business.exchange.calendar import Calendar
-from server_business.exchange.erp import ErpCalendar
-from server_business.exchange.ews import EwsCalendar
-from server_business.exchange.ews import Server as ExchangeServer
-from server_business.exchange.mailboxes import Desk, Mailbox, mailboxes
-from server_business.exchange.rules import Place
-from server_business.exchange.service import Exchange
-from server_business.exchange.worker import Sync
 from server_business.mail.accounts import Account, account, active_accounts, oauth2_client
 from server_business.mail.automatic import OwnMarks
 from server_business.mail.by_hand import ByHand
@@ -53,7 +46,7 @@ async def build(app: App) -> None:
     _add_outgoing_mail(app, own.outgoing_mail, domain)
     await add_sms(app, own.sms, partial(_tell, es), domain)
     add_documents(app, own.documents)
-    _add_exchange(app, own.exchange)
+    add_exchange(app, own.exchange)
 
 
 def _tell(es: EsServer, /, team: str, subject: str, text: str, about: str, request_id: str) -> str:  # noqa: PLR0917
@@ -120,26 +113,6 @@ def _server(said: settings.OutgoingMailSettings, clock: Clock) -> Server:
         signer=Signer(domain=dkim.domain, selector=dkim.selector, key=key) if dkim.domain else None,
         timeout=said.timeout_duration.ToTimedelta().total_seconds(),
     )
-
-
-def _add_exchange(app: App, said: settings.ExchangeSettings) -> None:
-    boxes = mailboxes(said)
-    zone = app.settings.common.site.time_zone or "Europe/Berlin"
-    server = ExchangeServer.of(said)
-
-    def sides(mailbox: Mailbox) -> dict[Place, Calendar]:
-        employee = f"employees/{mailbox.employee}"
-        return {
-            Place.ERP: ErpCalendar(app.channel("server_es"), employee, zone, app.wait),
-            Place.EXCHANGE: EwsCalendar(server, mailbox.address, zone),
-        }
-
-    desk = Desk(app.database, sides)
-    room = Exchange(desk, boxes, lambda employee: app.bell(f"exchange.{employee}"))
-    app.serve(exchange_pb2.DESCRIPTOR, room)
-    app.on_close(room.close)
-    for employee, mailbox in boxes.items():
-        app.work(Sync(desk, LEASES, mailbox, app.bell(f"exchange.{employee}")).worker())
 
 
 def _send(app: App, name: str, queue: SendQueue, carrier: Carrier | None) -> Doorbell:

@@ -8,10 +8,9 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, TypeVar
 
 import requests
-from esoffice.config.v1 import business_settings_pb2 as settings
 from exchangelib import (
     BASIC,
     IMPERSONATION,
@@ -31,6 +30,7 @@ from exchangelib.items import MOVE_TO_DELETED_ITEMS, SEND_TO_NONE
 from exchangelib.properties import ItemId
 from exchangelib.protocol import BaseProtocol
 from exchangelib.services import CreateItem, DeleteItem, GetItem, SyncFolderItems, UpdateItem
+from exchangelib.services.common import EWSService
 from exchangelib.version import EXCHANGE_2016, Version
 
 from server_business.exchange import ews_items
@@ -60,8 +60,26 @@ _TASK: Final = (
     "subject", "text_body", "start_date", "due_date", "status", "percent_complete", "importance", "sensitivity",
     "last_modified_time", ews_items.KEY,
 )  # fmt: skip
+# These say nothing about what was written: the same may be written later.
+_PASSING: Final = (
+    ews_errors.ErrorServerBusy,
+    ews_errors.ErrorInternalServerTransientError,
+    ews_errors.ErrorMailboxStoreUnavailable,
+    ews_errors.ErrorTimeoutExpired,
+    ews_errors.ErrorTooManyObjectsOpened,
+    ews_errors.ErrorConnectionFailed,
+)
 _registering: Final = threading.Lock()
 T = TypeVar("T")
+
+
+class _Sync(SyncFolderItems):  # type: ignore[misc]
+    """Says what went wrong, too; exchangelib looks for the state in a refusal first."""
+
+    def _get_element_container(self, message: Any, name: str | None = None) -> Any:
+        if message.get("ResponseClass") == "Error":
+            return EWSService._get_element_container(self, message=message, name=name)  # noqa: SLF001
+        return super()._get_element_container(message=message, name=name)
 
 
 class _Get(GetItem):  # type: ignore[misc]
@@ -105,17 +123,6 @@ class Server:
     password: str
     basic: bool = False
     ca_file: str = ""
-
-    @classmethod
-    def of(cls, said: settings.ExchangeSettings) -> Self:
-        """Return the server of the settings."""
-        return cls(
-            url=said.url,
-            user=said.user,
-            password=said.password.value,
-            basic=said.authentication == settings.ExchangeSettings.AUTHENTICATION_BASIC,
-            ca_file=said.ca_certificate_file,
-        )
 
     def account(self, address: str) -> Account:
         """Open a mailbox in the name of its owner."""
@@ -203,7 +210,7 @@ class EwsCalendar:
     # -- reading ------------------------------------------------------------------------------------------------------
 
     def _changes(self, kind: Kind, token: str) -> Page:
-        service = SyncFolderItems(account=self._account())
+        service = _Sync(account=self._account())
         folder = self._folder(kind)
         try:
             told = list(
@@ -443,6 +450,6 @@ def _outcome(answer: Any) -> Outcome:
         return Stale()
     if isinstance(answer, ews_errors.ErrorItemNotFound):
         return Missing()
-    if isinstance(answer, ews_errors.ErrorServerBusy | ews_errors.TransportError):
+    if isinstance(answer, _PASSING):
         raise answer
     return Refused(f"{type(answer).__name__}: {answer}")

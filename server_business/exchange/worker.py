@@ -3,7 +3,8 @@
 News is a hint and nothing more: every mailbox is looked at at regular intervals all the same.
 """
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Final
 
@@ -11,7 +12,7 @@ from mesh import log
 from mesh.database import UnitOfWork
 from mesh.leases import Lease, Leases
 from mesh.wakeups import Doorbell
-from mesh.workers import Turn, Worker
+from mesh.workers import HealthLine, Turn, Worker
 from server_business.exchange import store
 from server_business.exchange.calendar import Away, Calendar, Departed
 from server_business.exchange.engine import Report
@@ -19,7 +20,39 @@ from server_business.exchange.mailboxes import Desk, Mailbox
 from server_business.exchange.rules import NEVER, Place
 
 _LIMIT: Final = timedelta(minutes=10)
+_SHOWN: Final = 10
 _LEASE: Final = timedelta(minutes=11)
+
+
+class Board:
+    """One health line for all mailboxes: how many there are, and which are not well.
+
+    Args:
+        line: tells administrators.
+        mailboxes: all there are.
+    """
+
+    def __init__(self, line: HealthLine, mailboxes: Collection[Mailbox]) -> None:
+        self._line = line
+        self._count = len(mailboxes)
+        self._warnings = {one.address: one.warning for one in mailboxes if one.warning}
+        self._problems: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self._show()
+
+    def say(self, address: str, problem: str) -> None:
+        """Note how a mailbox is; an empty problem: well."""
+        with self._lock:
+            self._problems[address] = problem
+            self._show()
+
+    def _show(self) -> None:
+        wrong = {address: said for address, said in {**self._warnings, **self._problems}.items() if said}
+        self._line.healthy = not wrong
+        shown = "; ".join(f"{address}: {said}" for address, said in sorted(wrong.items())[:_SHOWN])
+        more = f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+        said = f"{self._count} mailboxes in sync" if self._count else "is off"
+        self._line.sentence = f"{said}; {shown}{more}"[:2000] if wrong else said
 
 
 class Sync:
@@ -30,9 +63,11 @@ class Sync:
         leases: of server_business; of all replicas, one works on a mailbox.
         mailbox: which.
         bell: rings when there is news of it.
+        board: says how it is.
     """
 
-    def __init__(self, desk: Desk, leases: Leases, mailbox: Mailbox, bell: Doorbell) -> None:
+    def __init__(self, desk: Desk, leases: Leases, mailbox: Mailbox, bell: Doorbell, board: Board) -> None:
+        self._board = board
         self._desk = desk
         self._leases = leases
         self._mailbox = mailbox
@@ -76,6 +111,7 @@ class Sync:
         return None
 
     def _note(self, *, healthy: bool, status: str) -> None:
+        self._board.say(self._mailbox.address, "" if healthy else status)
         with self._desk.database.unit() as unit:
             self._require(unit)
             store.note_state(unit, self._mailbox.employee, healthy=healthy, status=status)

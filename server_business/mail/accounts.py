@@ -11,6 +11,7 @@ from esoffice.config.v1 import business_settings_pb2 as settings
 
 from mesh.clock import Clock
 from mesh.exchange_online import EWS_ENDS, is_online
+from server_business.mail.decryption import Decryption
 from server_business.mail.ews import EwsAccount, EwsMailbox
 from server_business.mail.filters import HeaderPattern, Outcome, Rule, SenderPatterns
 from server_business.mail.graph import GraphAccount, GraphMailbox
@@ -176,6 +177,7 @@ def _policy(said: settings.MailAccount) -> Policy:
         forwarding_senders=SenderPatterns.of(said.forwarding_senders),
         authentication_server=said.authentication_server,
         spam_signs=tuple(HeaderPattern.of(one) for one in said.spam_signs),
+        decryption=Decryption(said.smime_certificate, said.smime_key.value) if said.smime_certificate else None,
     )
 
 

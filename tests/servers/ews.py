@@ -24,6 +24,7 @@ from tests.servers.ews_series import expand
 SOAP: Final = "http://schemas.xmlsoap.org/soap/envelope/"
 M: Final = "http://schemas.microsoft.com/exchange/services/2006/messages"
 T: Final = "http://schemas.microsoft.com/exchange/services/2006/types"
+E: Final = "http://schemas.microsoft.com/exchange/services/2006/errors"
 USER, PASSWORD = "FIRMA\\esexchange", "geheim"
 MOST_CHANGES: Final = 512
 _FOLDERS: Final = {
@@ -54,11 +55,10 @@ def child(parent: Element, tag: str, text: str | None = None, **attributes: str)
 class Refusal(Exception):
     """A response code other than NoError."""
 
-    def __init__(self, code: str, text: str = "", back_off: int = 0) -> None:
+    def __init__(self, code: str, text: str = "") -> None:
         super().__init__(code)
         self.code = code
         self.text = text or code
-        self.back_off = back_off
 
 
 class Mailbox:
@@ -339,9 +339,6 @@ def refusal(operation: str, error: Refusal) -> Element:
     child(made, m("MessageText"), error.text)
     child(made, m("ResponseCode"), error.code)
     child(made, m("DescriptiveLinkKey"), "0")
-    if error.back_off:
-        xml = child(made, m("MessageXml"))
-        child(xml, t("Value"), str(error.back_off), Name="BackOffMilliseconds")
     return made
 
 
@@ -446,17 +443,17 @@ class Handler(BaseHTTPRequestHandler):
         if what == "unavailable":
             self._send(503, b"busy", "text/plain")
             return
-        answers = self._answers(operation, asked, address, what)
+        if what == "busy":
+            self._send(500, busy(), "text/xml; charset=utf-8")
+            return
+        answers = self._answers(operation, asked, address)
         if what == "cut_after":
             self.close_connection = True
             self.connection.close()
             return
         self._send(200, enveloped(operation, answers), "text/xml; charset=utf-8")
 
-    def _answers(self, operation: str, asked: Element, address: str, what: str) -> list[Element]:
-        if what == "busy":
-            busy = Refusal("ErrorServerBusy", "The server cannot service this request right now.", back_off=1500)
-            return [refusal(operation, busy)]
+    def _answers(self, operation: str, asked: Element, address: str) -> list[Element]:
         try:
             box = self.exchange.box(address)
             with box.lock:
@@ -474,6 +471,20 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
+
+
+def busy() -> bytes:
+    """Ask to be left alone for a while: a fault, not an answer of the operation."""
+    envelope = etree.Element(f"{{{SOAP}}}Envelope", nsmap={"s": SOAP, "t": T})
+    fault = child(child(envelope, f"{{{SOAP}}}Body"), f"{{{SOAP}}}Fault")
+    child(fault, "faultcode", "a:ErrorServerBusy")
+    child(fault, "faultstring", "The server cannot service this request right now. Try again later.")
+    detail = child(fault, "detail")
+    child(detail, f"{{{E}}}ResponseCode", "ErrorServerBusy")
+    child(detail, f"{{{E}}}Message", "The server cannot service this request right now. Try again later.")
+    child(child(detail, t("MessageXml")), t("Value"), "1500", Name="BackOffMilliseconds")
+    made: bytes = etree.tostring(envelope, xml_declaration=True, encoding="utf-8")
+    return made
 
 
 def enveloped(operation: str, answers: list[Element]) -> bytes:
