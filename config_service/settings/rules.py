@@ -20,6 +20,7 @@ _MailAccount = business_settings_pb2.MailAccount
 _ACCOUNTS = "server_business.mail.accounts"
 _OUTGOING = "server_business.outgoing_mail"
 _SMS = "server_business.sms"
+_DOCUMENTS = "server_business.documents"
 _FQDN = re.compile(r"(?=.{4,253}$)([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?\.?")
 
 
@@ -40,6 +41,7 @@ def problems(settings: settings_pb2.Settings) -> list[Violation]:
     found += _accounts(business.mail.accounts)
     found += _outgoing(business.outgoing_mail)
     found += _short_messages(business.sms)
+    found += _documents(business.documents)
     return sorted(found, key=lambda one: one.field)
 
 
@@ -206,6 +208,15 @@ def _mailbox(account: business_settings_pb2.MailAccount) -> tuple[str, ...]:
     if account.kind == _MailAccount.KIND_MAILDIR:
         return ("maildir", account.path.rstrip("/"), account.folder)
     return ("imap", account.host.lower(), str(account.port), account.user, account.folder)
+
+
+def _documents(said: business_settings_pb2.DocumentSettings) -> Iterator[Violation]:
+    if said.folder and not said.folder.startswith("/"):
+        yield Violation(f"{_DOCUMENTS}.folder", "must be an absolute path")
+    if said.store == said.STORE_WEBDAV and not said.webdav.url:
+        yield Violation(f"{_DOCUMENTS}.webdav.url", "STORE_WEBDAV needs the address of a collection")
+    if said.store == said.STORE_S3 and not said.s3.bucket:
+        yield Violation(f"{_DOCUMENTS}.s3.bucket", "STORE_S3 needs the name of a bucket")
 
 
 def _outgoing(said: business_settings_pb2.OutgoingMailSettings) -> Iterator[Violation]:

@@ -49,7 +49,7 @@ class ContentStore(Protocol):
     """
 
     name: str
-    """Kind of store; rows remember it beside the locator."""
+    """Short name, the first part of locators where there are several stores."""
 
     def put(self, parcels: Sequence[Parcel]) -> list[str]:
         """Store bytes and return where each lies; durable when it returns.
@@ -73,6 +73,9 @@ class ContentStore(Protocol):
         Raises:
             StoreAway: it cannot be reached.
         """
+
+    def forgets(self, locator: str) -> bool:
+        """Tell whether `remove` leaves nothing to be read, as it does not where every version is kept for ever."""
 
     def has(self, sha256: str, locator: str) -> bool:
         """Tell whether the bytes can still be read, so that nobody has to believe `remove`. Raises as `read`."""

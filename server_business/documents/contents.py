@@ -34,7 +34,7 @@ def intend(unit: UnitOfWork, parcels: Sequence[Parcel]) -> list[Parcel]:
     wanted = {one.sha256: one for one in parcels}
     # In order, so that two who want the same bytes never wait for each other both.
     fixed = {
-        "state": ContentState.PENDING, "store": "", "locator": "", "touch_time": unit.now, "damage": "",
+        "state": ContentState.PENDING, "locator": "", "touch_time": unit.now, "damage": "",
         "lease_token": 0,
     }  # fmt: skip
     rows = [{"sha256": sha, "size": wanted[sha].size, **fixed} for sha in sorted(wanted)]
@@ -49,16 +49,13 @@ def intend(unit: UnitOfWork, parcels: Sequence[Parcel]) -> list[Parcel]:
     return missing
 
 
-def settle(
-    unit: UnitOfWork, wanted: Iterable[str], stored: Mapping[str, str], *, store: str, verify: timedelta
-) -> None:
+def settle(unit: UnitOfWork, wanted: Iterable[str], stored: Mapping[str, str], *, verify: timedelta) -> None:
     """Note where bytes were stored; part of the transaction that refers to them.
 
     Args:
         unit: the transaction.
         wanted: all it refers to, by SHA-256.
         stored: locators of those that were not there before.
-        store: which store has them.
         verify: within which time they are read again.
 
     Raises:
@@ -70,7 +67,7 @@ def settle(
         raise Unavailable(_LEAVING)
     if not stored:
         return
-    fixed = {"state": ContentState.STORED, "store": store, "damage": ""}
+    fixed = {"state": ContentState.STORED, "damage": ""}
     rows = [
         {
             "sha256": sha,

@@ -63,8 +63,8 @@ class Documents(grpc_.DocumentServiceServicer):
         self._landing = landing
         self._settings = settings
         self._disk = disk
-        self._writing = Writing(settings, content_store.name)
-        self._custody = Custody(settings, self._writing)
+        self._writing = Writing(settings)
+        self._custody = Custody(settings, self._writing, content_store)
         self._uploading = Uploading(database, landing, disk)
         self._downloading = Downloading(database, content_store, disk)
 

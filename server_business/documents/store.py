@@ -166,6 +166,12 @@ def versions_of(unit: UnitOfWork, document: int, *, before: int | None, limit: i
     return unit.connection.execute(query.order_by(_V.number.desc()).limit(limit)).all()
 
 
+def contents_of(unit: UnitOfWork, document: int) -> Sequence[Row[Any]]:
+    """Return the rows of the bytes of a document."""
+    query = select(CONTENT).where(CONTENT.c.sha256.in_(select(_V.sha256).where(_V.document == document)))
+    return unit.connection.execute(query).all()
+
+
 def set_state(unit: UnitOfWork, document: int, number: int, state: VersionState) -> None:
     same = (_V.document == document) & (_V.number == number)
     unit.connection.execute(update(VERSION).where(same).values(state=state))

@@ -154,7 +154,7 @@ class Tidying:
         """Remove bytes; return whether they are gone."""
         self._store.remove(row.sha256, row.locator)
         failpoint("documents.removed")
-        if self._store.has(row.sha256, row.locator):
+        if self._store.forgets(row.locator) and self._store.has(row.sha256, row.locator):
             return False
         with self._database.unit() as unit:
             contents.forget(unit, row.sha256)

@@ -61,7 +61,7 @@ async def run(folder: str, port: str) -> None:
                 Scrubber(database, tree, SETTINGS, name, HealthLine("documents")).worker(),
                 Tidying(database, tree, landing, name).worker(),
                 Indexing(database, tree, name).worker(),
-                MailAttachments(database, LEASES, tree, Writing(SETTINGS, tree.name)).worker(),
+                MailAttachments(database, LEASES, tree, Writing(SETTINGS)).worker(),
             ],
             clock=SystemClock(), owner=name, database=database, leases=LEASES, first_backoff=timedelta(seconds=0.1),
         )  # fmt: skip

@@ -42,7 +42,6 @@ def upgrade() -> None:
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.SmallInteger(), nullable=False),
-        sa.Column("store", sa.String(length=40), nullable=False),
         sa.Column("locator", sa.Text(), nullable=False),
         sa.Column("touch_time", mesh.columns.UtcDateTime(timezone=True), nullable=False),
         sa.Column("verify_time", mesh.columns.UtcDateTime(timezone=True), nullable=True),
