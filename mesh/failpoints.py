@@ -6,31 +6,46 @@ SIGKILL, not an exception: nothing may be tidied up on the way out, as in a powe
 import os
 import signal
 import threading
+from collections.abc import Callable
 
 
 class _Armed:
     def __init__(self, text: str) -> None:
-        self.name, _, count = text.partition(":")
-        self.left = int(count or 1)
-        self.lock = threading.Lock()
+        self._name, _, count = text.partition(":")
+        self._left = int(count or 1)
+        self._lock = threading.Lock()
 
-    def hit(self) -> None:
-        with self.lock:
-            self.left -= 1
-            if self.left == 0:
+    def __call__(self, name: str) -> None:
+        if name != self._name:
+            return
+        with self._lock:
+            self._left -= 1
+            if self._left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-_armed = _Armed(os.environ["ESMESH_FAILPOINT"]) if os.environ.get("ESMESH_FAILPOINT") else None
+_armed: Callable[[str], None] | None = None
 
 
 def arm(text: str) -> None:
     """Arm as the environment would; for a process that was forked after this module was imported."""
+    watch(_Armed(text) if text else None)
+
+
+def watch(passing: Callable[[str], None] | None) -> None:
+    """Call back at every failpoint, or at none any more.
+
+    For simulations that live in one process: what is raised here, a BaseException, is how that process would have died;
+    whoever raises it throws everything away that was open then.
+    """
     global _armed  # noqa: PLW0603 - one per process, as the environment is
-    _armed = _Armed(text) if text else None
+    _armed = passing
 
 
 def failpoint(name: str) -> None:
-    """Do nothing, unless the environment armed `name`."""
-    if _armed is not None and _armed.name == name:
-        _armed.hit()
+    """Do nothing, unless somebody waits for `name`."""
+    if _armed is not None:
+        _armed(name)
+
+
+arm(os.environ.get("ESMESH_FAILPOINT", ""))

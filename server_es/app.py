@@ -58,6 +58,8 @@ from server_es.service_levels.site import Sites
 from server_es.service_levels.store import existing_levels
 from server_es.servicecalls.due_times import DueTimes
 from server_es.servicecalls.observers import Observer
+from server_es.servicecalls.refreshing import BELL as REFRESH_BELL
+from server_es.servicecalls.refreshing import Refresher, Refreshing
 from server_es.servicecalls.service import Servicecalls
 from server_es.servicecalls.settings import ServicecallSettings
 from server_es.servicecalls.transitions import Reopening
@@ -84,7 +86,9 @@ async def build(app: App) -> None:
     sites = Sites(compiled)
     plans = Plans()
     retiming_ = Retiming(sites, plans, app.bell(retiming.BELL), app.bell(following.BELL))
-    due_times = DueTimes(sites, retiming_)
+    refreshing = Refreshing(sites, app.bell(REFRESH_BELL))
+    due_times = DueTimes(sites, refreshing, retiming_)
+    app.work(Refresher(app.database, refreshing, retiming_).worker())
     actions = Actions()
     messages = add_messages(app, settings.messages, actions)
     add_clients(app, messages)
@@ -99,6 +103,7 @@ async def build(app: App) -> None:
         app.database,
         sites=sites,
         messages=messages,
+        absent=absence_facts.absent,
         settings=ServicecallSettings(notify_responsible=settings.servicecalls.notify_team_on_creation, site_zone=zone),
         observers=observers,
     )
@@ -123,9 +128,7 @@ async def build(app: App) -> None:
     app.serve(servicecalls_pb2.DESCRIPTOR, calls)
     app.serve(forwarding_pb2.DESCRIPTOR, forwarding)
     app.serve(contacts_pb2.DESCRIPTOR, Contacts(app.database, calls.contacts))
-    follow_ups = FollowUps(app.database, notices)
-    app.serve(follow_ups_pb2.DESCRIPTOR, follow_ups)
-    app.work(follow_ups.worker())
+    _add_follow_ups(app, FollowUps(app.database, notices))
     app.serve(duty_pb2.DESCRIPTOR, Duty(app.database, REQUESTS, absences=absence_facts, tell=notices.tell))
     app.work(Handover(app.database, Announcing(notices.tell)).worker())
     app.serve(appointments_pb2.DESCRIPTOR, Appointments(app.database))
@@ -154,6 +157,11 @@ async def build(app: App) -> None:
     add_escalations(app, engine, retiming_, actions)
 
 
+def _add_follow_ups(app: App, follow_ups: FollowUps) -> None:
+    app.serve(follow_ups_pb2.DESCRIPTOR, follow_ups)
+    app.work(follow_ups.worker())
+
+
 definition = Definition(
     name=NAME,
     metadata=METADATA,
@@ -170,6 +178,7 @@ definition = Definition(
             "servicecalls.reopen",
             "contacts.write",
             "messages.send",
+            "escalations.acknowledge",
         ]
     },
 )

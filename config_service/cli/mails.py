@@ -8,12 +8,16 @@ import typer
 from esoffice.business.v1 import mail_pb2 as pb
 from esoffice.business.v1.mail_pb2_grpc import MailServiceStub
 
-from config_service.cli import options
+from config_service.cli import mail_rules, options
+from config_service.cli.exits import WrongUsage
 from config_service.cli.options import Limit, session_of
 from config_service.cli.output import show_list, show_one
 from config_service.cli.plain import enum_word, local_time, short
 
 app = typer.Typer(help="Received mails (E-Mail-Empfang, offene Helpdesk-E-Mails).", no_args_is_help=True)
+app.command("try-rules")(mail_rules.try_rules)
+app.command()(mail_rules.reconcile)
+app.command()(mail_rules.suggest)
 
 
 class State(StrEnum):
@@ -25,6 +29,28 @@ class State(StrEnum):
     OPEN = "open"
     DISMISSED = "dismissed"
     DUPLICATE = "duplicate"
+
+
+class Why(StrEnum):
+    """Why a mail is open."""
+
+    SENDER_UNKNOWN = "sender-unknown"
+    SENDER_AMBIGUOUS = "sender-ambiguous"
+    SENDER_INVALID = "sender-invalid"
+    SENDER_NOT_OF_CALL = "sender-not-of-call"
+    SENDER_FORGED = "sender-forged"
+    SENDER_BUDGET = "sender-budget"
+    NO_DEFAULTS = "no-defaults"
+    AUTOMATIC = "automatic"
+    NEWSLETTER = "newsletter"
+    SPAM = "spam"
+    BOUNCED = "bounced"
+    OWN_MAIL = "own-mail"
+    UNREADABLE = "unreadable"
+    OVERSIZE = "oversize"
+    EXCLUDED = "excluded"
+    RULE = "rule"
+    REFUSED = "refused"
 
 
 def _state(mail: pb.Mail) -> str:
@@ -52,6 +78,11 @@ _FACTS = {
     "address": lambda mail: short(mail.address),
     "contact": lambda mail: short(mail.contact),
     "attachments": lambda mail: ", ".join(one.file_name for one in mail.attachments),
+    "from": lambda mail: mail.from_address,
+    "rule": lambda mail: mail.rule,
+    "authentication": lambda mail: mail.authentication,
+    "signatures": lambda mail: "; ".join(f"{one.signer}: {one.detail}" for one in mail.signatures),
+    "outgoing mail": lambda mail: short(mail.outgoing_mail),
     "decided by": lambda mail: short(mail.decided_by),
     "text": lambda mail: mail.text,
 }
@@ -63,6 +94,7 @@ def list_(
     context: typer.Context,
     limit: Limit = 50,
     state: Annotated[list[State] | None, typer.Option(help="In this state, repeatable; default: open.")] = None,
+    why: Annotated[list[Why] | None, typer.Option(help="Open for this reason, repeatable.")] = None,
     account: Annotated[str, typer.Option(help="Of this mail account (E-Mail-Konto).")] = "",
     sender: Annotated[str, typer.Option(help="From this mail address.")] = "",
     servicecall: Annotated[str, typer.Option(help="Belonging to this servicecall.")] = "",
@@ -72,6 +104,7 @@ def list_(
     states = [pb.MailState.Value(f"MAIL_STATE_{one.name}") for one in state or [State.OPEN]]
     request = pb.ListMailsRequest(
         states=states,
+        open_reasons=[pb.OpenReason.Value(f"OPEN_REASON_{one.name}") for one in why or ()],
         sender=sender,
         account=options.name_of("mailAccounts", account) if account else "",
         servicecall=options.name_of("servicecalls", servicecall) if servicecall else "",
@@ -96,15 +129,21 @@ def show(context: typer.Context, mail: Id) -> None:
 def adopt(
     context: typer.Context,
     mail: Id,
-    address: Annotated[str, typer.Argument(help="Number of the address whose mail it is (Adresse).")],
+    address: Annotated[str, typer.Argument(help="Number of the address whose mail it is (Adresse).")] = "",
+    suggested: Annotated[
+        bool, typer.Option("--suggested", help="Take the address that `suggest` shows as the likeliest.")
+    ] = False,
     contact_only: Annotated[
         bool, typer.Option("--contact-only", help="Make only a contact (Kontakt), no servicecall.")
     ] = False,
 ) -> None:
     """Make a servicecall or a contact of an open mail (Übernehmen)."""
     session = session_of(context)
+    if bool(address) == suggested:
+        raise WrongUsage("Name an address, or say --suggested.")
+    chosen = mail_rules.likeliest(session, mail) if suggested else options.name_of("addresses", address)
     request = pb.AdoptMailRequest(
-        name=options.name_of("mails", mail), address=options.name_of("addresses", address),
+        name=options.name_of("mails", mail), address=chosen,
         contact_only=contact_only, request_id=options.request_id(),
     )  # fmt: skip
     show_one(session.output, session.ask(lambda channel: MailServiceStub(channel).AdoptMail(request)), _FACTS)

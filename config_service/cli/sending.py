@@ -30,6 +30,13 @@ class State(StrEnum):
     EXPIRED = "expired"
 
 
+def _delivery(one: outgoing_mail_pb2.OutgoingMail) -> str:
+    if not one.delivery_state:
+        return ""
+    word = enum_word("DeliveryState", outgoing_mail_pb2.DeliveryState.Name(one.delivery_state))
+    return " ".join((word, *(f"{bounce.recipient}: {bounce.reason}" for bounce in one.bounces)))
+
+
 _SHARED = {
     "STATE": lambda one: enum_word("SendState", sending_pb2.SendState.Name(one.state)),
     "ATTEMPTS": lambda one: str(one.attempt_count),
@@ -43,6 +50,14 @@ _MAIL = {
     "TO": lambda one: ", ".join((*one.to, *one.cc)),
     "SUBJECT": lambda one: one.subject,
     **_SHARED,
+    "DELIVERY": _delivery,
+}
+_MARKED = {
+    "ID": lambda one: short(one.name),
+    "ADDRESS": lambda one: one.mail_address,
+    "SINCE": lambda one: local_time(one.mark_time),
+    "MAIL": lambda one: short(one.outgoing_mail),
+    "BECAUSE": lambda one: one.reason,
 }
 _SMS = {"ID": lambda one: short(one.name), "TO": lambda one: one.to, "TEXT": lambda one: one.text, **_SHARED}
 States = Annotated[list[State] | None, typer.Option("--state", help="In this state, repeatable; default: all.")]
@@ -77,6 +92,29 @@ def retry_mail(context: typer.Context, mail: Id) -> None:
 def cancel_mail(context: typer.Context, mail: Id) -> None:
     """Call a mail off that is queued, or close one that is in doubt."""
     _mail(context, "CancelOutgoingMail", outgoing_mail_pb2.CancelOutgoingMailRequest, mail)
+
+
+@mails.command("marked")
+def list_marked(context: typer.Context, limit: Limit = 50) -> None:
+    """List addresses that mails bounced from (gesperrte Adressen)."""
+    session = session_of(context)
+
+    def page(channel: grpc.aio.Channel, size: int, token: str) -> object:
+        request = outgoing_mail_pb2.ListMarkedAddressesRequest(page_size=size, page_token=token)
+        return OutgoingMailServiceStub(channel).ListMarkedAddresses(request)
+
+    show_list(session.output, options.pages(session, page, "marked_addresses", limit), _MARKED)  # type: ignore[arg-type]
+
+
+@mails.command("release")
+def release_address(
+    context: typer.Context, address: Annotated[str, typer.Argument(help="Id, as `marked` shows it.")]
+) -> None:
+    """Let mails go to an address again (freigeben)."""
+    session = session_of(context)
+    request = outgoing_mail_pb2.ReleaseMarkedAddressRequest(name=options.name_of("markedAddresses", address))
+    answer = session.ask(lambda channel: OutgoingMailServiceStub(channel).ReleaseMarkedAddress(request))
+    show_one(session.output, answer, {name.lower(): cell for name, cell in _MARKED.items()})
 
 
 def _mail(context: typer.Context, method: str, request: Any, mail: str) -> None:

@@ -1,4 +1,4 @@
-"""The door to the web documents: what the contracts mark `web`, as JSON, the documents' bytes, the page; nothing else.
+"""The door of the DMZ: what the contracts mark `web`, as JSON or iCalendar; documents' bytes; the page; nothing else.
 
 Whoever takes this Envoy over can do no more than its callers: the services refuse what is not marked `web`, and check
 every token and ticket again.
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from esoffice.config.v1 import identity_pb2
-from esoffice.es.v1 import web_documents_pb2
+from esoffice.es.v1 import duty_pb2, web_documents_pb2
 from esoffice.options.v1 import options_pb2
 from google.api import annotations_pb2
 from google.protobuf.descriptor import FileDescriptor, MethodDescriptor
@@ -23,7 +23,11 @@ from config_service.envoy.rules import WEB_DOCUMENTS, Facts, Web
 from config_service.envoy.secrets import DOOR, reference
 from config_service.envoy.words import ADS, typed
 
-CONTRACTS = {web_documents_pb2.DESCRIPTOR: "server_es", identity_pb2.DESCRIPTOR: "config_service"}
+CONTRACTS = {
+    web_documents_pb2.DESCRIPTOR: "server_es",
+    duty_pb2.DESCRIPTOR: "server_es",
+    identity_pb2.DESCRIPTOR: "config_service",
+}
 PAGE = ("/", "/app.js", "/words.js", "/style.css", "/icon.svg", "/openapi.json")
 _PEOPLE, _TICKETS = "people", "tickets"
 _ID = "[A-Za-z0-9-]+"  # how long it may be, the contract says; counting makes the regex too big for Envoy

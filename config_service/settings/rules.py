@@ -11,6 +11,8 @@ from zoneinfo import available_timezones
 from esoffice.config.v1 import business_settings_pb2, common_settings_pb2, settings_pb2
 
 from config_service.identity import rules as roles
+from config_service.settings.documents import documents
+from config_service.settings.sms import SMS, short_messages, unprotected
 from mesh.errors import FailedPrecondition, InvalidArgument, Violation
 from mesh.setting_paths import secrets
 from mesh.validation import violations
@@ -19,8 +21,6 @@ NUMBER = "<ServCall.ServicecallNr>"
 _MailAccount = business_settings_pb2.MailAccount
 _ACCOUNTS = "server_business.mail.accounts"
 _OUTGOING = "server_business.outgoing_mail"
-_SMS = "server_business.sms"
-_DOCUMENTS = "server_business.documents"
 _FQDN = re.compile(r"(?=.{4,253}$)([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?\.?")
 
 
@@ -32,7 +32,8 @@ def problems(settings: settings_pb2.Settings) -> list[Violation]:
     business = settings.server_business
     asleep = [f"{_ACCOUNTS}.{name}." for name, account in business.mail.accounts.items() if not account.active]
     asleep += [] if business.outgoing_mail.active else [f"{_OUTGOING}."]
-    asleep += [] if business.sms.active else [f"{_SMS}."]
+    asleep += [] if business.sms.active else [f"{SMS}."]
+    asleep += [f"{SMS}.providers.{name}." for name, one in business.sms.providers.items() if not one.active]
     found = [one for one in violations(settings) if not one.field.startswith(tuple(asleep))]
     found += _site(settings.common.site)
     found += _roles(settings.common.roles)
@@ -40,8 +41,8 @@ def problems(settings: settings_pb2.Settings) -> list[Violation]:
         found += _database(f"{service}.database", getattr(settings, service).database)
     found += _accounts(business.mail.accounts)
     found += _outgoing(business.outgoing_mail)
-    found += _short_messages(business.sms)
-    found += _documents(business.documents)
+    found += short_messages(business.sms)
+    found += documents(business.documents)
     return sorted(found, key=lambda one: one.field)
 
 
@@ -72,11 +73,8 @@ def warnings(settings: settings_pb2.Settings) -> list[Violation]:
         if calls and mark and f"{{{mark}}}" not in account.recognition_template:
             text = f"answers to our own mails are not recognised: server_es.status_events.call_mark is '{mark}'"
             found.append(Violation(f"{_ACCOUNTS}.{key}.recognition_template", text))
-    outgoing = settings.server_business.outgoing_mail
-    if outgoing.active and outgoing.user and outgoing.security == outgoing.SECURITY_NONE:
-        text = "without TLS the password and the mails can be read on the wire"
-        found.append(Violation(f"{_OUTGOING}.security", text))
-    return found
+    found += unprotected(settings.server_business.sms)
+    return found + list(_outgoing_warnings(settings.server_business.outgoing_mail))
 
 
 def foreign_secrets(before: settings_pb2.Settings, after: settings_pb2.Settings) -> list[Violation]:
@@ -115,6 +113,17 @@ def template_problem(template: str) -> str:
             f"put a word beside {NUMBER} into the braces, otherwise any number in a subject is taken for a servicecall"
         )
     return ""
+
+
+def _outgoing_warnings(outgoing: business_settings_pb2.OutgoingMailSettings) -> Iterator[Violation]:
+    if outgoing.active and outgoing.user and outgoing.security == outgoing.SECURITY_NONE:
+        text = "without TLS the password and the mails can be read on the wire"
+        yield Violation(f"{_OUTGOING}.security", text)
+    domain = outgoing.sender.rpartition("@")[2].lower()
+    signing = outgoing.dkim.domain.lower()
+    if outgoing.active and signing and domain != signing and not domain.endswith(f".{signing}"):
+        text = f"mails come from {outgoing.sender}; signed by {signing} they do not count as signed (DMARC)"
+        yield Violation(f"{_OUTGOING}.dkim.domain", text)
 
 
 def _site(site: common_settings_pb2.SiteSettings) -> Iterator[Violation]:
@@ -158,12 +167,15 @@ def _accounts(accounts: Mapping[str, business_settings_pb2.MailAccount]) -> Iter
             continue
         path = f"{_ACCOUNTS}.{name}"
         yield from _account(path, account)
-        mailbox = _mailbox(account)
-        if mailbox in seen:
-            yield Violation(
-                path, f"is the same mailbox and folder as {seen[mailbox]!r}; every mail would be taken twice"
-            )
-        seen.setdefault(mailbox, name)
+        folders = {f"{path}.folders.{key}": one.folder for key, one in account.folders.items() if one.folder}
+        folders[path] = account.folder
+        for where, folder in sorted(folders.items()):
+            mailbox = (*_mailbox(account), folder)
+            if mailbox in seen:
+                yield Violation(
+                    where, f"is the same mailbox and folder as {seen[mailbox]!r}; every mail would be taken twice"
+                )
+            seen.setdefault(mailbox, where.removeprefix(f"{_ACCOUNTS}."))
 
 
 def _account(path: str, account: business_settings_pb2.MailAccount) -> Iterator[Violation]:
@@ -180,6 +192,21 @@ def _account(path: str, account: business_settings_pb2.MailAccount) -> Iterator[
         yield Violation(f"{path}.recognition_template", template)
     if account.after_import == _MailAccount.AFTER_IMPORT_MOVE:
         yield from _folders(path, account)
+    yield from _procedures(path, account)
+
+
+def _procedures(path: str, account: business_settings_pb2.MailAccount) -> Iterator[Violation]:
+    for name, rule in sorted(account.rules.items()):
+        if rule.outcome == business_settings_pb2.MailRule.OUTCOME_UNSPECIFIED:
+            yield Violation(f"{path}.rules.{name}.outcome", "say what happens to a mail that the rule fits")
+        if rule.max_bytes and rule.max_bytes < rule.min_bytes:
+            yield Violation(f"{path}.rules.{name}.max_bytes", "is smaller than min_bytes; no mail would fit")
+    for name, folder in sorted(account.folders.items()):
+        if not folder.folder:
+            yield Violation(f"{path}.folders.{name}.folder", "say which folder of the mailbox is meant")
+    first, _, last = account.silence_hours.partition("-")
+    if last and int(first) >= int(last):
+        yield Violation(f"{path}.silence_hours", "ends before it begins; write it like 7-18")
 
 
 def _imap(path: str, account: business_settings_pb2.MailAccount) -> Iterator[Violation]:
@@ -189,12 +216,18 @@ def _imap(path: str, account: business_settings_pb2.MailAccount) -> Iterator[Vio
         yield Violation(f"{path}.user", "an IMAP account needs the name to sign in with")
     has_password = bool(account.password.value or account.password.stored)
     has_token = bool(account.oauth2_token.value or account.oauth2_token.stored)
-    if has_password == has_token:
-        yield Violation(f"{path}.password", "an IMAP account needs either a password or an oauth2_token")
+    if [has_password, has_token, bool(account.oauth2.token_url)].count(True) != 1:
+        yield Violation(f"{path}.password", "an IMAP account needs either a password, an oauth2_token, or oauth2")
+    yield from _oauth2(f"{path}.oauth2", account.oauth2)
+
+
+def _oauth2(path: str, client: business_settings_pb2.OAuth2Client) -> Iterator[Violation]:
+    if client.token_url and not (client.client_id and (client.client_secret.value or client.client_secret.stored)):
+        yield Violation(f"{path}.client_id", "asking for tokens needs a client_id and a client_secret")
 
 
 def _folders(path: str, account: business_settings_pb2.MailAccount) -> Iterator[Violation]:
-    taken = {account.folder: "folder"}
+    taken = {account.folder: "folder", **{one.folder: "folder" for one in account.folders.values()}}
     for field in ("done_folder", "failed_folder", "unknown_folder"):
         folder = getattr(account, field)
         if folder in taken and "folder" in (taken[folder], field):
@@ -206,17 +239,8 @@ def _folders(path: str, account: business_settings_pb2.MailAccount) -> Iterator[
 
 def _mailbox(account: business_settings_pb2.MailAccount) -> tuple[str, ...]:
     if account.kind == _MailAccount.KIND_MAILDIR:
-        return ("maildir", account.path.rstrip("/"), account.folder)
-    return ("imap", account.host.lower(), str(account.port), account.user, account.folder)
-
-
-def _documents(said: business_settings_pb2.DocumentSettings) -> Iterator[Violation]:
-    if said.folder and not said.folder.startswith("/"):
-        yield Violation(f"{_DOCUMENTS}.folder", "must be an absolute path")
-    if said.store == said.STORE_WEBDAV and not said.webdav.url:
-        yield Violation(f"{_DOCUMENTS}.webdav.url", "STORE_WEBDAV needs the address of a collection")
-    if said.store == said.STORE_S3 and not said.s3.bucket:
-        yield Violation(f"{_DOCUMENTS}.s3.bucket", "STORE_S3 needs the name of a bucket")
+        return ("maildir", account.path.rstrip("/"))
+    return ("imap", account.host.lower(), str(account.port), account.user)
 
 
 def _outgoing(said: business_settings_pb2.OutgoingMailSettings) -> Iterator[Violation]:
@@ -226,10 +250,12 @@ def _outgoing(said: business_settings_pb2.OutgoingMailSettings) -> Iterator[Viol
         yield Violation(f"{_OUTGOING}.host", "sending mails needs the name of the SMTP server")
     if not said.sender:
         yield Violation(f"{_OUTGOING}.sender", "mails need an address they come from")
-    if bool(said.user) != bool(said.password.value or said.password.stored):
-        yield Violation(f"{_OUTGOING}.password", "signing in needs both a user and a password")
-
-
-def _short_messages(said: business_settings_pb2.SmsSettings) -> Iterator[Violation]:
-    if said.active and not said.outbox_folder.startswith("/"):
-        yield Violation(f"{_SMS}.outbox_folder", "short messages need the absolute path of a folder to be written to")
+    has_password = bool(said.password.value or said.password.stored)
+    if has_password and said.oauth2.token_url:
+        yield Violation(f"{_OUTGOING}.password", "signing in needs either a password or oauth2")
+    elif bool(said.user) != (has_password or bool(said.oauth2.token_url)):
+        yield Violation(f"{_OUTGOING}.password", "signing in needs both a user and a password, or oauth2")
+    yield from _oauth2(f"{_OUTGOING}.oauth2", said.oauth2)
+    dkim = said.dkim
+    if dkim.domain and not (dkim.selector and (dkim.private_key.value or dkim.private_key.stored)):
+        yield Violation(f"{_OUTGOING}.dkim.selector", "signing mails needs a selector and a private_key")

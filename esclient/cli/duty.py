@@ -232,7 +232,10 @@ def feed(
     employee: Annotated[str, typer.Option(help="Personnel number whose shifts it shows.")] = "",
     revoke: Annotated[str, typer.Option(help="Number of a feed that nobody shall read any more.")] = "",
 ) -> None:
-    """Make an iCalendar feed for calendar programs, or revoke one. The token is shown this once."""
+    """Make an iCalendar feed for calendar programs, or revoke one.
+
+    The path with its token is shown this once; it is one at the address of the web documents (DMZ).
+    """
     options = options_of(context)
     wanted = pb.DutyFeed(roster=_roster(roster), employee=_named("employees", employee))
 
@@ -244,7 +247,7 @@ def feed(
     _show(
         options.output,
         made,
-        lambda: show_line(f"{made.name}: revoked" if revoke else f"{made.name}: /duty/feeds/{made.token}.ics"),
+        lambda: show_line(f"{made.name}: revoked" if revoke else f"{made.name}: /duty/feed.ics?token={made.token}"),
     )
 
 

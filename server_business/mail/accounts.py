@@ -1,7 +1,7 @@
 """The settings of an account in the words of this room."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -10,17 +10,22 @@ from typing import Final
 from esoffice.config.v1 import business_settings_pb2 as settings
 
 from mesh.clock import Clock
+from server_business.mail.filters import HeaderPattern, Outcome, Rule, SenderPatterns
 from server_business.mail.imap import ImapSource
 from server_business.mail.imap_account import ImapAccount, Security
 from server_business.mail.maildir import MaildirAccount, MaildirSource
 from server_business.mail.recognition import SubjectTemplate, compile_template
 from server_business.mail.rules import AccountRules, Action
+from server_business.mail.screening import EVERYDAY, Policy
+from server_business.mail.silence import Silence, hours_of
 from server_business.mail.source import MailSource, Shelves
+from server_business.oauth2 import Client, Tokens
 
 _TEMPLATE: Final = "{Call <ServCall.ServicecallNr>} <ServCall.Matchcode>"
 _SIZE_LIMIT: Final = 50 * 1024 * 1024
 _POLL: Final = timedelta(seconds=60)
 _ACTIVITY: Final = "mail"
+_ZONE: Final = "Europe/Berlin"
 
 _pb = settings.MailAccount
 _SECURITY: Final = {
@@ -28,6 +33,14 @@ _SECURITY: Final = {
     _pb.SECURITY_NONE: Security.PLAIN,
     _pb.SECURITY_STARTTLS: Security.STARTTLS,
     _pb.SECURITY_TLS: Security.TLS,
+}
+_OUTCOMES: Final = {
+    settings.MailRule.OUTCOME_UNSPECIFIED: Outcome.LEAVE_OPEN,  # config_service saves none; never lose a mail by it
+    settings.MailRule.OUTCOME_IGNORE: Outcome.IGNORE,
+    settings.MailRule.OUTCOME_LEAVE_OPEN: Outcome.LEAVE_OPEN,
+    settings.MailRule.OUTCOME_CREATE_CONTACT: Outcome.CREATE_CONTACT,
+    settings.MailRule.OUTCOME_CREATE_SERVICECALL: Outcome.CREATE_SERVICECALL,
+    settings.MailRule.OUTCOME_CONTINUE: Outcome.CONTINUE,
 }
 # As the directory names its kinds of addresses. Contact persons are always looked at with their main address.
 _KINDS: Final = {
@@ -59,6 +72,8 @@ class Account:
         size_limit: of one mail, in bytes.
         poll: how often the folder is looked at.
         idle: the server tells of new mails by itself, too.
+        policy: what is looked at before the action.
+        silence: when the account counts as silent; None: never.
     """
 
     name: str
@@ -79,19 +94,38 @@ class Account:
     size_limit: int = _SIZE_LIMIT
     poll: timedelta = _POLL
     idle: bool = False
+    policy: Policy = EVERYDAY
+    silence: Silence | None = None
 
 
-def active_accounts(mail: settings.MailSettings, clock: Clock) -> dict[str, Account]:
-    """Return the active accounts by name.
+def active_accounts(mail: settings.MailSettings, clock: Clock, zone: str = _ZONE) -> dict[str, Account]:
+    """Return the active accounts by name, each further folder as one of its own.
 
     Raises:
         InvalidArgument: the recognition template of one is none.
     """
     found: Mapping[str, settings.MailAccount] = mail.accounts
-    return {name: account(name, one, clock) for name, one in sorted(found.items()) if one.active}
+    return {
+        name: account(name, one, clock, zone)
+        for key, said in sorted(found.items())
+        if said.active
+        for name, one in with_folders(key, said)
+    }
 
 
-def account(name: str, said: settings.MailAccount, clock: Clock) -> Account:
+def with_folders(name: str, said: settings.MailAccount) -> Iterator[tuple[str, settings.MailAccount]]:
+    """Yield an account, and for each further folder of it one that inherits what the folder does not say."""
+    yield name, said
+    for key, folder in sorted(said.folders.items()):
+        inherited = settings.MailAccount()
+        inherited.CopyFrom(said)
+        inherited.folders.clear()
+        for said_there, value in folder.ListFields():
+            setattr(inherited, said_there.name, value)
+        yield f"{name}.{key}", inherited
+
+
+def account(name: str, said: settings.MailAccount, clock: Clock, zone: str = _ZONE) -> Account:
     """Read one account. Raises as `active_accounts`."""
     folder = said.folder or "INBOX"
     contact = said.action == said.ACTION_CREATE_CONTACT
@@ -105,6 +139,7 @@ def account(name: str, said: settings.MailAccount, clock: Clock) -> Account:
         rules=AccountRules(
             action=Action.CREATE_CONTACT if contact else Action.CREATE_SERVICECALL,
             reopen_on_reply=said.reopen_solved,
+            mails_per_hour=said.mails_per_hour,
         ),
         template=compile_template(said.recognition_template or _TEMPLATE),
         exclusions=tuple(said.excluded_senders),
@@ -119,6 +154,32 @@ def account(name: str, said: settings.MailAccount, clock: Clock) -> Account:
         size_limit=said.max_mail_bytes or _SIZE_LIMIT,
         poll=poll,
         idle=said.use_idle and said.kind == said.KIND_IMAP,
+        policy=_policy(said),
+        silence=Silence(after=timedelta(minutes=said.silence_minutes), hours=hours_of(said.silence_hours, zone))
+        if said.silence_minutes
+        else None,
+    )
+
+
+def _policy(said: settings.MailAccount) -> Policy:
+    return Policy(
+        rules=tuple(_rule(name, one) for name, one in sorted(said.rules.items())),
+        reply_to_senders=SenderPatterns.of(said.reply_to_senders),
+        forwarding_senders=SenderPatterns.of(said.forwarding_senders),
+        authentication_server=said.authentication_server,
+        spam_signs=tuple(HeaderPattern.of(one) for one in said.spam_signs),
+    )
+
+
+def _rule(name: str, said: settings.MailRule) -> Rule:
+    return Rule(
+        name=name,
+        outcome=_OUTCOMES[said.outcome],
+        headers=tuple(HeaderPattern.of(one) for one in said.headers),
+        senders=SenderPatterns.of(said.senders),
+        folders=frozenset(said.folders),
+        min_bytes=said.min_bytes,
+        max_bytes=said.max_bytes,
     )
 
 
@@ -132,6 +193,7 @@ def _source(
     security = _SECURITY[said.security]
     port = said.port or (993 if security is Security.TLS else 143)
     token = said.oauth2_token.value
+    tokens = Tokens(oauth2_client(said.oauth2), clock) if said.oauth2.token_url else None
     imap = ImapAccount(
         name=name,
         host=said.host,
@@ -139,12 +201,23 @@ def _source(
         security=security,
         user=said.user,
         password=said.password.value,
-        token=(lambda: token) if token else None,
+        token=tokens.current if tokens else (lambda: token) if token else None,
+        refused=tokens.forget if tokens else lambda: None,
         folder=folder,
         shelves=shelves,
         poll=poll,
     )
     return f"imap://{said.host}:{port}/{folder}", lambda stop: ImapSource(imap, clock, stop)
+
+
+def oauth2_client(said: settings.OAuth2Client) -> Client:
+    """Read who asks for tokens."""
+    return Client(
+        token_url=said.token_url,
+        client_id=said.client_id,
+        client_secret=said.client_secret.value,
+        scope=said.scope,
+    )
 
 
 def _shelves(said: settings.MailAccount) -> Shelves:

@@ -87,6 +87,15 @@ def automatic_signals(headers: Headers, own: OwnMarks) -> tuple[Signal, ...]:
     return tuple(sorted(found, key=lambda one: order.index(one.kind)))
 
 
+def is_newsletter(signals: Sequence[Signal]) -> bool:
+    """Say whether a mail went to many, as newsletters and mails of lists do; no answer of a machine is one."""
+    bulk = {one.name for one in signals if one.kind is Kind.BULK}
+    names = {one.name for one in signals}
+    if any(one.kind in (Kind.OWN_LOOP, Kind.BOUNCE, Kind.OUT_OF_OFFICE) for one in signals):
+        return False
+    return bool(bulk - {"Precedence"}) or ("Precedence" in bulk and "Auto-Submitted" not in names)
+
+
 def own_headers(own: OwnMarks) -> dict[str, str]:
     """Return what all our mails carry, so that no machine answers them (RFC 3834 section 5) and we know them again."""
     return {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All", LOOP_HEADER: own.site}

@@ -1,6 +1,6 @@
 """What a person decides on an open mail: made a plan first, so that it survives a crash as the rules' decisions do."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
@@ -19,9 +19,10 @@ from server_business.mail.desk import Desk
 from server_business.mail.es_server import EsServer
 from server_business.mail.intake import Arrival, arrival
 from server_business.mail.plans import plan
-from server_business.mail.rules import ContactOnCall, CreateContact, CreateServicecall, Reason
+from server_business.mail.rules import ContactOnCall, CreateContact, CreateServicecall
 from server_business.mail.source import MailIdentity, RawMail
 from server_business.mail.store import Row
+from server_business.mail.suggestions import Hints, Hit
 from server_business.mail.tables import MAIL_ATTACHMENT, MAIL_TEXT, Announcement, State
 
 # The verb acts at once; if it is killed, the account's worker takes over from here on.
@@ -91,17 +92,21 @@ class ByHand:
             row = listing.mail(unit, id_)
             account = self._account_of(row["account"])
             head: Mapping[str, Any] = {}
-            if row["state"] == State.OPEN and row["open_reason"] in (Reason.UNREADABLE, Reason.OVERSIZE):
+            if row["state"] == State.OPEN:
                 again = self.taken_apart(unit, row, account)
                 if again.row["state"] == State.OPEN:
-                    return
+                    return  # it still cannot be read
                 head = self._reread(unit, id_, again)
             self._take(unit, {**row, "request_id": str(uuid4())}, {**head, "plan": None, "plan_time": None})
         self._finish(id_, account)
 
-    def check(self, row: Row, account: Account) -> deciding.Decided:
-        """Say what the rules would decide on a readable mail; changes nothing."""
-        return Desk(self._database, self._es, account).decide([row])[0]
+    def check(self, rows: Sequence[Row], account: Account) -> list[deciding.Decided]:
+        """Say what the rules would decide on readable mails; changes nothing."""
+        return Desk(self._database, self._es, account).decide(rows)
+
+    def found(self, offered: Hints) -> list[Hit]:
+        """Ask server_es which addresses something in a mail points to."""
+        return self._es.find(offered)
 
     def taken_apart(self, unit: UnitOfWork, row: Row, account: Account) -> Arrival:
         """Read a stored mail once more."""
@@ -121,7 +126,8 @@ class ByHand:
         return self._arrival(raw, account).row
 
     def _arrival(self, raw: RawMail, account: Account) -> Arrival:
-        return arrival(raw, budget=Budget(size=account.size_limit), own=self._own, announce=False)
+        budget = Budget(size=account.size_limit)
+        return arrival(raw, budget=budget, own=self._own, announce=False, policy=account.policy)
 
     def _take(self, unit: UnitOfWork, row: Row, changes: Mapping[str, Any]) -> None:
         soon = unit.now + _TAKEN_OVER
@@ -148,6 +154,6 @@ class ByHand:
             execute(insert(MAIL_ATTACHMENT), [{"mail": id_, **one} for one in again.attachments])
         kept = {
             "sent_time", "sender", "sender_name", "sender_key", "sender_problem", "sender_detail", "subject",
-            "message_id", "thread", "signals", "problems", "preview", "length",
+            "message_id", "thread", "signals", "problems", "verdicts", "preview", "length",
         }  # fmt: skip
         return {name: value for name, value in again.row.items() if name in kept}

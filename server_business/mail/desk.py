@@ -19,8 +19,9 @@ from server_business.mail.accounts import Account
 from server_business.mail.es_server import EsServer, Refusal
 from server_business.mail.fences import Fence, free
 from server_business.mail.intake import opened_row
+from server_business.mail.own_mails import OwnMails
 from server_business.mail.plans import Plan, plan
-from server_business.mail.rules import CreateContact, CreateServicecall, OpenMail, Reason
+from server_business.mail.rules import CreateContact, CreateServicecall, OpenMail, PutAside, Reason
 from server_business.mail.store import Row
 from server_business.mail.tables import Attached, State
 
@@ -86,19 +87,19 @@ class Desk:
 
     def decide(self, rows: Sequence[deciding.Row]) -> list[deciding.Decided]:
         """Say what the rules make of mails; changes nothing."""
-        threads, _ = self._threads(rows)
-        return deciding.decide(rows, self._account, self._es, threads)
+        known, _, _ = self._known(rows)
+        return deciding.decide(rows, self._account, self._es, known)
 
     # -- plan ---------------------------------------------------------------------------------------------------------
 
     def _plan(self, rows: Sequence[Row]) -> tuple[list[Job], int]:
         """Write down what is asked for; return the jobs, and how many mails are left to a person."""
-        threads, waiting = self._threads(rows)
+        known, waiting, ours = self._known(rows)
         # An answer to a mail that is not decided yet waits for it: that may become the call it belongs to.
         rows = [row for row in rows if row["id"] not in waiting]
         if not rows:
             return [], 0
-        decided = deciding.decide(rows, self._account, self._es, threads)
+        decided = deciding.decide(rows, self._account, self._es, known)
         changes: list[dict[str, Any]] = []
         with self._database.unit() as unit:
             self._fence(unit)
@@ -106,8 +107,13 @@ class Desk:
             jobs = []
             for row, one in zip(rows, decided, strict=True):
                 found = {"id": row["id"], "candidates": list(one.sender.addresses[1:] and one.sender.addresses)}
+                found["outgoing_mail"] = ours.record(unit, row["id"])
                 if isinstance(one.decision, OpenMail):
                     changes.append(found | self._opened(one.decision))
+                    continue
+                if isinstance(one.decision, PutAside):
+                    aside = {"state": State.DISMISSED, "open_detail": one.decision.detail, "next_attempt_time": None}
+                    changes.append(found | aside)
                     continue
                 person = one.sender.contact_person
                 attachments = hanging.get(row["id"], [])
@@ -124,14 +130,18 @@ class Desk:
             store.change(unit, changes)
         return jobs, len(rows) - len(jobs)
 
-    def _threads(self, rows: Sequence[deciding.Row]) -> tuple[dict[str, list[int]], set[int]]:
-        """Return calls by Message-ID, and the mails that have to wait for an earlier one."""
+    def _known(self, rows: Sequence[deciding.Row]) -> tuple[deciding.Known, set[int], OwnMails]:
+        """Return what is known here, the mails that have to wait for an earlier one, and those of ours they name."""
         asked = {message_id for row in rows for message_id in row["thread"]}
-        if not asked:
-            return {}, set()
+        found: dict[str, list[tuple[int, int, str]]] = {}
+        earlier: dict[int, int] = {}
         with self._database.reading() as unit:
-            found = store.calls_of_threads(unit, asked)
-        calls: dict[str, list[int]] = defaultdict(list)
+            ours = OwnMails.named_by(unit, rows, asked)
+            if asked:
+                found = store.calls_of_threads(unit, asked)
+            if self._account.rules.mails_per_hour:
+                earlier = store.earlier_of_senders(unit, self._account.name, rows)
+        calls: dict[str, list[int]] = defaultdict(list, ours.calls())
         for message_id, mails in found.items():
             mine = [call for _, state, call in mails if call and state in (State.SERVICECALL, State.CONTACT)]
             calls[message_id] += [int(call.rpartition("/")[2]) for call in mine]
@@ -142,7 +152,7 @@ class Desk:
             for id_, state, _ in found.get(message_id, ())
             if state == State.RECEIVED and id_ < row.get("id", 0)
         }
-        return calls, waiting
+        return deciding.Known(threads=calls, earlier=earlier, reports=ours.reports), waiting, ours
 
     # -- act ----------------------------------------------------------------------------------------------------------
 
@@ -251,9 +261,9 @@ class Desk:
 
     def _opened(self, decision: OpenMail) -> dict[str, Any]:
         call = f"servicecalls/{decision.call}" if decision.call else ""
-        return self._open(decision.reason, decision.detail) | {"servicecall": call}
+        return self._open(decision.reason, decision.detail, quiet=decision.quiet) | {"servicecall": call}
 
-    def _open(self, reason: Reason, detail: str) -> dict[str, Any]:
+    def _open(self, reason: Reason, detail: str, *, quiet: bool = False) -> dict[str, Any]:
         # A person's next decision asks for something else, so it gets a request id of its own.
-        told = opened_row(reason, detail, announce=bool(self._account.open_mail_team))
+        told = opened_row(reason, detail, announce=bool(self._account.open_mail_team) and not quiet)
         return told | {"plan": None, "plan_time": None}

@@ -24,6 +24,7 @@ from grpc_status import rpc_status
 from mesh.errors import Unavailable
 from mesh.status import reason_of
 from server_business.mail.rules import Call
+from server_business.mail.suggestions import Hints, Hit, Kind
 
 _READ_LIMIT: Final = timedelta(seconds=10)
 _WRITE_LIMIT: Final = timedelta(seconds=25)
@@ -42,6 +43,9 @@ _LATER: Final = frozenset(
     }
 )
 _LATER_NUMBERS: Final = frozenset(one.value[0] for one in _LATER)
+
+
+_KINDS: Final = {"domain": Kind.DOMAIN, "phone": Kind.PHONE, "system": Kind.SYSTEM}
 
 
 class EsServerAway(Unavailable):
@@ -118,6 +122,23 @@ class EsServer:
                 addresses = (one.address,) if one.address else tuple(one.candidates)
                 found[one.mail_address] = Sender(addresses=addresses, contact_person=one.contact_person)
         return found
+
+    def find(self, hints: Hints) -> list[Hit]:
+        """Say which addresses something in a mail points to."""
+        asked = directory_pb2.FindAddressesRequest(
+            domains=[hints.domain] if hints.domain else [], phones=hints.phones, systems=hints.words
+        )
+        return [
+            Hit(
+                kind=_KINDS[kind],
+                asked=getattr(one, kind),
+                address=one.address,
+                matchcode=one.matchcode,
+                owner=one.owner,
+            )
+            for one in self._read(self._directory.FindAddresses, asked).hits
+            if (kind := one.WhichOneof("asked")) is not None
+        ]
 
     def calls(self, numbers: Iterable[int]) -> dict[int, Call]:
         """Return the calls that exist, by number."""

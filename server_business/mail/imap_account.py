@@ -30,6 +30,7 @@ class ImapAccount:
         name: the account's name in our settings, part of every identity.
         folder: `/` between levels.
         token: returns a valid OAuth2 access token (XOAUTH2); it keeps and renews it.
+        refused: called when the server does not let in, so that another token is fetched next time.
         ca_file: certificates to trust instead of the machine's.
         time_limit: of every single read and write.
         poll: how often a server without IDLE is asked for news.
@@ -42,6 +43,7 @@ class ImapAccount:
     user: str
     password: str = field(default="", repr=False)
     token: Callable[[], str] | None = field(default=None, repr=False)
+    refused: Callable[[], object] = field(default=lambda: None, repr=False)
     folder: str = "INBOX"
     shelves: Shelves = field(default_factory=Shelves)
     ca_file: str | None = None
@@ -79,6 +81,7 @@ def sign_in(client: IMAPClient, account: ImapAccount) -> None:
     except (LoginError, imaplib.IMAP4.error, CapabilityError) as error:
         if isinstance(error, imaplib.IMAP4.abort) or quirks.login_may_work_later(str(error)):
             raise
+        account.refused()
         raise LoginRefused(
             f"{account.host} refuses to sign in {account.user!r} for the account {account.name!r}"
         ) from error

@@ -150,13 +150,14 @@ class Inbox:
     def _take_in(self, source: MailSource, mails: Sequence[Waiting]) -> int:
         announce = bool(self._account.open_mail_team)
         arrivals = [
-            arrival(one, budget=self._budget, own=self._own, announce=announce)
+            arrival(one, budget=self._budget, own=self._own, announce=announce, policy=self._account.policy)
             for one in source.fetch(mails, self._account.size_limit, BYTES)
         ]
         failpoint("mail.fetched")
         with self._database.unit() as unit:
             self._fence(unit)
-            store.store(unit, arrivals)
+            if store.store(unit, arrivals):
+                store.note_arrival(unit, self._account.name)
         failpoint("mail.stored")
         self._stored()
         return len(arrivals)

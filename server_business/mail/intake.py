@@ -10,6 +10,7 @@ from server_business.mail.budget import Budget
 from server_business.mail.parsing import ParsedMail, parse
 from server_business.mail.problems import Problem, UnreadableMail
 from server_business.mail.rules import Reason, unread
+from server_business.mail.screening import EVERYDAY, Policy, screen
 from server_business.mail.sender import Mailbox, NoSender
 from server_business.mail.source import MailIdentity, RawMail
 from server_business.mail.tables import Announcement, State
@@ -37,7 +38,7 @@ class Arrival:
     attachments: list[dict[str, Any]] = field(repr=False)
 
 
-def arrival(mail: RawMail, *, budget: Budget, own: OwnMarks, announce: bool) -> Arrival:
+def arrival(mail: RawMail, *, budget: Budget, own: OwnMarks, announce: bool, policy: Policy = EVERYDAY) -> Arrival:
     """Take a mail apart.
 
     Args:
@@ -45,9 +46,10 @@ def arrival(mail: RawMail, *, budget: Budget, own: OwnMarks, announce: bool) -> 
         budget: what it may cost.
         own: how our own mails are recognised.
         announce: whether the team of the open mails is told of one that cannot be read.
+        policy: what the account looks at before its action.
     """
     try:
-        return _readable(mail, _parsed(mail, budget), own)
+        return _readable(mail, _parsed(mail, budget, policy), own, policy)
     except UnreadableMail as refusal:
         decision = unread(refusal)
         opened = opened_row(decision.reason, decision.detail, announce=announce)
@@ -66,15 +68,15 @@ def opened_row(reason: Reason, detail: str, *, announce: bool) -> dict[str, Any]
     }
 
 
-def _parsed(mail: RawMail, budget: Budget) -> ParsedMail:
+def _parsed(mail: RawMail, budget: Budget, policy: Policy) -> ParsedMail:
     if not mail.complete:
         raise UnreadableMail(Problem.OVERSIZE, "the mail is larger than the account takes; only its head is kept")
-    return parse(mail.content, budget)
+    return parse(mail.content, budget, policy.wanted)
 
 
-def _readable(mail: RawMail, parsed: ParsedMail, own: OwnMarks) -> Arrival:
+def _readable(mail: RawMail, parsed: ParsedMail, own: OwnMarks, policy: Policy) -> Arrival:
     signals = automatic_signals(headers_by_name(parsed.headers), own)
-    sender = parsed.sender
+    sender, verdicts = screen(parsed, mail.identity.folder, policy)
     head = {
         "sent_time": parsed.date,
         "sender": sender.address if isinstance(sender, Mailbox) else "",
@@ -87,6 +89,7 @@ def _readable(mail: RawMail, parsed: ParsedMail, own: OwnMarks) -> Arrival:
         "thread": list(parsed.thread),
         "signals": [[one.kind.value, one.name, one.value] for one in signals],
         "problems": list(parsed.problems),
+        "verdicts": verdicts.stored(),
         "preview": parsed.text[:PREVIEW],
         "length": len(parsed.text) + len(parsed.html),
     }
@@ -133,6 +136,7 @@ def _row(mail: RawMail, *, size: int, digest: str = "") -> dict[str, Any]:
         "address": "",
         "candidates": [],
         "duplicate_of": None,
+        "outgoing_mail": "",
         "decided_by": "",
         "verb_request_id": "",
         "filed": False,
@@ -152,6 +156,7 @@ _NO_HEAD: dict[str, Any] = {
     "thread": [],
     "signals": [],
     "problems": [],
+    "verdicts": {},
     "preview": "",
     "length": 0,
 }

@@ -6,7 +6,18 @@ from typing import Any, Final
 
 from esoffice.business.v1 import mail_pb2 as pb
 
-from server_business.mail.rules import Reason
+from server_business.mail.rules import (
+    ContactOnCall,
+    CreateContact,
+    CreateServicecall,
+    Decision,
+    OpenMail,
+    PutAside,
+    Reason,
+)
+from server_business.mail.screening import Source, Verdicts
+from server_business.mail.signatures import Signature
+from server_business.mail.suggestions import Suggestion
 from server_business.mail.tables import State
 
 Row = Mapping[str, Any]
@@ -24,12 +35,24 @@ OPEN_REASONS: Final = {
     Reason.EXCLUDED: pb.OPEN_REASON_EXCLUDED,
     Reason.REFUSED: pb.OPEN_REASON_REFUSED,
     Reason.OWN_LOOP: pb.OPEN_REASON_OWN_MAIL,
+    Reason.SENDER_FORGED: pb.OPEN_REASON_SENDER_FORGED,
+    Reason.SENDER_BUDGET: pb.OPEN_REASON_SENDER_BUDGET,
+    Reason.SPAM: pb.OPEN_REASON_SPAM,
+    Reason.NEWSLETTER: pb.OPEN_REASON_NEWSLETTER,
+    Reason.RULE: pb.OPEN_REASON_RULE,
+    Reason.BOUNCED: pb.OPEN_REASON_BOUNCED,
+}
+_SOURCES: Final = {
+    Source.FROM: pb.SENDER_SOURCE_FROM,
+    Source.REPLY_TO: pb.SENDER_SOURCE_REPLY_TO,
+    Source.FORWARDED: pb.SENDER_SOURCE_FORWARDED,
 }
 
 
 def mail_message(row: Row, attachments: Sequence[Row] = (), *, full: bool = True) -> pb.Mail:
     """Return a mail; `full` needs its text, HTML and attachments beside the columns of `mail`."""
     name = f"mails/{row['id']}"
+    verdicts = Verdicts.restored(row["verdicts"])
     made = pb.Mail(
         name=name,
         account=f"mailAccounts/{row['account']}",
@@ -56,6 +79,11 @@ def mail_message(row: Row, attachments: Sequence[Row] = (), *, full: bool = True
         filed=row["filed"],
         decided_by=row["decided_by"],
         problems=row["problems"],
+        sender_source=_SOURCES[verdicts.source],
+        from_address=verdicts.from_address,
+        rule=verdicts.rule,
+        authentication=verdicts.authentication,
+        outgoing_mail=row["outgoing_mail"],
     )
     made.receive_time.FromDatetime(row["store_time"])
     if row["sent_time"] is not None:
@@ -66,6 +94,55 @@ def mail_message(row: Row, attachments: Sequence[Row] = (), *, full: bool = True
 def open_reason(stored: str) -> pb.OpenReason.ValueType:
     """Return the contract's word for a stored reason."""
     return OPEN_REASONS[Reason(stored)] if stored else pb.OPEN_REASON_UNSPECIFIED
+
+
+def decision_message(decision: Decision) -> pb.CheckMailResponse:
+    """Return what is decided, with one sentence."""
+    match decision:
+        case OpenMail(reason=reason, detail=detail, call=call):
+            return pb.CheckMailResponse(
+                state=pb.MAIL_STATE_OPEN,
+                open_reason=open_reason(reason.value),
+                detail=detail or reason.value,
+                servicecall=f"servicecalls/{call}" if call else "",
+            )
+        case PutAside(detail=detail):
+            return pb.CheckMailResponse(state=pb.MAIL_STATE_DISMISSED, detail=detail)
+        case CreateServicecall(address=address):
+            detail = f"a new servicecall for {address}"
+            return pb.CheckMailResponse(state=pb.MAIL_STATE_SERVICECALL, address=address, detail=detail)
+        case CreateContact(address=address):
+            detail = f"a contact on {address}"
+            return pb.CheckMailResponse(state=pb.MAIL_STATE_CONTACT, address=address, detail=detail)
+        case ContactOnCall(call=number, addendum=addendum, reopen=reopen):
+            how = "which is reopened" if reopen else "as an addendum" if addendum else ""
+            detail = f"a contact on servicecall {number} {how}".strip()
+            return pb.CheckMailResponse(
+                state=pb.MAIL_STATE_CONTACT, servicecall=f"servicecalls/{number}", detail=detail
+            )
+
+
+def signature_message(one: Signature) -> pb.MailSignature:
+    """Return a signature."""
+    made = pb.MailSignature(
+        signer=one.signer, mail_addresses=one.mail_addresses, issuer=one.issuer, valid=one.valid, detail=one.detail
+    )
+    if one.expires is not None:
+        made.expire_time.FromDatetime(one.expires)
+    return made
+
+
+def suggestion_message(one: Suggestion) -> pb.AddressSuggestion:
+    """Return a suggestion with its evidence."""
+    return pb.AddressSuggestion(
+        address=one.address,
+        matchcode=one.matchcode,
+        likelihood_percent=min(max(round(one.likelihood * 100), 1), 99),
+        evidence=[
+            pb.AddressEvidence(kind=pb.EvidenceKind.ValueType(why.kind), found=why.found, owner=why.owner)
+            for why in one.evidence
+        ],
+    )
 
 
 def account_message(name: str, location: str, state: Row | None, counts: Row, now: datetime) -> pb.MailAccount:

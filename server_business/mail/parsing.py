@@ -31,7 +31,8 @@ class ParsedMail:
         sender: read strictly out of all From headers.
         date: what the sender's clock said, in UTC; None if it said nothing sensible.
         message_id, in_reply_to, references: without angle brackets, in the order of the header.
-        headers: those the automatic signals read, in their order, values decoded.
+        headers: those the automatic signals read and those that were asked for, in their order, values decoded.
+        reply_to: who answers are asked for, when it is exactly one and was asked for.
         text: what a person reads; taken from the HTML if there is nothing else.
         html: sanitised; empty if the mail has none.
         problems: what was odd and how it was read.
@@ -46,6 +47,7 @@ class ParsedMail:
     in_reply_to: tuple[str, ...]
     references: tuple[str, ...]
     headers: tuple[tuple[str, str], ...]
+    reply_to: Mailbox | None
     text: str
     html: str
     attachments: tuple[Attachment, ...]
@@ -59,14 +61,19 @@ class ParsedMail:
         return tuple(dict.fromkeys((*self.in_reply_to, *reversed(self.references))))
 
 
-def parse(raw: bytes, budget: Budget = _STANDARD) -> ParsedMail:
+def parse(raw: bytes, budget: Budget = _STANDARD, wanted: frozenset[str] = frozenset()) -> ParsedMail:
     """Read a mail.
+
+    Args:
+        raw: as it came.
+        budget: what it may cost.
+        wanted: lower-case names of headers somebody wants to look at.
 
     Raises:
         UnreadableMail: the only error there is, whatever the bytes are.
     """
     try:
-        return _parsed(raw, budget)
+        return _parsed(raw, budget, wanted)
     except UnreadableMail:
         raise
     except RecursionError:
@@ -76,20 +83,22 @@ def parse(raw: bytes, budget: Budget = _STANDARD) -> ParsedMail:
         raise UnreadableMail(Problem.BROKEN, f"the mail cannot be parsed ({type(error).__name__})") from error
 
 
-def _parsed(raw: bytes, budget: Budget) -> ParsedMail:
+def _parsed(raw: bytes, budget: Budget, wanted: frozenset[str]) -> ParsedMail:
     fields, content = _taken_apart(raw, budget)
     raws: dict[str, list[str]] = {}
     values: dict[str, list[str]] = {}
     headers = []
     for name, raw_value in fields:
         key = name.lower()
-        if key in _SHOWN or is_read(key):  # most of a head says nothing to us
+        asked = is_read(key) or key in wanted
+        if asked or key in _SHOWN:  # most of a head says nothing to us
             value = decoded(raw_value)
             values.setdefault(key, []).append(value)
             raws.setdefault(key, []).append(raw_value)
-            if is_read(key):
+            if asked:
                 headers.append((name, value))
     date, problem = _date(values.get("date", []))
+    reply_to = read_sender(raws["reply-to"]) if "reply-to" in raws else None
     ids = _ids(values.get("message-id", []))
     return ParsedMail(
         subject=" ".join(_first(values, "subject").split())[:_LONGEST_SUBJECT],
@@ -99,6 +108,7 @@ def _parsed(raw: bytes, budget: Budget) -> ParsedMail:
         in_reply_to=_ids(values.get("in-reply-to", [])),
         references=_ids(values.get("references", []))[-_MOST_REFERENCES:],
         headers=tuple(headers),
+        reply_to=reply_to if isinstance(reply_to, Mailbox) else None,
         text=content.text,
         html=content.html,
         attachments=content.attachments,

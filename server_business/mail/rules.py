@@ -4,11 +4,13 @@ Pure: the caller looks up sender and calls, this decides, the worker writes. Not
 only says whether one may be answered.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, StrEnum, auto
 
-from server_business.mail.automatic import Kind, Signal
+from server_business.mail.automatic import Kind, Signal, is_newsletter
+from server_business.mail.filters import Outcome
 from server_business.mail.problems import Problem, UnreadableMail
+from server_business.mail.screening import NOTHING, Verdicts
 from server_business.mail.sender import Mailbox, NoSender, SenderProblem
 
 
@@ -34,6 +36,12 @@ class Reason(StrEnum):
     UNREADABLE = "unreadable"
     OVERSIZE = "oversize"
     REFUSED = "refused"
+    SENDER_FORGED = "sender-forged"
+    SENDER_BUDGET = "sender-budget"
+    SPAM = "spam"
+    NEWSLETTER = "newsletter"
+    RULE = "rule"
+    BOUNCED = "bounced"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +51,21 @@ class Call:
     number: int
     address: str
     locked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnReport:
+    """What a mail reports on one of ours.
+
+    Args:
+        mail: resource name of the outgoing mail.
+        detail: what became of it, in one sentence.
+        bounced: it could not be delivered, to at least one recipient.
+    """
+
+    mail: str
+    detail: str
+    bounced: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +79,9 @@ class Facts:
         by_subject: existing calls the subject names, in its order.
         by_thread: existing calls whose own mails In-Reply-To and then References name, latest first.
         signals: the signs of a machine, strongest first.
+        verdicts: what was found out when it was taken apart.
+        earlier: mails of the sender within the hour before it.
+        report: what it reports on a mail of ours.
     """
 
     sender: Mailbox | NoSender
@@ -64,16 +90,20 @@ class Facts:
     by_subject: tuple[Call, ...] = ()
     by_thread: tuple[Call, ...] = ()
     signals: tuple[Signal, ...] = ()
+    verdicts: Verdicts = NOTHING
+    earlier: int = 0
+    report: OwnReport | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountRules:
-    """What the account's settings say."""
+    """What the account's settings say; `mails_per_hour` of one sender are acted on, 0: all."""
 
     action: Action
     default_level_valid: bool = True
     default_category_valid: bool = True
     reopen_on_reply: bool = False
+    mails_per_hour: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,18 +145,31 @@ class OpenMail:
         reason: why.
         detail: one sentence of evidence; may be empty.
         call: the call it points to, if any.
+        quiet: nobody is told; it is in the list of open mails.
     """
 
     reason: Reason
     detail: str = ""
     call: int | None = None
+    quiet: bool = False
 
 
-Decision = CreateContact | CreateServicecall | ContactOnCall | OpenMail
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutAside:
+    """Keep the mail and leave nobody anything to do; `detail` says why."""
+
+    detail: str
+
+
+Decision = CreateContact | CreateServicecall | ContactOnCall | OpenMail | PutAside
 
 _OF_SENDER = {
     SenderProblem.AMBIGUOUS: Reason.SENDER_AMBIGUOUS,
     SenderProblem.INVALID: Reason.SENDER_INVALID,
+}
+_ACTIONS = {
+    Outcome.CREATE_CONTACT: Action.CREATE_CONTACT,
+    Outcome.CREATE_SERVICECALL: Action.CREATE_SERVICECALL,
 }
 
 
@@ -135,15 +178,56 @@ def decide(facts: Facts, rules: AccountRules) -> Decision:
 
     The subject goes before the thread; a call belongs to the mail only if its address is one of the sender's.
     """
-    strongest = facts.signals[0] if facts.signals else None
-    if strongest and strongest.kind is Kind.OWN_LOOP:
-        return OpenMail(reason=Reason.OWN_LOOP, detail=_evidence(strongest))
-    if facts.excluded:
-        return OpenMail(reason=Reason.EXCLUDED)
     pointed = facts.by_subject or facts.by_thread
+    before = _before_the_action(facts, rules, pointed[0].number if pointed else None)
+    if before is not None:
+        return before
+    outcome = facts.verdicts.outcome
+    rules = replace(rules, action=_ACTIONS[outcome]) if outcome in _ACTIONS else rules
     if rules.action is Action.CREATE_SERVICECALL and pointed:
         return _on_call(facts, rules, pointed)
     return _by_sender(facts, rules)
+
+
+def _before_the_action(facts: Facts, rules: AccountRules, call: int | None) -> Decision | None:
+    """Return what is decided before anything is looked up; None leaves it to the action."""
+    return _of_our_own(facts) or _by_rule(facts, call) or _by_trust(facts, rules, call)
+
+
+def _of_our_own(facts: Facts) -> Decision | None:
+    if facts.report is not None:
+        if facts.report.bounced:
+            return OpenMail(reason=Reason.BOUNCED, detail=facts.report.detail)
+        return PutAside(detail=facts.report.detail)
+    strongest = facts.signals[0] if facts.signals else None
+    if strongest and strongest.kind is Kind.OWN_LOOP:
+        return OpenMail(reason=Reason.OWN_LOOP, detail=_evidence(strongest))
+    return None
+
+
+def _by_rule(facts: Facts, call: int | None) -> Decision | None:
+    verdicts = facts.verdicts
+    if verdicts.outcome is Outcome.IGNORE:
+        return PutAside(detail=f"put aside by the rule '{verdicts.rule}'")
+    if verdicts.outcome is Outcome.LEAVE_OPEN:
+        return OpenMail(reason=Reason.RULE, detail=f"left open by the rule '{verdicts.rule}'", call=call)
+    return OpenMail(reason=Reason.EXCLUDED) if facts.excluded else None
+
+
+def _by_trust(facts: Facts, rules: AccountRules, call: int | None) -> Decision | None:
+    verdicts = facts.verdicts
+    if verdicts.forged:
+        who = facts.sender.address if isinstance(facts.sender, Mailbox) else "its sender"
+        detail = f"our mail server says that it does not come from {who} ({verdicts.authentication})"
+        return OpenMail(reason=Reason.SENDER_FORGED, detail=detail, call=call)
+    if rules.mails_per_hour and facts.earlier >= rules.mails_per_hour:
+        detail = (
+            f"{facts.earlier} mails of this sender came within the hour before; {rules.mails_per_hour} are acted on"
+        )
+        return OpenMail(reason=Reason.SENDER_BUDGET, detail=detail, call=call)
+    if verdicts.spam:
+        return OpenMail(reason=Reason.SPAM, detail=verdicts.spam, call=call, quiet=len(facts.addresses) != 1)
+    return None
 
 
 def unread(refusal: UnreadableMail) -> OpenMail:
@@ -168,6 +252,8 @@ def _on_call(facts: Facts, rules: AccountRules, pointed: tuple[Call, ...]) -> De
 
 
 def _by_sender(facts: Facts, rules: AccountRules) -> Decision:
+    if not facts.addresses and is_newsletter(facts.signals):
+        return OpenMail(reason=Reason.NEWSLETTER, detail=_evidence(facts.signals[0]), quiet=True)
     if rules.action is Action.CREATE_SERVICECALL and facts.signals:
         return OpenMail(reason=Reason.AUTOMATIC, detail=_evidence(facts.signals[0]))
     if isinstance(facts.sender, NoSender):

@@ -18,21 +18,25 @@ from server_business.mail import listing, store
 from server_business.mail.accounts import Account
 from server_business.mail.budget import Budget
 from server_business.mail.by_hand import ByHand
-from server_business.mail.messages import OPEN_REASONS, account_message, mail_message, open_reason
+from server_business.mail.messages import (
+    OPEN_REASONS,
+    account_message,
+    decision_message,
+    mail_message,
+    signature_message,
+    suggestion_message,
+)
 from server_business.mail.parsing import parse
 from server_business.mail.problems import UnreadableMail
-from server_business.mail.rules import (
-    ContactOnCall,
-    CreateContact,
-    CreateServicecall,
-    Decision,
-    OpenMail,
-    Reason,
-)
+from server_business.mail.reconciling import reconcile
+from server_business.mail.rules import ContactOnCall, CreateContact, CreateServicecall, OpenMail, Reason
 from server_business.mail.sender import Mailbox
+from server_business.mail.signatures import SIGNATURES, Authorities, signatures
 from server_business.mail.source import MailIdentity, RawMail
 from server_business.mail.store import Row
+from server_business.mail.suggestions import hints, suggest
 from server_business.mail.tables import MAIL, State
+from server_business.mail.trying import Trial, changed_account
 
 _CHUNK: Final = 256 * 1024
 _MAIL: Final = NamePattern("mails/{id}", numeric=True)
@@ -49,6 +53,8 @@ class MailServicer(grpc_.MailServiceServicer):
         accounts: the active accounts by name, as the settings are now.
         by_hand: does what a person decides.
         account_of: as `ByHand` has it.
+        authorities: whose S/MIME certificates are trusted.
+        country: whose dialling rules count for phone numbers in mails.
     """
 
     def __init__(
@@ -57,17 +63,22 @@ class MailServicer(grpc_.MailServiceServicer):
         accounts: Callable[[], Mapping[str, Account]],
         by_hand: ByHand,
         account_of: Callable[[str], Account],
+        *,
+        authorities: Authorities | None = None,
+        country: str = "DE",
     ) -> None:
         self._database = database
         self._accounts = accounts
         self._by_hand = by_hand
         self._account_of = account_of
+        self._authorities = authorities or Authorities("")
+        self._country = country
 
     async def ListMails(self, request: pb.ListMailsRequest, _context: Any) -> pb.ListMailsResponse:
         return await self._database.read(_list, request)
 
     async def GetMail(self, request: pb.GetMailRequest, _context: Any) -> pb.Mail:
-        return await self._database.read(_get, _number(request.name))
+        return await self._database.read(self._get, _number(request.name))
 
     async def GetRawMail(self, request: pb.GetRawMailRequest, _context: Any) -> AsyncIterator[pb.MailChunk]:
         raw = await self._database.read(listing.raw, _number(request.name))
@@ -95,15 +106,45 @@ class MailServicer(grpc_.MailServiceServicer):
     async def DismissMail(self, request: pb.DismissMailRequest, _context: Any) -> pb.Mail:
         number = _number(request.name)
         await asyncio.to_thread(self._by_hand.dismiss, number, request.reason, by=_who())
-        return await self._database.read(_get, number)
+        return await self._database.read(self._get, number)
 
     async def ReprocessMail(self, request: pb.ReprocessMailRequest, _context: Any) -> pb.Mail:
         number = _number(request.name)
         await asyncio.to_thread(self._by_hand.reprocess, number)
-        return await self._database.read(_get, number)
+        return await self._database.read(self._get, number)
 
     async def CheckMail(self, request: pb.CheckMailRequest, _context: Any) -> pb.CheckMailResponse:
         return await asyncio.to_thread(self._check, request)
+
+    async def TryMailRules(
+        self, request: pb.TryMailRulesRequest, _context: Any
+    ) -> AsyncIterator[pb.TryMailRulesProgress]:
+        account = self._active(request.account)
+        changed = changed_account(account.name, request.settings, self._database.clock)
+        steps = Trial(self._database, self._by_hand, account, changed).steps(request.limit)
+        while (step := await asyncio.to_thread(next, steps, None)) is not None:
+            yield step
+
+    async def ReconcileMailAccount(
+        self, request: pb.ReconcileMailAccountRequest, _context: Any
+    ) -> pb.MailReconciliation:
+        return await asyncio.to_thread(reconcile, self._database, self._active(request.name))
+
+    async def SuggestAddresses(self, request: pb.SuggestAddressesRequest, _context: Any) -> pb.SuggestAddressesResponse:
+        return await asyncio.to_thread(self._suggest, _number(request.name))
+
+    def _suggest(self, number: int) -> pb.SuggestAddressesResponse:
+        with self._database.reading() as unit:
+            row = listing.mail(unit, number)
+        offered = hints(row["sender"], row["subject"], row["text"], self._country)
+        found = suggest(offered, self._by_hand.found(offered))
+        return pb.SuggestAddressesResponse(suggestions=[suggestion_message(one) for one in found])
+
+    def _active(self, name: str) -> Account:
+        account = self._accounts().get(name.removeprefix(_ACCOUNT))
+        if account is None:
+            raise NotFound(f"{name} is no active account", resource=name)
+        return account
 
     async def _decided(
         self,
@@ -112,7 +153,16 @@ class MailServicer(grpc_.MailServiceServicer):
     ) -> pb.Mail:
         number = _number(request.name)
         await asyncio.to_thread(self._by_hand.act, number, decision, by=_who(), request_id=request.request_id)
-        return await self._database.read(_get, number)
+        return await self._database.read(self._get, number)
+
+    def _get(self, unit: UnitOfWork, number: int) -> pb.Mail:
+        row, attached = listing.mail(unit, number), store.attachments(unit, [number]).get(number, [])
+        made = mail_message(row, attached)
+        if any(one["content_type"] in SIGNATURES for one in attached):
+            sender = made.from_address or made.sender
+            found = signatures(listing.raw(unit, number), sender, row["receive_time"], self._authorities)
+            made.signatures.extend(signature_message(one) for one in found)
+        return made
 
     def _attachment(self, unit: UnitOfWork, name: str) -> bytes:
         id_, number = (int(one) for one in _ATTACHMENT.parse(name))
@@ -150,13 +200,10 @@ class MailServicer(grpc_.MailServiceServicer):
         )
 
     def _check(self, request: pb.CheckMailRequest) -> pb.CheckMailResponse:
-        name = request.account.removeprefix(_ACCOUNT)
-        account = self._accounts().get(name)
-        if account is None:
-            raise NotFound(f"{request.account} is no active account", resource=request.account)
+        account = self._active(request.account)
         if request.WhichOneof("mail") == "raw":
             now = self._database.clock.now()
-            identity = MailIdentity(account=name, folder=account.folder, uidvalidity=0, uid="check")
+            identity = MailIdentity(account=account.name, folder=account.folder, uidvalidity=0, uid="check")
             raw = RawMail(identity=identity, received=now, content=request.raw, complete=True)
             row: Row = self._by_hand.tried(raw, account)
         else:
@@ -165,9 +212,9 @@ class MailServicer(grpc_.MailServiceServicer):
                 row = {**self._by_hand.taken_apart(unit, stored, account).row, "id": stored["id"]}
         signals = [f"{header}: {value}" for _, header, value in row["signals"]]
         if row["state"] == State.OPEN:
-            answer = _answer(OpenMail(reason=Reason(row["open_reason"]), detail=row["open_detail"]))
+            answer = decision_message(OpenMail(reason=Reason(row["open_reason"]), detail=row["open_detail"]))
         else:
-            answer = _answer(self._by_hand.check(row, account).decision)
+            answer = decision_message(self._by_hand.check([row], account)[0].decision)
         answer.automatic_signals.extend(signals)
         return answer
 
@@ -195,33 +242,6 @@ def _conditions(request: pb.ListMailsRequest) -> list[ColumnElement[bool]]:
     if request.servicecall:
         conditions.append(_C.servicecall == request.servicecall)
     return conditions
-
-
-def _get(unit: UnitOfWork, number: int) -> pb.Mail:
-    return mail_message(listing.mail(unit, number), store.attachments(unit, [number]).get(number, []))
-
-
-def _answer(decision: Decision) -> pb.CheckMailResponse:
-    match decision:
-        case OpenMail(reason=reason, detail=detail, call=call):
-            return pb.CheckMailResponse(
-                state=pb.MAIL_STATE_OPEN,
-                open_reason=open_reason(reason.value),
-                detail=detail or reason.value,
-                servicecall=f"servicecalls/{call}" if call else "",
-            )
-        case CreateServicecall(address=address):
-            detail = f"a new servicecall for {address}"
-            return pb.CheckMailResponse(state=pb.MAIL_STATE_SERVICECALL, address=address, detail=detail)
-        case CreateContact(address=address):
-            detail = f"a contact on {address}"
-            return pb.CheckMailResponse(state=pb.MAIL_STATE_CONTACT, address=address, detail=detail)
-        case ContactOnCall(call=number, addendum=addendum, reopen=reopen):
-            how = "which is reopened" if reopen else "as an addendum" if addendum else ""
-            detail = f"a contact on servicecall {number} {how}".strip()
-            return pb.CheckMailResponse(
-                state=pb.MAIL_STATE_CONTACT, servicecall=f"servicecalls/{number}", detail=detail
-            )
 
 
 def _number(name: str) -> int:

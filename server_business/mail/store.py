@@ -1,8 +1,10 @@
 """What the reception writes and asks for: each function is part of one transaction."""
 
+import sys
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -38,6 +40,7 @@ from server_business.mail.tables import (
 Row = Mapping[str, Any]
 
 _PER_STATEMENT = 500
+_HOUR = timedelta(hours=1)
 _C = MAIL.c
 _IDENTITY = (_C.uidvalidity, _C.uid)
 _PARTIAL = literal_column  # the partial indexes are found only when their condition stands there literally
@@ -165,6 +168,28 @@ def calls_of_threads(unit: UnitOfWork, message_ids: Collection[str]) -> dict[str
     return found
 
 
+def earlier_of_senders(unit: UnitOfWork, account: str, rows: Sequence[Row]) -> dict[int, int]:
+    """Return for mails how many others of the same sender came to the account within the hour before; by id.
+
+    Counted by when the mailbox took them, so that a day's mails that are read at once are no flood.
+    """
+    asked = [row for row in rows if row["sender_key"] and "id" in row]
+    if not asked:
+        return {}
+    first = min(row["receive_time"] for row in asked) - _HOUR
+    last = max(row["receive_time"] for row in asked)
+    times: dict[str, list[tuple[datetime, int]]] = defaultdict(list)
+    for part in _parts(sorted({row["sender_key"] for row in asked})):
+        query = select(_C.sender_key, _C.receive_time, _C.id).where(
+            _C.sender_key.in_(part), _C.receive_time > first, _C.receive_time <= last, _C.account == account
+        )
+        for key, time, id_ in unit.connection.execute(query):
+            times[key].append((time, id_))
+    for mine in times.values():
+        mine.sort()
+    return {row["id"]: _within_hour(times[row["sender_key"]], row["receive_time"], row["id"]) for row in asked}
+
+
 def change(unit: UnitOfWork, changes: Sequence[dict[str, Any]], *, state: State = State.RECEIVED) -> int:
     """Write columns into rows that are still in `state`, and return how many were.
 
@@ -191,6 +216,12 @@ def to_file(unit: UnitOfWork, account: str, folder: str, uidvalidity: int, *, li
         .limit(limit)
     )
     return [row._asdict() for row in unit.connection.execute(query)]
+
+
+def unfiled_uids(unit: UnitOfWork, account: str, folder: str, uidvalidity: int) -> set[str]:
+    """Return which decided mails of a folder, as it counts now, are not noted as filed away."""
+    same = (_unfiled(account), _C.folder == folder, _C.uidvalidity == uidvalidity)
+    return set(unit.connection.execute(select(_C.uid).where(*same)).scalars())
 
 
 def mark_filed(unit: UnitOfWork, ids: Sequence[int]) -> None:
@@ -240,12 +271,35 @@ def note_account(
         values["seen_count"] = seen
     if success is not None:
         values["last_success_time"] = success
+        values["last_mail_time"] = func.coalesce(MAIL_ACCOUNT.c.last_mail_time, success)
     into = sqlite.insert if unit.connection.dialect.name == "sqlite" else postgresql.insert
     unit.connection.execute(
         into(MAIL_ACCOUNT)
-        .values(account=account, **{"seen_count": 0, **values})
+        .values(account=account, **{"seen_count": 0, **values, "last_mail_time": success})
         .on_conflict_do_update(index_elements=["account"], set_=values)
     )
+
+
+def note_arrival(unit: UnitOfWork, account: str) -> None:
+    """Write down that a mail was stored now."""
+    arrived = update(MAIL_ACCOUNT).where(MAIL_ACCOUNT.c.account == account).values(last_mail_time=unit.now)
+    if not unit.connection.execute(arrived).rowcount:
+        note_account(unit, account, healthy=True, status="being read for the first time")
+        unit.connection.execute(arrived)
+
+
+def lying(unit: UnitOfWork, identities: Sequence[MailIdentity]) -> set[str]:
+    """Return the uids of those of the identities, all of one folder, that are stored; changes nothing."""
+    found: set[str] = set()
+    for part in _parts(identities):
+        query = _in_folder(part[0]).where(_C.uid.in_([one.uid for one in part]))
+        found.update(row.uid for row in unit.connection.execute(query))
+    return found
+
+
+def _within_hour(times: Sequence[tuple[datetime, int]], at: datetime, id_: int) -> int:
+    """Count from `times`, in order, what came within the hour up to and before this mail."""
+    return bisect_left(times, (at, id_)) - bisect_right(times, (at - _HOUR, sys.maxsize))
 
 
 def _in_folder(identity: MailIdentity) -> Select[Any]:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -87,6 +88,8 @@ MAIL: Final = Table(
     # [kind, header, value] each.
     Column("signals", JSON, nullable=False),
     Column("problems", JSON, nullable=False),
+    # What was found out before it is decided; `screening.Verdicts` without what is usual.
+    Column("verdicts", JSON, nullable=False, server_default="{}"),
     Column("preview", Text, nullable=False),
     # Characters of text and HTML, so that a batch can be cut before they are read.
     Column("length", Integer, nullable=False),
@@ -107,6 +110,8 @@ MAIL: Final = Table(
     Column("address", String(80), nullable=False),
     Column("candidates", JSON, nullable=False),
     Column("duplicate_of", BigInteger),
+    # Resource name of the mail of ours it reports about.
+    Column("outgoing_mail", String(40), nullable=False, server_default=""),
     Column("decided_by", String(255), nullable=False),
     # The caller's id of the verb a person decided by.
     Column("verb_request_id", String(36), nullable=False),
@@ -119,7 +124,8 @@ MAIL: Final = Table(
     UniqueConstraint("account", "folder", "uidvalidity", "uid"),
     Index(None, "account", "sha256"),
     Index(None, "account", "state", "filed"),
-    Index(None, "sender_key"),
+    # The second column for how many mails a sender sent within an hour.
+    Index(None, "sender_key", "receive_time"),
     Index(None, "servicecall"),
     Index(None, "message_id"),
     # Only the rows with work left, so that the questions of the workers cost the same however many mails there are.
@@ -188,4 +194,10 @@ MAIL_ACCOUNT: Final = Table(
     Column("status", Text, nullable=False),
     Column("seen_count", BigInteger, nullable=False),
     Column("last_success_time", UtcDateTime()),
+    # When the newest mail was stored; before the first one, when the folder was first read to its end.
+    Column("last_mail_time", UtcDateTime()),
+    # The silence that was noticed last: since when, under which request id the team is told, and whether it was.
+    Column("silence_of", UtcDateTime()),
+    Column("silence_request_id", String(36)),
+    Column("silence_told", Boolean, nullable=False, server_default=false()),
 )

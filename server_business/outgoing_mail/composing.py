@@ -11,7 +11,8 @@ from typing import Any, Final
 GENERATED, REPLIED = 2, 3
 """The contract's `MailOrigin`."""
 _AUTO_SUBMITTED: Final = {GENERATED: "auto-generated", REPLIED: "auto-replied"}
-_POLICY: Final = policy.SMTP.clone(max_line_length=76)
+# 7bit: a server on the way that takes no 8-bit mail would write it anew, and break the signature.
+_POLICY: Final = policy.SMTP.clone(max_line_length=76, cte_type="7bit")
 
 
 def compose(row: Mapping[str, Any], *, sender: str, sender_name: str) -> EmailMessage:

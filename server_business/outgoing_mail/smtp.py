@@ -10,7 +10,11 @@ from email.errors import MessageError
 from enum import IntEnum
 from typing import Any, Final
 
+from dkim import DKIMException
+
+from server_business.oauth2 import NoToken, Tokens
 from server_business.outgoing_mail.composing import compose, on_the_wire
+from server_business.outgoing_mail.signing import Signer
 from server_business.sending.carrier import Away, Mark
 from server_business.sending.rules import Answer, Outcome
 
@@ -28,7 +32,7 @@ class Security(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """The outgoing server, as the settings say."""
+    """The outgoing server, as the settings say; with `tokens` instead of a password (XOAUTH2), with `signer` signed."""
 
     host: str
     port: int
@@ -37,6 +41,8 @@ class Server:
     sender_name: str = ""
     user: str = ""
     password: str = field(default="", repr=False)
+    tokens: Tokens | None = field(default=None, repr=False)
+    signer: Signer | None = None
     timeout: float = 60.0
 
 
@@ -59,7 +65,11 @@ class SmtpCarrier:
             mail = compose(row, sender=self._server.sender, sender_name=self._server.sender_name)
             recipients = [on_the_wire(one) for one in (*row["to"], *row["cc"])]
             international = any(not one.isascii() for one in (*recipients, self._server.sender))
-            content = _dotted(mail.as_bytes(policy=_INTERNATIONAL if international else None))
+            content = mail.as_bytes(policy=_INTERNATIONAL if international else None)
+            if self._server.signer is not None:
+                content = self._server.signer.signed(content)
+        except DKIMException as error:
+            raise Away(f"mails cannot be signed, look at the settings of dkim: {error}") from error
         except (ValueError, MessageError) as error:
             return Outcome(answer=Answer.REFUSED, reason=f"it cannot be written as a mail: {error}")
         connection = self._connected()
@@ -75,7 +85,7 @@ class SmtpCarrier:
         except BaseException:
             self._drop()  # the server waits for the mail: it gets none
             raise
-        return self._deliver(connection, content, refused)
+        return self._deliver(connection, _dotted(content), refused)
 
     def find(self, _: Mapping[str, Any]) -> Outcome | None:
         """SMTP cannot be asked."""
@@ -154,7 +164,11 @@ class SmtpCarrier:
             self.close()
         try:
             self._connection = self._open()
+        except NoToken as error:
+            raise Away(f"{self._place}: {error.message}") from error
         except smtplib.SMTPAuthenticationError as error:
+            if self._server.tokens is not None:
+                self._server.tokens.forget()
             raise Away(f"{self._place} does not let '{self._server.user}' in: {_words(error)}") from error
         except (OSError, smtplib.SMTPException) as error:
             raise Away(f"{self._place} cannot be reached: {_words(error)}") from error
@@ -172,12 +186,21 @@ class SmtpCarrier:
             if server.security is Security.STARTTLS:
                 connection.starttls(context=self._trust)
             connection.ehlo_or_helo_if_needed()
-            if server.user:
+            if server.tokens is not None:
+                # https://learn.microsoft.com/exchange/client-developer/legacy-protocols: SASL XOAUTH2
+                token = server.tokens.current()
+                connection.auth("XOAUTH2", lambda challenge=None: _xoauth2(server.user, token, challenge))
+            elif server.user:
                 connection.login(server.user, server.password)
         except BaseException:
             connection.close()
             raise
         return connection
+
+
+def _xoauth2(user: str, token: str, challenge: bytes | None) -> str:
+    """Return what is said first; a challenge is the server's reason to refuse, answered by nothing."""
+    return "" if challenge else f"user={user}\x01auth=Bearer {token}\x01\x01"
 
 
 def _dotted(content: bytes) -> bytes:

@@ -9,6 +9,7 @@ from sqlalchemy import Row, Table, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mesh import claims
+from mesh.bulk import among, update_many
 from mesh.claims import Claim
 from mesh.database import UnitOfWork
 from mesh.errors import NotFound
@@ -57,9 +58,18 @@ class SendQueue:
         made = unit.connection.execute(add.values(row).returning(self.table)).one_or_none()
         if made is not None:
             return made
+        known = self.of_request(unit, request, caller=caller)
+        assert known is not None
+        return known
+
+    def of_request(self, unit: UnitOfWork, request: Message, *, caller: str) -> Row[Any] | None:
+        """Return the row an earlier call of the same request made. Raises RequestIdReused."""
+        asked = Asked.of(request, caller=caller)
+        if not asked.request_id:
+            return None
         same = (self.table.c.caller == caller) & (self.table.c.request_id == asked.request_id)
-        known = unit.connection.execute(select(self.table).where(same)).one()
-        if known.fingerprint != asked.fingerprint:
+        known = unit.connection.execute(select(self.table).where(same)).one_or_none()
+        if known is not None and known.fingerprint != asked.fingerprint:
             raise RequestIdReused(f"The request id {asked.request_id} was used for something else; make a new one.")
         return known
 
@@ -72,6 +82,12 @@ class SendQueue:
         sending = update(self.table).where(self.table.c.id == claim.key[0])
         unit.connection.execute(sending.values(state=State.SENDING, attempts=self.table.c.attempts + 1))
 
+    def begin_all(self, unit: UnitOfWork, fresh: Sequence[Claim]) -> None:
+        """Note that many rows are being handed over, in the unit that has claimed them."""
+        ours = among(unit.connection, self.table.c.id, [one.key[0] for one in fresh])
+        sending = update(self.table).where(ours)
+        unit.connection.execute(sending.values(state=State.SENDING, attempts=self.table.c.attempts + 1))
+
     def record(self, unit: UnitOfWork, claim: Claim, step: Step, outcome: Outcome, **more: Any) -> None:
         """Write what became of a row. Raises ClaimLost."""
         values = {"state": step.state, "reason": outcome.reason[:2000], **more}
@@ -81,6 +97,21 @@ class SendQueue:
             claims.confirm(unit, self.table, claim, **values)
         else:
             claims.release(unit, self.table, claim, next_attempt_time=step.next_attempt_time, **values)
+
+    def record_taken(self, unit: UnitOfWork, taken: Sequence[Claim], rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write into many rows that the other side has them, and let them go.
+
+        Args:
+            unit: in which the claims were found to be ours (`claims.held`).
+            taken: the claims.
+            rows: for each `reason`, `reference` and what else stays in the row; the same names in all.
+        """
+        over = {
+            "state": State.SENT, "sent_time": unit.now, "next_attempt_time": None, "lease_until": None,
+            "lease_owner": None,
+        }  # fmt: skip
+        new = [{"id": claim.key[0], **over, **row} for claim, row in zip(taken, rows, strict=True)]
+        update_many(unit.connection, self.table, new, by=["id"])
 
     # -- people -------------------------------------------------------------------------------------------------------
 

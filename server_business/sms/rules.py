@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-BASIC: Final = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+TABLE: Final = (
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
+"""The 128 places of the default alphabet, the escape among them."""
+BASIC: Final = frozenset(TABLE) - {"\x1b"}
 EXTENDED: Final = frozenset("\f^{}\\[~]|€")
 """These are written as an escape and a character: they count twice, and a part never ends between the two."""
 MOST_PARTS: Final = 10
@@ -21,6 +23,30 @@ class Alphabet(IntEnum):
     GSM7 = 1
     UCS2 = 2
 
+
+class Priority(IntEnum):
+    """What goes first; the numbers are those of the contract's `SmsPriority`."""
+
+    URGENT = 1
+    NORMAL = 2
+    BULK = 3
+
+
+_PLAIN: Final = str.maketrans(
+    {
+        **dict.fromkeys("„“”‟«»″", '"'),
+        **dict.fromkeys("‚‘’‛‹›′´`", "'"),
+        **dict.fromkeys("‐‑‒–—―−", "-"),
+        **dict.fromkeys("\u00a0\u2007\u2009\u202f\u2002\u2003", " "),
+        **dict.fromkeys("\u00ad\u200b\ufeff", ""),
+        **dict.fromkeys("•·", "*"),
+        "…": "...",
+        "™": "(TM)",
+        "×": "x",
+        "\t": " ",
+    }
+)
+"""Typographic characters that mean the same as plain ones; letters are left alone."""
 
 _ROOM: Final = {Alphabet.GSM7: (160, 153), Alphabet.UCS2: (70, 67)}
 """Places in a single part, and in each of several."""
@@ -53,6 +79,12 @@ def write(text: str) -> Written:
         return Written(alphabet, (text,), single - total, foreign)
     parts = tuple(_cut(text, alphabet, several))
     return Written(alphabet, parts, several - sum(places(one, alphabet) for one in parts[-1]), foreign)
+
+
+def transliterated(text: str) -> str | None:
+    """Return the text with typographic characters written plainly, None when that saves no part."""
+    plain = text.translate(_PLAIN)
+    return plain if len(write(plain).parts) < len(write(text).parts) else None
 
 
 def places(character: str, alphabet: Alphabet) -> int:

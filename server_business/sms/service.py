@@ -1,6 +1,8 @@
 """The servicer of short messages."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from esoffice.business.v1 import sms_pb2 as pb
@@ -9,17 +11,45 @@ from sqlalchemy import Row
 
 from mesh.call import caller
 from mesh.database import Database, UnitOfWork
-from mesh.errors import InvalidArgument, Violation
+from mesh.errors import FailedPrecondition, InvalidArgument, Violation
 from mesh.instants import instant
 from mesh.names import NamePattern
 from mesh.pages import page_of
 from mesh.tokens import Caller
 from mesh.wakeups import Doorbell
-from server_business.sms import rules
+from server_business.sending.rules import State
+from server_business.sms import inbox, rules, store
 from server_business.sms.numbers import international
+from server_business.sms.routing import Quiet, Way, chosen, quiet_until
+from server_business.sms.rules import Priority
 from server_business.sms.tables import SMS
 
 NAME: Final = NamePattern("sms/{sms}", numeric=True)
+
+
+class RecipientOptedOut(FailedPrecondition):
+    """The number has said STOP."""
+
+    reason = "RECIPIENT_OPTED_OUT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """The site's choice.
+
+    Attributes:
+        country: whose dialling rules count for numbers without +.
+        give_up: how long a message is tried.
+        ways: the providers; none while sending is off: then everything waits.
+        quiet: quiet hours.
+        transliterate: typographic characters may be written plainly.
+    """
+
+    country: str
+    give_up: timedelta
+    ways: tuple[Way, ...] = ()
+    quiet: Quiet | None = None
+    transliterate: bool = False
 
 
 class ShortMessages(grpc_.SmsServiceServicer):
@@ -27,31 +57,37 @@ class ShortMessages(grpc_.SmsServiceServicer):
 
     Args:
         database: of server_business.
-        bell: rings when there is something to send.
-        country: whose dialling rules count for numbers without +.
-        give_up: how long a message is tried.
+        bell_of: returns the bell that wakes what sends over a provider.
+        terms: the site's choice.
     """
 
-    def __init__(self, database: Database, bell: Doorbell, *, country: str, give_up: timedelta) -> None:
+    def __init__(self, database: Database, bell_of: Callable[[str], Doorbell], terms: Terms) -> None:
         self._database = database
-        self._bell = bell
-        self._country = country
-        self._give_up = give_up
+        self._bell_of = bell_of
+        self._terms = terms
 
     async def SendSms(self, request: pb.SendSmsRequest, _context: Any) -> pb.Sms:
         return await self._database.run(self._send, request, caller())
 
     async def PreviewSms(self, request: pb.PreviewSmsRequest, _context: Any) -> pb.SmsPreview:
-        written = rules.write(request.text)
+        written, plain = rules.write(request.text), rules.transliterated(request.text)
         return pb.SmsPreview(
             alphabet=pb.SmsAlphabet.ValueType(written.alphabet),
             parts=written.parts,
             remaining_count=written.remaining,
             foreign_characters=written.foreign,
+            transliterated_text=plain or "",
+            transliterated_part_count=len(rules.write(plain).parts) if plain is not None else 0,
         )
 
     async def GetSms(self, request: pb.GetSmsRequest, _context: Any) -> pb.Sms:
-        return _answer(await self._database.read(SMS.get, _id(request.name)))
+        def read(unit: UnitOfWork) -> pb.Sms:
+            id_ = _id(request.name)
+            answer = _answer(SMS.get(unit, id_))
+            answer.parts.extend(_part(row) for row in store.parts_of(unit, id_))
+            return answer
+
+        return await self._database.read(read)
 
     async def BatchGetSms(self, request: pb.BatchGetSmsRequest, _context: Any) -> pb.BatchGetSmsResponse:
         rows = await self._database.read(SMS.several, [_id(name) for name in request.names])
@@ -69,22 +105,49 @@ class ShortMessages(grpc_.SmsServiceServicer):
         return pb.ListSmsResponse(sms=[_answer(row) for row in rows[: page.size]], next_page_token=token)
 
     async def RetrySms(self, request: pb.RetrySmsRequest, _context: Any) -> pb.Sms:
-        def retry(unit: UnitOfWork) -> pb.Sms:
-            self._bell.ring_after(unit)
-            return _answer(SMS.retry(unit, _id(request.name), give_up_time=unit.now + self._give_up))
-
-        return await self._database.run(retry)
+        return await self._database.run(self._retry, _id(request.name))
 
     async def CancelSms(self, request: pb.CancelSmsRequest, _context: Any) -> pb.Sms:
         return _answer(await self._database.run(SMS.cancel, _id(request.name)))
 
+    async def ListSmsProviders(
+        self, _request: pb.ListSmsProvidersRequest, _context: Any
+    ) -> pb.ListSmsProvidersResponse:
+        return await self._database.read(self._providers)
+
+    async def ListInboundSms(self, request: pb.ListInboundSmsRequest, _context: Any) -> pb.ListInboundSmsResponse:
+        page = page_of(request)
+        before = int(page.after[0]) if page.after else None
+        rows = await self._database.read(inbox.page, before, page.size + 1)
+        token = page.token_after((rows[page.size - 1].id,)) if len(rows) > page.size else ""
+        return pb.ListInboundSmsResponse(messages=[_received(row) for row in rows[: page.size]], next_page_token=token)
+
+    async def ListSmsOptOuts(self, request: pb.ListSmsOptOutsRequest, _context: Any) -> pb.ListSmsOptOutsResponse:
+        page = page_of(request)
+        after = (datetime.fromisoformat(str(page.after[0])), str(page.after[1])) if page.after else None
+        rows = await self._database.read(store.opt_outs, after, page.size + 1)
+        last = rows[page.size - 1] if len(rows) > page.size else None
+        return pb.ListSmsOptOutsResponse(
+            opt_outs=[
+                pb.SmsOptOut(number=row.number, create_time=row.create_time, message=f"inboundSms/{row.message}")
+                for row in rows[: page.size]
+            ],
+            next_page_token=page.token_after((last.create_time.isoformat(), last.number)) if last else "",
+        )
+
     def _send(self, unit: UnitOfWork, request: pb.SendSmsRequest, who: Caller) -> pb.Sms:
         wrong: list[Violation] = []
-        number, written = "", rules.write(request.text)
+        number, text = "", request.text
+        if request.transliterate or self._terms.transliterate:
+            text = rules.transliterated(text) or text
+        written = rules.write(text)
         try:
-            number = international(request.to, self._country)
+            number = international(request.to, self._terms.country)
         except InvalidArgument as error:
             wrong += error.violations
+        provider = chosen(number, self._terms.ways, store.away(unit)) if number else ""
+        if number and self._terms.ways and not provider:
+            wrong.append(Violation("to", f"no provider of this site serves {number}"))
         if len(written.parts) > rules.MOST_PARTS:
             wrong.append(Violation("text", f"needs {len(written.parts)} parts; at most {rules.MOST_PARTS} are sent"))
         expire_time = instant(request.expire_time) if request.HasField("expire_time") else None
@@ -92,27 +155,63 @@ class ShortMessages(grpc_.SmsServiceServicer):
             wrong.append(Violation("expire_time", "must lie in the future"))
         if wrong:
             raise InvalidArgument(wrong)
-        self._bell.ring_after(unit)
+        if store.opted_out(unit, [number]):
+            raise RecipientOptedOut(f"{number} has said STOP and gets no short messages.", number=number)
+        priority = Priority(request.priority or Priority.NORMAL)
         row = SMS.accept(
             unit,
             request,
             caller=who.name,
-            give_up_time=unit.now + self._give_up,
+            give_up_time=unit.now + self._terms.give_up,
             expire_time=expire_time,
             to=number,
-            text=request.text,
+            text=text,
             alphabet=written.alphabet,
             parts=len(written.parts),
             about=request.about,
+            priority=priority,
+            flash=request.flash,
+            provider=provider,
+            delivery=0,
         )
+        if provider:
+            self._bell_of(provider).ring_after(unit)
+        return _answer(row, quiet_until(self._terms.quiet, priority, unit.now))
+
+    def _retry(self, unit: UnitOfWork, id_: int) -> pb.Sms:
+        row = SMS.retry(unit, id_, give_up_time=unit.now + self._terms.give_up)
+        store.forget_open_parts(unit, id_)
+        provider = row.provider
+        if not store.parts_of(unit, id_):  # what a provider has parts of stays with it
+            provider = chosen(row.to, self._terms.ways, store.away(unit))
+            row = store.give_to(unit, id_, provider)
+        if provider:
+            self._bell_of(provider).ring_after(unit)
         return _answer(row)
+
+    def _providers(self, unit: UnitOfWork) -> pb.ListSmsProvidersResponse:
+        known, counts = store.statuses(unit), store.counts(unit)
+        found = []
+        for name in sorted(way.name for way in self._terms.ways):
+            status = known.get(name)
+            one = pb.SmsProviderStatus(
+                name=f"smsProviders/{name}",
+                healthy=status is not None and status.healthy,
+                sentence=status.sentence if status else "has not been tried yet",
+                waiting_count=counts.get((name, State.QUEUED), 0),
+                in_doubt_count=counts.get((name, State.IN_DOUBT), 0),
+            )
+            if status is not None:
+                one.change_time.FromDatetime(status.change_time)
+            found.append(one)
+        return pb.ListSmsProvidersResponse(providers=found)
 
 
 def _id(name: str) -> int:
     return int(NAME.parse(name)[0])
 
 
-def _answer(row: Row[Any]) -> pb.Sms:
+def _answer(row: Row[Any], held_until: datetime | None = None) -> pb.Sms:
     return pb.Sms(
         name=SMS.name(row.id),
         to=row.to,
@@ -125,7 +224,37 @@ def _answer(row: Row[Any]) -> pb.Sms:
         attempt_count=row.attempts,
         create_time=row.create_time,
         sent_time=row.sent_time,
-        next_attempt_time=row.next_attempt_time,
+        next_attempt_time=max(row.next_attempt_time, held_until)
+        if held_until and row.next_attempt_time
+        else row.next_attempt_time,
         expire_time=row.expire_time,
         about=row.about,
+        priority=row.priority,
+        flash=row.flash,
+        provider=f"smsProviders/{row.provider}" if row.provider else "",
+        delivery=row.delivery,
+        delivery_time=row.delivery_time,
+    )
+
+
+def _part(row: Row[Any]) -> pb.SmsPart:
+    return pb.SmsPart(
+        number=row.number,
+        provider_reference=row.reference,
+        delivery=row.state,
+        error_code=row.error,
+        delivery_time=row.state_time,
+    )
+
+
+def _received(row: Row[Any]) -> pb.InboundSms:
+    return pb.InboundSms(
+        name=f"inboundSms/{row.id}",
+        provider=f"smsProviders/{row.provider}",
+        sender=row.sender,
+        recipient=row.recipient,
+        text=row.text,
+        receive_time=row.receive_time,
+        outcome=row.outcome,
+        reason=row.reason,
     )

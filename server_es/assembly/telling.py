@@ -138,9 +138,10 @@ def add_notices(app: App, messages: Messages, zone: str) -> Notices:
     app.serve(notices_pb2.DESCRIPTOR, Notifications(app.database, messages))
     business = Business(lambda: app.channel("server_business"), app.wait)
     app.queue(notice)
-    app.work(Delivery(app.database, messages, business, policy, app.instance).worker(bell))
+    notices = Notices(messages, absence_facts.absent, policy, bell)
+    app.work(Delivery(app.database, messages, business, notices, app.instance).worker(bell))
     app.work(Worker(name="notices.prune", work=prune, every=timedelta(hours=1)))
-    return Notices(messages, absence_facts.absent, policy, bell)
+    return notices
 
 
 async def _drained(draining: asyncio.Event, streams: Fanout | live_clients.LiveClients) -> None:

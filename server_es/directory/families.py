@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Table, select
 
 from mesh.names import NamePattern
 from server_es.directory import names, tables
+from server_es.directory.phones import international
 from server_es.directory.senders import normalised
 
 Row = dict[str, Any]
@@ -77,7 +78,7 @@ class Family:
     references: tuple[Reference, ...] = ()
     searched: tuple[str, ...] = ("matchcode",)
     filters: Mapping[str, Condition] = field(default_factory=dict)
-    derived: Derived | None = None
+    derived: tuple[Derived, ...] = ()
     computed: Mapping[str, Callable[[Row], Any]] = field(default_factory=dict)
 
     def key_of(self, row: Mapping[str, Any]) -> Key:
@@ -87,12 +88,30 @@ class Family:
 
 def _mails_of_address(row: Row) -> Iterable[Row]:
     for mail in sorted({key for one in row["mail_addresses"] if (key := normalised(one))}):
-        yield {"mail_address": mail, "address": row["number"], "contact_person": None}
+        yield _mail(mail, row["number"], None)
 
 
 def _mails_of_person(row: Row) -> Iterable[Row]:
     if key := normalised(row["mail_address"]):
-        yield {"mail_address": key, "address": row["address"], "contact_person": row["id"]}
+        yield _mail(key, row["address"], row["id"])
+
+
+def _mail(mail: str, address: str, person: str | None) -> Row:
+    domain = mail.rpartition("@")[2]
+    return {"mail_address": mail, "domain": domain, "address": address, "contact_person": person}
+
+
+def _phones_of_address(row: Row) -> Iterable[Row]:
+    return _phones(row["phones"], row["number"], None)
+
+
+def _phones_of_person(row: Row) -> Iterable[Row]:
+    return _phones(row["phones"], row["address"], row["id"])
+
+
+def _phones(phones: Iterable[str], address: str, person: str | None) -> Iterable[Row]:
+    for phone in sorted({key for one in phones if (key := international(one))}):
+        yield {"phone": phone, "address": address, "contact_person": person}
 
 
 def _has_mail(value: str) -> ColumnElement[bool]:
@@ -122,6 +141,7 @@ def _has_member(value: str) -> ColumnElement[bool]:
 
 
 _MAILS: Final = tables.mail_identity
+_PHONES: Final = tables.phone_identity
 
 FAMILIES: Final[Mapping[str, Family]] = {
     family.kind: family
@@ -148,10 +168,12 @@ FAMILIES: Final[Mapping[str, Family]] = {
             key=("id",),
             references=(Reference(field="members", column="members", to="employee"),),
             filters={"member": _has_member},
-            derived=Derived(
-                table=tables.team_member,
-                owner=("team",),
-                rows=lambda row: ({"team": row["id"], "employee": one} for one in row["members"]),
+            derived=(
+                Derived(
+                    table=tables.team_member,
+                    owner=("team",),
+                    rows=lambda row: ({"team": row["id"], "employee": one} for one in row["members"]),
+                ),
             ),
         ),
         Family(
@@ -166,8 +188,13 @@ FAMILIES: Final[Mapping[str, Family]] = {
                 "mail_address": _has_mail,
                 "significance": lambda value: tables.address.c.significance == value,
             },
-            derived=Derived(
-                table=_MAILS, owner=("address",), rows=_mails_of_address, alone=_MAILS.c.contact_person.is_(None)
+            derived=(
+                Derived(
+                    table=_MAILS, owner=("address",), rows=_mails_of_address, alone=_MAILS.c.contact_person.is_(None)
+                ),
+                Derived(
+                    table=_PHONES, owner=("address",), rows=_phones_of_address, alone=_PHONES.c.contact_person.is_(None)
+                ),
             ),
         ),
         Family(
@@ -181,7 +208,10 @@ FAMILIES: Final[Mapping[str, Family]] = {
                 "parent": lambda value: tables.contact_person.c.address == value,
                 "mail_address": _person_has_mail,
             },
-            derived=Derived(table=_MAILS, owner=("address", "contact_person"), rows=_mails_of_person),
+            derived=(
+                Derived(table=_MAILS, owner=("address", "contact_person"), rows=_mails_of_person),
+                Derived(table=_PHONES, owner=("address", "contact_person"), rows=_phones_of_person),
+            ),
         ),
         Family(
             kind="system",

@@ -15,6 +15,7 @@ from mesh.names import WILDCARD
 from mesh.pages import page_of
 from server_es.directory import records, senders, store
 from server_es.directory.families import FAMILIES, Family, named
+from server_es.directory.finding import find
 from server_es.directory.upserts import ServiceLevels, upsert
 from server_es.schema import REQUESTS
 
@@ -61,6 +62,9 @@ class Directory(grpc_.DirectoryServiceServicer):
         self, request: pb.BatchIdentifySendersRequest, _context: Any
     ) -> pb.BatchIdentifySendersResponse:
         return await self._database.read(_identify, request)
+
+    async def FindAddresses(self, request: pb.FindAddressesRequest, _context: Any) -> pb.FindAddressesResponse:
+        return await self._database.read(find, request)
 
     def _upsert(
         self, unit: UnitOfWork, request: pb.BatchUpsertRecordsRequest, who: str

@@ -98,8 +98,8 @@ def write(unit: UnitOfWork, family: Family, rows: Sequence[Row], old: Mapping[Ke
         stored.append({**row, **kept, **{name: make(row) for name, make in family.computed.items()}})
     if stored:
         unit.connection.execute(_upsert(family.kind, unit.connection.dialect.name), stored)
-        if family.derived is not None:
-            _rewrite(unit, family, family.derived, stored)
+        for derived in family.derived:
+            _rewrite(unit, family, derived, stored)
     return stored
 
 
@@ -136,6 +136,37 @@ def owners(unit: UnitOfWork, mail_addresses: Collection[str], kinds: Collection[
     for spelling, number, person in unit.connection.execute(query):
         found.setdefault(spelling, []).append(Owner(number, person or ""))
     return found
+
+
+def of_domains(unit: UnitOfWork, domains: Collection[str]) -> list[tuple[str, str, str]]:
+    """Return (domain, address, contact person) of who has a mail address of these domains, each once; "" for none."""
+    mail = tables.mail_identity.c
+    query = select(mail.domain, mail.address, mail.contact_person).where(mail.domain.in_(sorted(domains))).distinct()
+    return [(domain, number, person or "") for domain, number, person in unit.connection.execute(query)]
+
+
+def of_phones(unit: UnitOfWork, phones: Collection[str]) -> list[tuple[str, str, str]]:
+    """Return (phone, address, contact person) of who has these international numbers; "" for no contact person."""
+    phone = tables.phone_identity.c
+    query = select(phone.phone, phone.address, phone.contact_person).where(phone.phone.in_(sorted(phones)))
+    return [(number, address, person or "") for number, address, person in unit.connection.execute(query)]
+
+
+def of_systems(unit: UnitOfWork, words: Collection[str]) -> list[tuple[str, str, str]]:
+    """Return (word, address, system) of the systems whose number or serial number is one of these words."""
+    system = tables.system.c
+    found: list[tuple[str, str, str]] = []
+    for column in (system.number, system.serial_number):
+        query = select(column, system.address, system.number).where(column.in_(sorted(words)))
+        found += [(word, address, number) for word, address, number in unit.connection.execute(query)]
+    return found
+
+
+def matchcodes(unit: UnitOfWork, addresses: Collection[str]) -> dict[str, str]:
+    """Return the short titles of addresses, by number."""
+    address = tables.address.c
+    query = select(address.number, address.matchcode).where(address.number.in_(sorted(addresses)))
+    return {row.number: row.matchcode for row in unit.connection.execute(query)}
 
 
 def _is(family: Family, key: Key) -> ColumnElement[bool]:

@@ -106,12 +106,26 @@ mail_identity = Table(
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("mail_address", String(320), nullable=False),
+    Column("domain", String(255), nullable=False, server_default="", index=True),
     _to("address", "address.number", nullable=False, ondelete="CASCADE"),
     Column("contact_person", String(_ID)),
     ForeignKeyConstraint(
         ["address", "contact_person"], ["contact_person.address", "contact_person.id"], ondelete="CASCADE"
     ),
     Index(None, "mail_address"),
+)
+
+# Who has a phone number, in its international spelling. Derived like `mail_identity`.
+phone_identity = Table(
+    "phone_identity",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("phone", String(16), nullable=False, index=True),
+    _to("address", "address.number", nullable=False, ondelete="CASCADE"),
+    Column("contact_person", String(_ID)),
+    ForeignKeyConstraint(
+        ["address", "contact_person"], ["contact_person.address", "contact_person.id"], ondelete="CASCADE"
+    ),
 )
 
 system = Table(
@@ -123,7 +137,7 @@ system = Table(
     _level(),
     _json("postal_address", nullable=True),
     _text("model", 120),
-    _text("serial_number", 80),
+    Column("serial_number", String(80), nullable=False, index=True),
     _text("notes"),
     *_kept(),
     info={"name": "systems/{number}"},

@@ -17,6 +17,7 @@ from mesh.failpoints import failpoint
 from server_es.calendars.wording import moment
 from server_es.escalations import chain, holding, records, rules, timers, timing
 from server_es.escalations.chain import Link, Outcome
+from server_es.escalations.codes import code_of
 from server_es.escalations.names import ESCALATION
 from server_es.escalations.plans import Plans
 from server_es.escalations.reachable import Reachable
@@ -182,6 +183,7 @@ class Engine:
                 told=told,
                 subject=one.subject,
                 text=one.text,
+                code=code_of(one.call.number, one.call.receive_time) if one.call.receive_time else "",
             )
             for id_, one in zip(ids, firings, strict=True)
             for told in one.link.told or self._fallback(reachable)
@@ -194,12 +196,12 @@ class Engine:
         return ids
 
     def _fallback(self, reachable: Lazy) -> list[Told]:
-        staff = reachable.get().staff
-        chosen = [self.settings.fallback_employee, *staff.members(self.settings.fallback_team)]
+        found = reachable.get()
+        chosen = [self.settings.fallback_employee, *found.staff.members(self.settings.fallback_team)]
         return [
             Told(employee=one, channels={Channel.ES_MESSAGE: one})
-            for one in dict.fromkeys(chosen)
-            if one in staff.employees
+            for one in dict.fromkeys(map(found.in_place_of, chosen))
+            if one in found.staff.employees
         ]
 
     def _render(self, unit: UnitOfWork, firings: Sequence[Firing]) -> None:

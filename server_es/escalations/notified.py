@@ -1,9 +1,11 @@
 """Tells people through the notices of the house: popups, mails and short messages."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from mesh.database import UnitOfWork
+from server_es.escalations.codes import with_code
 from server_es.escalations.recipients import Channel
 from server_es.escalations.telling import Delivery, Tiding
 from server_es.messages.address import Messages
@@ -60,6 +62,10 @@ class Notified:
             for row in rows
         ]
 
+    def told_by_sms(self, unit: UnitOfWork, number: str, since: datetime) -> Sequence[str]:
+        """Return what short messages to a number were about since then, the latest first."""
+        return store.told_over(unit, number, NoticeChannel.SMS, since)
+
 
 def _notices(one: Tiding) -> Iterator[Notice]:
     for channel, place in one.told.channels.items():
@@ -74,7 +80,7 @@ def _notices(one: Tiding) -> Iterator[Notice]:
             about=one.about,
             recipient=recipient,
             subject=one.subject,
-            text=one.text,
+            text=with_code(one.text, one.code) if channel is Channel.SMS and one.code else one.text,
             channels=_POPUP if inside else None,
             urgent=True,
             substitutes=False,

@@ -44,6 +44,10 @@ class Reachable:
             )
         return found
 
+    def in_place_of(self, employee: str) -> str:
+        """Return who stands in for somebody who is away; himself when he is there, or when nobody does."""
+        return self._away.get(employee) or employee
+
     def _on_duty(self, roster: str, system: str | None) -> tuple[str, ...]:
         key = (roster, system)
         if key not in self._duty:

@@ -19,6 +19,7 @@ class Tiding:
         told: who, and on which channels.
         subject: one line, at most 200 characters.
         text: at most 4,000 characters.
+        code: acknowledges it in an answer to a short message.
     """
 
     cause: str
@@ -26,6 +27,7 @@ class Tiding:
     told: Told
     subject: str
     text: str
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,9 @@ class Teller(Protocol):
 
     def deliveries(self, unit: UnitOfWork, cause: str) -> Sequence[Delivery]:
         """Return how far the notices of a cause are."""
+
+    def told_by_sms(self, unit: UnitOfWork, number: str, since: datetime) -> Sequence[str]:
+        """Return what short messages to a number were about since then, the latest first."""
 
 
 class Reach(Protocol):

@@ -24,7 +24,7 @@ def timer_of_log(call: Any, log: Log, site: Site, now: datetime, kept: Timer | N
         log: its log.
         site: the catalogues.
         now: the present.
-        kept: its timer so far; what has fired stays until the next cycle.
+        kept: its timer so far; what has fired stays until the next cycle, and how long it waits already.
     """
     terms = answers.terms_of(site, call.service_level, call.level_rule)
     clock = rules.clock_of(log, terms, call.state, now)
@@ -33,6 +33,8 @@ def timer_of_log(call: Any, log: Log, site: Site, now: datetime, kept: Timer | N
     same = kept is not None and kept.clock.cycle == clock.cycle
     return Timer(
         servicecall=call.number,
+        due_time=kept.due_time if kept is not None else None,
+        held=kept.held if kept is not None else False,
         service_level=call.service_level,
         clock=clock,
         paused=clock.stands or bool(clock.pauses),
@@ -49,9 +51,14 @@ def waiting(timer: Timer, plan: Plan, site: Site, *, clock: Clock | None = None)
 
 
 def time(timer: Timer, plan: Plan, site: Site, now: datetime) -> None:
-    """Set when a timer is due; what has passed already is due now, so that only what waits for us becomes late."""
+    """Set when a timer is due; what has passed already is due now, so that only what waits for us becomes late.
+
+    What waits already keeps how late it is, whatever happens to the call meanwhile; no window has held it anew.
+    """
     due = waiting(timer, plan, site)
-    timer.due_time = max(due[0].time, now) if due else None
+    since = now if timer.held or timer.due_time is None else min(now, timer.due_time)
+    timer.due_time = max(due[0].time, since) if due else None
+    timer.held = False
 
 
 def waits(timer: Timer, now: datetime) -> bool:
@@ -85,9 +92,7 @@ def timers_from_logs(
         timer = timer_of_log(call, log, site, unit.now, old)
         if timer is None:
             continue
-        if old is not None and waits(old, unit.now):
-            timer.due_time, timer.held = old.due_time, old.held
-        else:
+        if old is None or not waits(old, unit.now):
             time(timer, plan, site, unit.now)
         found.append(timer)
     return found

@@ -1,13 +1,17 @@
 """What people do: acknowledge, and escalate at once."""
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final
 
 from esoffice.es.v1 import escalations_pb2 as pb
 
 from mesh.database import UnitOfWork
-from mesh.errors import FailedPrecondition, InvalidArgument, Violation
+from mesh.errors import FailedPrecondition, InvalidArgument, NotFound, Violation
+from server_es.directory import facts
 from server_es.escalations import chain, names, records, rules, timers, timing
 from server_es.escalations.answers import escalation
+from server_es.escalations.codes import code_of
 from server_es.escalations.engine import Engine, Firing, lazily
 from server_es.escalations.plans import Plan
 from server_es.escalations.rules import Due, Point
@@ -18,6 +22,7 @@ from server_es.servicecalls.actors import Actor
 from server_es.servicecalls.names import SERVICECALL, number_of
 
 _FIELD: Final = "servicecall"
+_ANSWERED_WITHIN: Final = timedelta(days=7)
 
 
 class NothingToAcknowledge(FailedPrecondition):
@@ -46,7 +51,10 @@ class Verbs:
         self, unit: UnitOfWork, request: pb.AcknowledgeEscalationsRequest, by: Actor
     ) -> pb.AcknowledgeEscalationsResponse:
         """Stop the chain of a call."""
-        site, plan, call, timer = self._opened(unit, request.servicecall)
+        name = request.servicecall
+        if request.code:
+            name, by = self._answered(unit, request.code.upper(), request.phone_number, by)
+        site, plan, call, timer = self._opened(unit, name)
         if timer is None or not timer.progress.fired:
             name = SERVICECALL.build(call.number)
             raise NothingToAcknowledge(f"{name} has not escalated since it was reported, reopened or got its level.")
@@ -72,6 +80,19 @@ class Verbs:
         timers.write(unit, [timer])
         (id_,) = self._engine.write(unit, [timer], [firing], reachable)
         return escalation(records.get(unit, id_), self._engine.teller.deliveries(unit, names.ESCALATION.build(id_)))
+
+    def _answered(self, unit: UnitOfWork, code: str, number: str, by: Actor) -> tuple[str, Actor]:
+        """Return the call whose code somebody has answered a short message with, and who that is."""
+        about = self._engine.teller.told_by_sms(unit, number, unit.now - _ANSWERED_WITHIN)
+        calls = [number_of(one, field=_FIELD) for one in about if one.startswith("servicecalls/")]
+        received = {row.number: row.receive_time for row in store.several(unit, calls)}
+        meant = next((one for one in calls if received.get(one) and code_of(one, received[one]) == code), None)
+        if meant is None:
+            raise NotFound(f"No short message with the code {code} went to {number}.", resource=code)
+        employees = [one.number for one in facts.staff(unit).employees.values() if one.mobile == number]
+        if len(employees) == 1:
+            by = replace(by, name=f"employees/{employees[0]}", employee=employees[0], person=True)
+        return SERVICECALL.build(meant), by
 
     def _opened(self, unit: UnitOfWork, name: str) -> tuple[Site, Plan, Any, Timer | None]:
         number = number_of(name, field=_FIELD)

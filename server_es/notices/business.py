@@ -31,6 +31,11 @@ _REASONS: Final = {
     sending_pb2.SEND_STATE_EXPIRED: "expired at server_business",
     sending_pb2.SEND_STATE_IN_DOUBT: "in doubt: handed over, and no answer came",
 }
+_NOT_DELIVERED: Final = {
+    sms_pb2.SMS_DELIVERY_FAILED: "the network did not deliver it",
+    sms_pb2.SMS_DELIVERY_EXPIRED: "the network could not deliver it in time",
+    sms_pb2.SMS_DELIVERY_PARTLY: "the network delivered only a part of it",
+}
 
 
 class Business:
@@ -48,8 +53,9 @@ class Business:
     def send(self, letter: Letter) -> str:
         """Hand a letter over; see `Post`."""
         if letter.channel is Channel.SMS:
+            priority = sms_pb2.SMS_PRIORITY_URGENT if letter.urgent else sms_pb2.SMS_PRIORITY_NORMAL
             sms = sms_pb2.SendSmsRequest(
-                to=letter.address, text=letter.text, about=letter.about, request_id=letter.request_id
+                to=letter.address, text=letter.text, about=letter.about, request_id=letter.request_id, priority=priority
             )
             return self._sent(lambda: sms_pb2_grpc.SmsServiceStub(self._channel()).SendSms, sms, letter)
         mail = outgoing_mail_pb2.SendMailRequest(
@@ -77,10 +83,7 @@ class Business:
         for start in range(0, len(sms), _MOST_NAMES):
             wanted = sms_pb2.BatchGetSmsRequest(names=sms[start : start + _MOST_NAMES])
             found += self._call(lambda: sms_pb2_grpc.SmsServiceStub(self._channel()).BatchGetSms, wanted).sms
-        return {
-            one.name: Outcome(state=_STATES.get(one.state), reason=one.reason or _REASONS.get(one.state, ""))
-            for one in found
-        }
+        return {one.name: _outcome(one) for one in found}
 
     def _sent(self, method: Callable[[], Any], request: Any, letter: Letter) -> str:
         if letter.expire_time is not None:
@@ -98,3 +101,13 @@ class Business:
             if answered.code() in _REFUSALS:
                 raise Refused(answered.details()) from error
             raise Away(f"server_business does not answer as it should ({answered.code().name})") from error
+
+
+def _outcome(one: Any) -> Outcome:
+    """Return what became of a mail or short message; of a short message the network has the last word."""
+    if one.state == sending_pb2.SEND_STATE_SENT and isinstance(one, sms_pb2.Sms):
+        if one.delivery == sms_pb2.SMS_DELIVERY_PENDING:
+            return Outcome(state=None, reason="sent, and not reported as delivered yet")
+        if one.delivery in _NOT_DELIVERED:
+            return Outcome(state=State.FAILED, reason=_NOT_DELIVERED[one.delivery])
+    return Outcome(state=_STATES.get(one.state), reason=one.reason or _REASONS.get(one.state, ""))

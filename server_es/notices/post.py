@@ -28,6 +28,7 @@ class Letter:
         text: what it says.
         about: resource name, or empty.
         expire_time: from when on it must not be sent any more.
+        urgent: goes before others, and in quiet hours.
     """
 
     request_id: str
@@ -37,6 +38,7 @@ class Letter:
     text: str
     about: str
     expire_time: datetime | None
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -162,6 +162,12 @@ def told(unit: UnitOfWork, cause: str) -> list[Any]:
     return list(unit.connection.execute(select(notice).where(C.cause == cause).order_by(C.id)))
 
 
+def told_over(unit: UnitOfWork, recipient: str, channel: Channel, since: datetime) -> list[str]:
+    """Return what notices to somebody were about that left over a channel since then, the latest first."""
+    query = select(C.about).where(C.recipient == recipient, C.channel == channel, C.sent_time >= since)
+    return list(dict.fromkeys(unit.connection.execute(query.order_by(C.sent_time.desc(), C.id.desc())).scalars()))
+
+
 def prune(unit: UnitOfWork, before: datetime, *, limit: int) -> int:
     """Forget notices told before an instant with which nothing is to do; return how many."""
     old = select(C.id).where(C.create_time < before, C.next_attempt_time.is_(None)).limit(limit)

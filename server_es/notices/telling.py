@@ -37,7 +37,7 @@ class Notices:
 
     def __init__(self, messages: Messages, absent: Absences, policy: Policy, bell: Doorbell) -> None:
         self._messages = messages
-        self._absent = absent
+        self.absent: Final = absent
         self._bell = bell
         self.policy: Final = policy
 
@@ -52,7 +52,7 @@ class Notices:
         """
         named = {one.recipient.employee for one in notices if one.recipient.employee}
         people = facts.staff(unit).employees if named else {}
-        absent = self._absent(unit, named, unit.now) if named else {}
+        absent = self.absent(unit, named, unit.now) if named else {}
         wanted = store.preferences_of(unit, named | set(absent.values()))
         situation = Situation(people=people, absent=absent, preferences=wanted, policy=self.policy, now=unit.now)
         planned = rules.plan(notices, situation)

@@ -22,8 +22,9 @@ from server_es.messages.address import Messages
 from server_es.notices import bundling, rules, store
 from server_es.notices.bundling import Parcel, Waiting
 from server_es.notices.post import Away, Letter, Outcome, Post, Refused
-from server_es.notices.rules import DEFAULT, Channel, Notice, Policy, Recipient, State
+from server_es.notices.rules import DEFAULT, Channel, Notice, Recipient, State
 from server_es.notices.tables import notice
+from server_es.notices.telling import Notices
 
 _AT_ONCE: Final = 200
 _LEASE: Final = timedelta(minutes=5)
@@ -39,15 +40,16 @@ class Delivery:
         database: of server_es.
         messages: the inboxes.
         post: takes what leaves.
-        policy: the site's choice.
+        notices: tell whoever stands in; they know the site's choice.
         owner: stands in claims, for people to read.
     """
 
-    def __init__(self, database: Database, messages: Messages, post: Post, policy: Policy, owner: str) -> None:
+    def __init__(self, database: Database, messages: Messages, post: Post, notices: Notices, owner: str) -> None:
         self._database = database
         self._messages = messages
         self._post = post
-        self._policy = policy
+        self._notices = notices
+        self._policy = notices.policy
         self._owner = owner
 
     def worker(self, bell: Doorbell) -> Worker:
@@ -60,10 +62,7 @@ class Delivery:
             due = store.claim_due(unit, limit=_AT_ONCE, lease=_LEASE, owner=self._owner)
             if not due:
                 return False
-            popups = [one for one in due if Channel(one.row["channel"]).inside]
-            people = facts.staff(unit).employees if popups else {}
-            for one in popups:
-                self._unanswered(unit, one, people.get(one.row["employee"]))
+            self._unanswered_all(unit, [one for one in due if Channel(one.row["channel"]).inside])
             letters = self._packed(unit, [one for one in due if _leaves(one) and one.row["request_id"] is None])
         failpoint("notices.packed")
         letters += [(one, _letter(one.row)) for one in due if _leaves(one) and one.row["request_id"] and not _left(one)]
@@ -77,29 +76,43 @@ class Delivery:
 
     # -- popups -------------------------------------------------------------------------------------------------------
 
-    def _unanswered(self, unit: UnitOfWork, claim: Claim, person: Employee | None) -> None:
-        """A popup was to be acknowledged by now: if it is not, use the next channel."""
+    def _unanswered_all(self, unit: UnitOfWork, popups: Sequence[Claim]) -> None:
+        """Popups were to be acknowledged by now; one whose reader is away goes to whoever stands in for him."""
+        if not popups:
+            return
+        people = facts.staff(unit).employees
+        absent = self._notices.absent(unit, {one.row["employee"] for one in popups}, unit.now)
+        instead = []
+        for one in popups:
+            employee = one.row["employee"]
+            stand_in = absent.get(employee, "")
+            if self._unanswered(unit, one, people.get(employee), stand_in):
+                instead.append(_said(one.row, stand_in))
+        self._notices.tell(unit, instead)
+
+    def _unanswered(self, unit: UnitOfWork, claim: Claim, person: Employee | None, stand_in: str) -> bool:
+        """If a popup is not acknowledged, use the next channel, or return that `stand_in` has to be told."""
         row = claim.row
         place = (row["employee"], row["inbox_sequence"])
         read = self._messages.read_times(unit, {place}).get(place)
         if read is not None:
             claims.confirm(unit, notice, claim, state=int(State.ACKNOWLEDGED), end_time=read)
-            return
+            return False
         over = row["expire_time"] is not None and row["expire_time"] <= unit.now
         if person is None or over:
             claims.confirm(unit, notice, claim, reason="not acknowledged before it expired" if over else "")
-            return
+            return False
+        if stand_in:
+            claims.confirm(unit, notice, claim, reason=f"not acknowledged; away, employees/{stand_in} is told")
+            return True
         wanted = store.preferences_of(unit, {person.number}).get(person.number, DEFAULT)
         told = store.channels_of(unit, row["cause"], row["recipient"])
         channel, more = rules.next_channel(wanted, person, told)
         after = rules.fallback_after(wanted, self._policy)
         if channel is None or after is None:
             claims.confirm(unit, notice, claim, reason="not acknowledged, and there is no other channel")
-            return
-        said = Notice(
-            cause=row["cause"], about=row["about"], recipient=Recipient(employee=person.number), subject=row["subject"],
-            text=row["text"], urgent=row["urgent"], expire_time=row["expire_time"],
-        )  # fmt: skip
+            return False
+        said = _said(row, person.number)
         address = rules.address(channel, person, wanted)
         follower = rules.outside(
             said, channel, employee=person.number, address=address, wanted=wanted, policy=self._policy, now=unit.now
@@ -110,6 +123,7 @@ class Delivery:
             claims.release(unit, notice, claim, next_attempt_time=unit.now + after, reason=reason)
         else:
             claims.confirm(unit, notice, claim, reason=reason)
+        return False
 
     # -- what leaves --------------------------------------------------------------------------------------------------
 
@@ -235,6 +249,14 @@ def _end(unit: UnitOfWork, claim: Claim, outcome: Outcome) -> None:
     store.follow(unit, claim.row["id"], state=state, end_time=unit.now)
 
 
+def _said(row: Any, employee: str) -> Notice:
+    """Return what a row tells, told to an employee."""
+    return Notice(
+        cause=row["cause"], about=row["about"], recipient=Recipient(employee=employee), subject=row["subject"],
+        text=row["text"], urgent=row["urgent"], expire_time=row["expire_time"], substitutes=False,
+    )  # fmt: skip
+
+
 def _leaves(claim: Claim) -> bool:
     return not Channel(claim.row["channel"]).inside and claim.row["state"] == State.WAITING
 
@@ -247,4 +269,5 @@ def _letter(row: Any) -> Letter:
     return Letter(
         request_id=row["request_id"], channel=Channel(row["channel"]), address=row["address"],
         subject=row["parcel_subject"], text=row["parcel_text"], about=row["about"], expire_time=row["expire_time"],
+        urgent=row["urgent"],
     )  # fmt: skip

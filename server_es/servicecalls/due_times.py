@@ -46,17 +46,29 @@ class Retimed(Protocol):
     def ask(self, unit: UnitOfWork, levels: Iterable[int], *, from_log: bool) -> None:
         """Have the calls of these levels timed anew after the unit; from their logs when these mean something else."""
 
+    def asked(self, unit: UnitOfWork) -> bool:
+        """Tell whether that is still to be done."""
+
+
+class Refreshed(Protocol):
+    """Keeps the cached due times."""
+
+    def ask(self, unit: UnitOfWork, site: Site, levels: Iterable[int]) -> None:
+        """Have those of the open calls of these levels computed anew."""
+
 
 class DueTimes:
     """Answers the calendars and the catalogues.
 
     Args:
         sites: the catalogues in memory.
+        refreshed: keeps the cached due times.
         retimed: times anew what else hangs on the calls.
     """
 
-    def __init__(self, sites: Sites, retimed: Retimed | None = None) -> None:
+    def __init__(self, sites: Sites, refreshed: Refreshed, retimed: Retimed | None = None) -> None:
         self._sites = sites
+        self._refreshed = refreshed
         self._retimed = retimed
 
     def preview_calendar(self, unit: UnitOfWork, id_: str, calendar: Calendar) -> Preview:
@@ -69,20 +81,19 @@ class DueTimes:
 
     def calendar_changed(self, unit: UnitOfWork, id_: str) -> None:
         site = self._sites.read(unit)
-        self._refresh(unit, site, store.open_calls(unit, site.levels_of_calendar(id_)))
-        self._retime(unit, site.levels_of_calendar(id_), from_log=False)
+        self._changed(unit, site, site.levels_of_calendar(id_), from_log=False)
 
     def level_changed(self, unit: UnitOfWork, number: int) -> None:
-        self._refresh(unit, self._sites.read(unit), store.open_calls(unit, {number}))
-        self._retime(unit, {number}, from_log=True)
+        self._changed(unit, self._sites.read(unit), {number}, from_log=True)
 
     def states_changed(self, unit: UnitOfWork, number: int) -> None:
         site = self._sites.read(unit)
-        store.set_meaning(unit, number, int(site.states.standing(number).meaning))
-        self._refresh(unit, site, store.open_calls(unit, None, also_in_state=number))
-        self._retime(unit, site.levels, from_log=True)
+        state = site.states.standing(number)
+        store.set_meaning(unit, number, int(state.meaning), due_time=None if state.locked else NEVER)
+        self._changed(unit, site, site.levels, from_log=True)
 
-    def _retime(self, unit: UnitOfWork, levels: Iterable[int], *, from_log: bool) -> None:
+    def _changed(self, unit: UnitOfWork, site: Site, levels: Iterable[int], *, from_log: bool) -> None:
+        self._refreshed.ask(unit, site, levels)
         if self._retimed is not None:
             self._retimed.ask(unit, levels, from_log=from_log)
 
@@ -100,14 +111,6 @@ class DueTimes:
         moves = [move for move in rules.preview(affected, unit.now) if not move.met]
         moves.sort(key=lambda move: _LONGEST if move.shift is None else abs(move.shift), reverse=True)
         return Preview(shifts=[_shift(move) for move in moves], examined=len(calls))
-
-    def _refresh(self, unit: UnitOfWork, site: Site, calls: Sequence[Any]) -> None:
-        changed: dict[int, datetime | None] = {}
-        for call, log in _with_logs(unit, calls):
-            due = of_call(call, log, site, unit.now)
-            if due != call.cached_due_time:
-                changed[call.number] = due
-        store.cache_due_times(unit, changed)
 
 
 def _with_logs(unit: UnitOfWork, calls: Sequence[Any]) -> Iterable[tuple[Any, Log]]:

@@ -1,8 +1,9 @@
 """Tells those who are responsible for a call, in the transaction of what happened (esMessage)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, Final, Protocol
 
 from mesh.database import UnitOfWork
 from server_es.directory.subjects import members_of
@@ -34,16 +35,27 @@ class Notice:
     text: str = ""
 
 
+class Absences(Protocol):
+    """Who is away."""
+
+    def __call__(self, unit: UnitOfWork, employees: Collection[str], at: datetime) -> Mapping[str, str]:
+        """Return which of the employees are away at `at`, each with who stands in for him; empty for nobody."""
+
+
 class Notices:
     """Tells the responsible employee and the members of the responsible team, each once, not whoever did it.
 
+    Who is away finds it when he is back; whoever stands in for him is told too.
+
     Args:
         messages: the inboxes.
+        absent: who is away.
         active: whether anybody is told at all.
     """
 
-    def __init__(self, messages: Messages, *, active: bool = True) -> None:
+    def __init__(self, messages: Messages, absent: Absences, *, active: bool = True) -> None:
         self._messages = messages
+        self._absent = absent
         self.active = active
 
     def tell(self, unit: UnitOfWork, notices: Sequence[Notice], by: Actor) -> None:
@@ -52,16 +64,26 @@ class Notices:
         if not self.active or not concerned:
             return
         members = members_of(unit, {one.call.responsible_team for one in concerned if one.call.responsible_team})
-        letters = [(told, _content(one, by)) for one in concerned if (told := _told(one.call, members, by))]
+        meant = [_meant(one.call, members) for one in concerned]
+        absent = self._absent(unit, {employee for some in meant for employee in some}, unit.now)
+        letters = [
+            (told, _content(one, by))
+            for one, some in zip(concerned, meant, strict=True)
+            if (told := _told(some, absent, by))
+        ]
         if letters:
             self._messages.address_all(unit, letters)
 
 
-def _told(call: Any, members: Mapping[str, Sequence[str]], by: Actor) -> set[str]:
-    told = set(members.get(call.responsible_team, ()))
+def _meant(call: Any, members: Mapping[str, Sequence[str]]) -> set[str]:
+    meant = set(members.get(call.responsible_team, ()))
     if call.responsible_employee:
-        told.add(call.responsible_employee)
-    return told - {by.employee}
+        meant.add(call.responsible_employee)
+    return meant
+
+
+def _told(meant: set[str], absent: Mapping[str, str], by: Actor) -> set[str]:
+    return (meant | {absent[one] for one in meant if absent.get(one)}) - {by.employee}
 
 
 def _content(notice: Notice, by: Actor) -> Content:

@@ -20,7 +20,7 @@ from server_es.servicecalls.contacts import CallContacts
 from server_es.servicecalls.creation import Creation
 from server_es.servicecalls.life import Life
 from server_es.servicecalls.lists import Reading
-from server_es.servicecalls.notices import Notices
+from server_es.servicecalls.notices import Absences, Notices
 from server_es.servicecalls.observers import Observer
 from server_es.servicecalls.settings import ServicecallSettings
 from server_es.servicecalls.states import CallStates
@@ -36,6 +36,7 @@ class Servicecalls(grpc_.ServicecallServiceServicer):
         database: of server_es.
         sites: the catalogues in memory, one for the process.
         messages: the inboxes.
+        absent: who is away.
         settings: the site's choice.
         observers: follow every call, in the transaction of what happened to it.
     """
@@ -46,11 +47,12 @@ class Servicecalls(grpc_.ServicecallServiceServicer):
         *,
         sites: Sites,
         messages: Messages,
+        absent: Absences,
         settings: ServicecallSettings | None = None,
         observers: Sequence[Observer] = (),
     ) -> None:
         chosen = self.settings = settings or ServicecallSettings()
-        notices = self.notices = Notices(messages, active=chosen.notify_responsible)
+        notices = self.notices = Notices(messages, absent, active=chosen.notify_responsible)
         cases = self.cases = Cases(sites, notices, observers)
         """For rooms that change calls in ways of their own."""
         self._database = database

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, bindparam, insert, select, update
+from sqlalchemy import Select, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mesh.bulk import among, insert_many, update_many
@@ -15,7 +15,6 @@ from server_es.servicecalls.names import SERVICECALL
 from server_es.servicecalls.tables import number_range, servicecall, servicecall_event
 
 _RANGE: Final = "servicecall"
-_AT_ONCE: Final = 1000
 _CALL: Final = select(servicecall).where(servicecall.c.number == bindparam("number"))
 _EVENT: Final = servicecall_event.c
 _TIMED: Final = (_EVENT.servicecall, _EVENT.kind, _EVENT.event_time, _EVENT.state)
@@ -77,20 +76,16 @@ def events(unit: UnitOfWork, number: int, after: int, limit: int) -> list[Any]:
 
 
 def open_calls(
-    unit: UnitOfWork, levels: Iterable[int] | None, *, also_in_state: int | None = None, lock: bool = True
+    unit: UnitOfWork, levels: Iterable[int], *, after: int = 0, limit: int | None = None, lock: bool = True
 ) -> list[Any]:
-    """Return what the due times of the open calls on these levels (None: on any) are computed from.
+    """Return what the due times of the open calls on these levels are computed from, in order from above `after`.
 
     With `lock` nobody else changes these calls until the unit ends.
     """
     call = servicecall.c
-    condition: ColumnElement[bool] = call.cached_due_time.is_not(None)
-    if levels is not None:
-        condition &= call.service_level.in_(sorted(levels))
-    if also_in_state is not None:
-        condition |= call.state == also_in_state
+    condition = call.cached_due_time.is_not(None) & call.service_level.in_(sorted(levels)) & (call.number > after)
     query = select(call.number, call.service_level, call.state, call.meaning, call.level_rule, call.cached_due_time)
-    query = query.where(condition).order_by(call.number)
+    query = query.where(condition).order_by(call.number).limit(limit)
     return list(unit.connection.execute(query.with_for_update() if lock else query))
 
 
@@ -121,9 +116,10 @@ def append(unit: UnitOfWork, call: Any, events: Sequence[NewEvent], changes: Map
     unit.connection.execute(update(servicecall).where(servicecall.c.number == call.number).values(**changes))
 
 
-def set_meaning(unit: UnitOfWork, state: int, meaning: int) -> None:
-    """Write what a state means now into the calls that are in it."""
-    unit.connection.execute(update(servicecall).where(servicecall.c.state == state).values(meaning=meaning))
+def set_meaning(unit: UnitOfWork, state: int, meaning: int, *, due_time: datetime | None) -> None:
+    """Write what a state means now into the calls in it, and what is cached until their due times are known."""
+    changed = update(servicecall).where(servicecall.c.state == state)
+    unit.connection.execute(changed.values(meaning=meaning, cached_due_time=due_time))
 
 
 def cache_due_times(unit: UnitOfWork, due_times: Mapping[int, datetime | None]) -> None:

@@ -80,6 +80,14 @@ servicecall_event: Final = Table(
     sqlite_with_rowid=False,
 )
 
+# Levels whose calls' cached due times are to be computed anew, and how far that is.
+due_time_refresh: Final = Table(
+    "due_time_refresh",
+    METADATA,
+    Column("service_level", Integer, primary_key=True, autoincrement=False),
+    Column("after_call", BigInteger, nullable=False),
+)
+
 number_range: Final = Table(
     "number_range",
     METADATA,

@@ -2,20 +2,18 @@
 
 import asyncio
 import contextlib
-import socket
 import ssl
 from typing import Any, Final
 
-import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mesh import log
 from mesh.certificates import ServiceCertificate
+from mesh.http_server import HttpServer
 from mesh.spiffe import SpiffeId
 
 ENVOY: Final = "envoy-dmz"
 _LOOK_SECONDS: Final = 10.0
-_END_SECONDS: Final = 10
 
 
 class Serving:
@@ -31,16 +29,14 @@ class Serving:
     def __init__(self, gate: Any, certificate: ServiceCertificate, address: str, port: int) -> None:
         self._certificate = certificate
         self._context = certificate.server_context()
-        self._place = (address, port)
         site = certificate.current().spiffe_id.site
-        self._config = uvicorn.Config(
-            gate, http=_only_for(str(SpiffeId(site, ENVOY))), ws="none", lifespan="off", interface="asgi3",
-            log_config=None, access_log=False, server_header=False, proxy_headers=False, timeout_keep_alive=120,
-            timeout_graceful_shutdown=_END_SECONDS, ssl_context_factory=lambda *_: self._context,
-        )  # fmt: skip
-        self._server = uvicorn.Server(self._config)
-        self._tasks: list[asyncio.Task[None]] = []
-        self.port = port
+        only_envoy = _only_for(str(SpiffeId(site, ENVOY)))
+        self._server = HttpServer(gate, address, port, what="web documents", protocol=only_envoy, context=self._context)
+        self._renewing: asyncio.Task[None] | None = None
+
+    @property
+    def port(self) -> int:
+        return self._server.port
 
     async def start(self) -> None:
         """Listen.
@@ -48,32 +44,16 @@ class Serving:
         Raises:
             OSError: somebody else does.
         """
-        family = socket.AF_INET6 if ":" in self._place[0] else socket.AF_INET
-        listening = socket.socket(family, socket.SOCK_STREAM)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Head and body are two writes; connections inherit this, or the second waits for the first to be acknowledged.
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        try:
-            listening.bind(self._place)
-        except OSError as wrong:
-            listening.close()
-            raise OSError(wrong.errno, f"web documents cannot listen on {self._place}: {wrong.strerror}") from wrong
-        listening.setblocking(False)
-        self.port = listening.getsockname()[1]
-        self._config.load()
-        # The parts of `Server.serve` without its handlers of signals, which are the service's.
-        self._server.lifespan = self._config.lifespan_class(self._config)
-        await self._server.startup(sockets=[listening])
-        self._tasks = [asyncio.create_task(self._server.main_loop()), asyncio.create_task(self._renew())]
+        await self._server.start()
+        self._renewing = asyncio.create_task(self._renew())
 
     async def stop(self) -> None:
         """Let what is being sent end, for some seconds."""
-        self._server.should_exit = True
-        for task in self._tasks:
-            task.cancel()
+        if self._renewing is not None:
+            self._renewing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await task
-        await self._server.shutdown()
+                await self._renewing
+        await self._server.stop()
 
     async def _renew(self) -> None:
         given = self._certificate.current()

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 from esoffice.config.v1 import identity_pb2, settings_pb2
-from esoffice.es.v1 import web_documents_pb2
+from esoffice.es.v1 import duty_pb2, web_documents_pb2
 
 from config_service import pki
 from config_service import schema as config_schema
@@ -38,7 +38,9 @@ from mesh.threads import Threads
 from mesh.tokens import AUDIENCE, Verifier
 from mesh.wakeups import Doorbell
 from mesh.workers import HealthLine
-from server_es.schema import OUTBOX
+from server_es.absences import facts as absence_facts
+from server_es.duty.service import Duty
+from server_es.schema import OUTBOX, REQUESTS
 from server_es.web_documents.admission import Admission
 from server_es.web_documents.reading import Reading
 from server_es.web_documents.service import WebDocuments
@@ -130,13 +132,15 @@ async def dmz_site(
         )  # fmt: skip
         plane = ControlPlane(site=SITE, clock=clock)
         servers, ports = {}, {}
-        for service, contract, servicer in (
-            ("config_service", identity_pb2.DESCRIPTOR, identity),
-            ("server_es", web_documents_pb2.DESCRIPTOR, documents),
+        duty = Duty(gate.database, REQUESTS, absences=absence_facts, tell=lambda *_: None)
+        for service, *rooms in (
+            ("config_service", (identity_pb2.DESCRIPTOR, identity)),
+            ("server_es", (web_documents_pb2.DESCRIPTOR, documents), (duty_pb2.DESCRIPTOR, duty)),
         ):
             verifier = Verifier(SITE, AUDIENCE, KeySet.from_jwks(gate.keyring.jwks), clock)
             server = Server(Pipeline(identify=Callers(SITE, verifier, {}), audit=AuditLog(OUTBOX, clock)))
-            server.add(contract, servicer)
+            for contract, servicer in rooms:
+                server.add(contract, servicer)
             if service == "config_service":
                 plane.add_to(server.grpc)
             certificate = ServiceCertificate(gate.certs, service, clock)

@@ -82,6 +82,10 @@ class EsHouse:
             self._mail_addresses[number].add(mail_address)
             self._upsert(build.address(number, mail_addresses=sorted(self._mail_addresses[number])))
 
+    def has_system(self, number: str, address: str) -> None:
+        """The customer has a system of this number."""
+        self._upsert(build.system(number, address.removeprefix("addresses/")))
+
     def forgets(self, address: str) -> None:
         """The customer is deleted."""
         self.directory.DeleteRecord(directory_pb2.DeleteRecordRequest(name=address))

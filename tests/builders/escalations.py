@@ -77,6 +77,10 @@ class House:
         assert self.notified is not None
         return self.notified.deliveries(unit, cause)
 
+    def told_by_sms(self, unit: UnitOfWork, number: str, since: datetime) -> Sequence[str]:
+        assert self.notified is not None
+        return self.notified.told_by_sms(unit, number, since)
+
 
 class EscalatingRooms(Rooms):
     """The rooms, wired as the service wires them."""
@@ -99,6 +103,10 @@ class EscalatingRooms(Rooms):
     def ask(self, unit: UnitOfWork, levels: Any, *, from_log: bool) -> None:
         assert self.retiming is not None
         self.retiming.ask(unit, levels, from_log=from_log)
+
+    def asked(self, unit: UnitOfWork) -> bool:
+        assert self.retiming is not None
+        return self.retiming.asked(unit)
 
     def all(self) -> list[Any]:
         return [

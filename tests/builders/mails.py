@@ -152,6 +152,28 @@ def bounce() -> bytes:
     )
 
 
+def delivery_report(message_id: str, recipient: str, *, fields: str = "", returned: bool = True) -> bytes:
+    """A report (RFC 3464) that a mail of ours could not be delivered; `fields` replace those of the recipients."""
+    usual = (
+        f"Original-Recipient: rfc822;{recipient}\r\nFinal-Recipient: rfc822; {recipient}\r\nAction: failed\r\n"
+        f"Status: 5.1.1\r\nDiagnostic-Code: smtp; 550 5.1.1 <{recipient}>: no such user\r\n"
+    )
+    parts = [
+        part(b"Your mail could not be delivered.", "text/plain"),
+        part(f"Reporting-MTA: dns; mx.example\r\n\r\n{fields or usual}".encode(), "message/delivery-status"),
+    ]
+    if returned:
+        original = mail(sender="service@firma.example", subject="Ihr Anruf", message_id=message_id)
+        parts.append(part(original, "message/rfc822"))
+    return multipart_mail(
+        'report; report-type="delivery-status"',
+        *parts,
+        sender="Mail Delivery System <MAILER-DAEMON@mx.example>",
+        subject="Undelivered Mail Returned to Sender",
+        message_id=f"report-{message_id}",
+    )
+
+
 def broken() -> bytes:
     """Everything a bad script does: no boundary, no charset, raw bytes in the head, half a base64."""
     return (

@@ -33,7 +33,7 @@ class House:
         self.messages = Messages(INBOXES, Doorbell("told", lambda _: None), lambda _: None)
         self.bell = Doorbell(BELL, lambda _: None)
         self.notices = Notices(self.messages, absent, self.policy, self.bell)
-        self.delivery = Delivery(database, self.messages, post, self.policy, "test")
+        self.delivery = Delivery(database, self.messages, post, self.notices, "test")
 
     def furnish(self) -> None:
         records = (

@@ -50,6 +50,8 @@ from server_es.service_levels.site import Sites
 from server_es.service_levels.store import existing_levels
 from server_es.servicecalls.due_times import DueTimes, Retimed
 from server_es.servicecalls.observers import Observer
+from server_es.servicecalls.refreshing import BELL as REFRESH_BELL
+from server_es.servicecalls.refreshing import Refreshing
 from server_es.servicecalls.service import Servicecalls
 from server_es.servicecalls.settings import ServicecallSettings
 from tests.builders import directory as build
@@ -78,7 +80,8 @@ class Rooms:
     def __init__(self, settings: ServicecallSettings | None = None, retimed: Retimed | None = None) -> None:
         self.compiled = Compiled()
         self.sites = Sites(self.compiled)
-        self.due_times = DueTimes(self.sites, retimed)
+        self.refreshing = Refreshing(self.sites, Doorbell(REFRESH_BELL, lambda _: None))
+        self.due_times = DueTimes(self.sites, self.refreshing, retimed)
         self.messages = Messages(INBOXES, Doorbell(BELL, lambda _: None), lambda _: None)
         self.notice_policy = Policy()
         self.notices = Notices(
@@ -126,7 +129,12 @@ class Rooms:
 
     def servicecalls(self, database: Database) -> Servicecalls:
         self.calls = Servicecalls(
-            database, sites=self.sites, messages=self.messages, settings=self.settings, observers=self.observers
+            database,
+            sites=self.sites,
+            messages=self.messages,
+            absent=absence_facts.absent,
+            settings=self.settings,
+            observers=self.observers,
         )
         return self.calls
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from esoffice.business.v1 import outgoing_mail_pb2, sms_pb2
 from esoffice.business.v1.outgoing_mail_pb2_grpc import OutgoingMailServiceStub
-from esoffice.business.v1.sms_pb2_grpc import SmsServiceStub
 
 from mesh.database import Database
 from mesh.wakeups import Wakeups
@@ -17,44 +16,46 @@ from server_business.outgoing_mail.service import OutgoingMails
 from server_business.outgoing_mail.tables import MAILS
 from server_business.sending.carrier import Carrier
 from server_business.sending.worker import Sender
-from server_business.sms.service import ShortMessages
-from server_business.sms.tables import SMS
+from server_business.sms.routing import Way
+from server_business.sms.service import ShortMessages, Terms
+from tests.builders.sms import Switchboard
 
 GIVE_UP = timedelta(days=2)
 
 
 class PostOffice:
-    """Both rooms, served; `send` does what the worker does."""
+    """Both rooms, served; `send` does what the mails' worker does, `board` has the short messages."""
 
     def __init__(self, served: Any, wakeups: Wakeups) -> None:
         self.served = served
         self.database: Database = served.database
         self.mails = OutgoingMailServiceStub(served.channel)
-        self.sms = SmsServiceStub(served.channel)
         self.wakeups = wakeups
+        self.board = Switchboard(served, wakeups, [Way(name="one")])
         self.line = HealthLine("outgoing_mail")
 
-    def sender(self, carrier: Carrier, *, sms: bool = False, owner: str = "me") -> Sender:
-        return Sender(self.database, SMS if sms else MAILS, carrier, owner, self.line)
+    def sender(self, carrier: Carrier, *, owner: str = "me") -> Sender:
+        return Sender(self.database, MAILS, carrier, owner, self.line)
 
-    def send(self, carrier: Carrier, *, sms: bool = False) -> None:
-        sender = self.sender(carrier, sms=sms)
+    def send(self, carrier: Carrier) -> None:
+        sender = self.sender(carrier)
         while sender.turn(Turn(threading.Event())):
             pass
         carrier.close()
 
 
-async def post_office(serve: Any, stack: Any) -> PostOffice:
+async def post_office(serve: Any, stack: Any, **options: Any) -> PostOffice:
     """Serve both rooms on a fresh database."""
     made: dict[str, Any] = {}
 
     def outgoing(database: Database) -> OutgoingMails:
         made["wakeups"] = stack.enter_context(Wakeups(database))
         bell = made["wakeups"].bell("mails")
-        return OutgoingMails(database, bell, message_id_domain="firma.example", give_up=GIVE_UP)
+        return OutgoingMails(database, bell, message_id_domain="firma.example", give_up=GIVE_UP, **options)
 
     def short(database: Database) -> ShortMessages:
-        return ShortMessages(database, made["wakeups"].bell("sms"), country="DE", give_up=GIVE_UP)
+        terms = Terms(country="DE", give_up=GIVE_UP, ways=(Way(name="one"),))
+        return ShortMessages(database, lambda name: made["wakeups"].bell(f"sms.{name}"), terms)
 
     served = await serve(
         (outgoing_mail_pb2.DESCRIPTOR, outgoing),

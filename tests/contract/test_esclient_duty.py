@@ -114,7 +114,7 @@ async def test_a_feed_is_made_read_by_a_calendar_program_and_revoked(esclient: E
     assert name == "dutyFeeds/1"
     channel = open_channel(esclient.door.address, esclient.door.ca)
     session = Session(channel, password_sign_in(channel, "tom", PASSWORD), SystemClock())
-    content = await Duty(session).read(path.removeprefix("/duty/feeds/"))
+    content = await Duty(session).read(path.removeprefix("/duty/feed.ics?token="))
     await session.close()
     first = Calendar.from_ical(content).walk("VEVENT")[0]
     assert (str(first["summary"]), f"{first['dtstart'].dt.astimezone(BERLIN):%d.%m. %H:%M}") == (

@@ -12,13 +12,15 @@ from esoffice.business.v1 import outgoing_mail_pb2, sms_pb2
 
 from mesh.clock import ManualClock
 from mesh.database import Database
-from server_business.sms.outbox import OutboxCarrier
+from server_business.sms.outbox import Outbox
 from server_es.notices.business import Business
 from server_es.notices.rules import Channel, State
 from server_es.schema import METADATA
 from tests.builders.notices import House
 from tests.builders.sending import PostOffice, post_office
+from tests.builders.sms import smpp, turn, until
 from tests.contract.conftest import Serve, service
+from tests.servers import smsc
 
 LOSE = """CREATE TRIGGER lost BEFORE UPDATE OF remote_name ON notice
 WHEN new.remote_name <> '' BEGIN SELECT RAISE(ABORT, 'lost'); END"""
@@ -56,14 +58,33 @@ async def test_a_short_message_is_taken_once_sent_and_its_delivery_read_back(
     await asyncio.to_thread(house.later, seconds=1)
     (row,) = house.rows()
     assert (row.state, row.remote_name) == (State.SENT, "sms/1")
+    assert (await office.board.get("sms/1")).priority == sms_pb2.SMS_PRIORITY_URGENT
     folder = tmp_path / "outbox"
     folder.mkdir()
-    await asyncio.to_thread(office.send, OutboxCarrier(folder), sms=True)
+    await asyncio.to_thread(turn, office.board.lane(Outbox(folder)))
     (written,) = folder.glob("*.json")
     said = json.loads(written.read_text())
     assert (said["to"], said["text"]) == ("+4915111111111", "Betreff c/1\nText")
     await asyncio.to_thread(house.later, minutes=1)
     assert house.states() == [("employees/1", Channel.SMS, State.DELIVERED)]
+
+
+async def test_what_the_network_did_not_deliver_has_failed_and_what_it_has_not_said_yet_is_asked_for(
+    office: PostOffice, house: House
+) -> None:
+    with smsc.hostile(rule=lambda one: [smsc.taken(one.sequence, "a1")]) as centre:
+        provider = smpp(centre.port)
+        lane = office.board.lane(provider)
+        house.tell(channels=frozenset({Channel.SMS}), urgent=True)
+        await asyncio.to_thread(house.later, seconds=1)
+        await asyncio.to_thread(turn, lane)
+        await asyncio.to_thread(house.later, minutes=1)
+        assert house.states() == [("employees/1", Channel.SMS, State.SENT)]
+        centre.push(smsc.receipt("a1", "+4915111111111", "UNDELIV"))
+        await asyncio.to_thread(until, lane, lambda: len(centre.answered) == 1)
+        await asyncio.to_thread(house.later, minutes=1)
+        provider.close()
+    assert house.states() == [("employees/1", Channel.SMS, State.FAILED)]
 
 
 async def test_an_answer_that_is_lost_makes_no_second_mail(office: PostOffice, house: House) -> None:
@@ -105,7 +126,7 @@ async def test_what_was_called_off_there_has_failed_here(office: PostOffice, hou
     house.tell(channels=frozenset({Channel.SMS}), urgent=True)
     await asyncio.to_thread(house.later, seconds=1)
     office.served.caller = service("server_business", "sms.write")
-    await office.sms.CancelSms(sms_pb2.CancelSmsRequest(name="sms/1"))
+    await office.board.stub.CancelSms(sms_pb2.CancelSmsRequest(name="sms/1"))
     office.served.caller = service("server_es", "sms.read")
     await asyncio.to_thread(house.later, minutes=1)
     assert house.states() == [("employees/1", Channel.SMS, State.FAILED)]

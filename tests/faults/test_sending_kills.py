@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,16 @@ from mesh.database import Database
 from server_business.outgoing_mail.tables import MAILS
 from server_business.sending.rules import State
 from server_business.sending.store import SendQueue
+from server_business.sms.delivery import Delivery
 from server_business.sms.tables import SMS
-from tests.servers import sender, smtp
+from tests.servers import sender, smsc, smtp
 from tests.servers.nursery import Nursery
 
 pytestmark = pytest.mark.timeout(180)
 PLACES = [
-    *(f"sending.{place}:{hit}" for place in ("marked", "carried", "recorded") for hit in (1, 2, 3)),
-    *(f"database.{place}:{hit}" for place in ("commit", "committed") for hit in (1, 2, 3, 4)),
+    *(f"sending.{place}:{hit}" for place in ("marked", "carried", "recorded") for hit in range(1, 5)),
+    *(f"database.{place}:{hit}" for place in ("commit", "committed") for hit in range(1, 7)),
+    *(f"sms.stored:{hit}" for hit in (1, 2)),
 ]
 AT_ONCE = 3
 
@@ -29,24 +32,30 @@ AT_ONCE = 3
 def test_everything_leaves_once_or_is_in_doubt(tmp_path: Path) -> None:
     (tmp_path / "outbox").mkdir()
     sent = met = 0
-    with sender.opened(tmp_path) as database, smtp.moody() as server, Nursery(tmp_path) as nursery:
+    with (
+        sender.opened(tmp_path) as database,
+        smtp.moody() as server,
+        smsc.hostile() as centre,
+        Nursery(tmp_path) as nursery,
+    ):
+        ports = (str(tmp_path), str(server.port), str(centre.port))
         for armed in PLACES:
             for _ in range(AT_ONCE):
                 sent += 1
                 accept(database, sent)
-            child = nursery.start("tests.servers.sender", str(tmp_path), str(server.port), failpoint=armed)
+            child = nursery.start("tests.servers.sender", *ports, failpoint=armed)
             until = time.monotonic() + 20
             while not child.has_ended(0.02) and unsettled(database) and time.monotonic() < until:
                 pass
             met += child.has_ended(0.05)
             child.kill()
-        nursery.start("tests.servers.sender", str(tmp_path), str(server.port))
+        nursery.start("tests.servers.sender", *ports)
         until = time.monotonic() + 30
         while unsettled(database):
             assert time.monotonic() < until, nursery.last_words()
             threading.Event().wait(0.05)
         mails, sms = states(database, MAILS), states(database, SMS)
-    assert len(mails) == len(sms) == sent
+    assert len(mails) == len(sms) / 2 == sent
     taken = [line for one in server.taken for line in one.splitlines() if line.startswith(b"Message-ID")]
     assert len(set(taken)) == len(taken)
     accepted = {f"Message-ID: {row.message_id}".encode(): row.state for row in mails}
@@ -54,11 +63,19 @@ def test_everything_leaves_once_or_is_in_doubt(tmp_path: Path) -> None:
     assert all(one in taken for one, state in accepted.items() if state == State.SENT)
     assert {row.state for row in sms} <= {State.SENT, State.IN_DOUBT}
     written = {path.name for path in (tmp_path / "outbox").glob("*.json")}
-    assert {f"sms-{row.id}.json" for row in sms if row.state == State.SENT} <= written
-    doubts = sum(row.state == State.IN_DOUBT for row in (*mails, *sms))
-    print(f"{met} kills, {sent} mails and short messages, {doubts} in doubt")
+    filed = [row for row in sms if row.provider == "outbox"]
+    assert {f"sms-{row.id}.json" for row in filed if row.state == State.SENT} == written
+    submitted = Counter(one.to for one in centre.submits)
+    assert set(submitted.values()) == {1}  # nothing twice
+    spoken = {row.to: row for row in sms if row.provider == "centre"}
+    assert {number for number, row in spoken.items() if row.state == State.SENT} <= set(submitted)
+    assert {spoken[number].state for number in submitted} == {State.SENT}  # the receipt has proven those in doubt
+    assert {spoken[number].delivery for number in submitted} == {Delivery.DELIVERED}
+    doubts = [sum(row.state == State.IN_DOUBT for row in rows) for rows in (mails, sms)]
+    print(f"{met} kills, {len(mails)} mails and {len(sms)} short messages, {doubts} in doubt")
     assert met >= len(PLACES) * 3 // 4
-    assert doubts <= met
+    assert doubts[0] <= met
+    assert doubts[1] <= met * 2 * AT_ONCE  # what both windows held
 
 
 def accept(database: Database, number: int) -> None:
@@ -69,15 +86,18 @@ def accept(database: Database, number: int) -> None:
             expire_time=None, to=[f"{number}@kunde.example"], cc=[], subject=f"Mail {number}", text="x", html="",
             reply_to="", in_reply_to="", origin=0, about="", message_id=f"<{number}@firma.example>",
         )  # fmt: skip
-        SMS.accept(
-            unit, sms_pb2.SendSmsRequest(to=str(number)), caller="test", give_up_time=until, expire_time=None,
-            to="+491701234567", text=str(number), alphabet=1, parts=1, about="",
-        )  # fmt: skip
+        for provider, start in (("centre", "+49170"), ("outbox", "+43664")):
+            SMS.accept(
+                unit, sms_pb2.SendSmsRequest(to=str(number)), caller="test", give_up_time=until, expire_time=None,
+                to=f"{start}{number:07}", text=str(number), alphabet=1, parts=1, about="", priority=2, flash=False,
+                provider=provider, delivery=0,
+            )  # fmt: skip
 
 
 def unsettled(database: Database) -> bool:
-    rows = [*states(database, MAILS), *states(database, SMS)]
-    return any(row.state in (State.QUEUED, State.SENDING) for row in rows)
+    mails, sms = states(database, MAILS), states(database, SMS)
+    sending = any(row.state in (State.QUEUED, State.SENDING) for row in (*mails, *sms))
+    return sending or any(row.delivery == Delivery.PENDING for row in sms)
 
 
 def states(database: Database, queue: SendQueue) -> list[Any]:

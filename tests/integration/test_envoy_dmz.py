@@ -6,9 +6,18 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from esoffice.es.v1 import duty_pb2 as pb
+from icalendar import Calendar
+from sqlalchemy import String
 
+from server_es.directory import tables
+from server_es.duty import feeds
+from server_es.duty.announcing import Announcing
+from server_es.duty.editing import Editing
+from server_es.servicecalls.actors import Actor
 from server_es.web_documents.rules import Visitor
 from tests.builders.dmz_site import DmzSite, dmz_site, lines, settled
+from tests.builders.duty import WEEK, layer, roster
 from tests.builders.envoy_site import until
 from tests.builders.web_documents import PDF
 
@@ -128,6 +137,37 @@ async def test_a_refusal_is_one_sentence_in_json(site: DmzSite) -> None:
     wrong = await site.client.post("/api/v1/accessCodes", json={"systemNumber": "A 1", "mailAddress": "a@b.de"})
     assert wrong.status_code == 400
     assert "system_number" in wrong.json()["message"]
+
+
+async def test_a_calendar_program_reads_a_duty_feed_until_it_is_revoked(site: DmzSite) -> None:
+    chief = Actor(name="users/chief", employee="", caller="chief", may_close=True, person=True)
+    with site.gate.database.unit() as unit:
+        words = {one.name: "" for one in tables.employee.c if isinstance(one.type, String) and not one.nullable}
+        tom = {
+            **words,
+            "personnel_number": "101",
+            "absent": False,
+            "service_user": False,
+            "revision": 1,
+            "update_time": unit.now,
+        }
+        unit.connection.execute(tables.employee.insert().values(tom))
+        rosters = Editing(Announcing(lambda *_: None))
+        rosters.create(unit, pb.CreateRosterRequest(roster=roster(WEEK, layer("101"))), chief)
+        feed = feeds.create(unit, pb.CreateDutyFeedRequest(feed=pb.DutyFeed(roster=WEEK)), chief, for_others=True)
+    answer = await site.client.get("/duty/feed.ics", params={"token": feed.token})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/calendar; charset=utf-8")
+    (shift,) = Calendar.from_ical(answer.content).walk("VEVENT")  # alone in the roster: always on call
+    assert str(shift["summary"]) == "Bereitschaft Woche: 101"
+    wrong = [{"token": feed.token[:-1] + "~"}, {"token": "1.x"}, {"token": ""}, {}]
+    codes = [(await site.client.get("/duty/feed.ics", params=one)).status_code for one in wrong]
+    assert codes == [404, 404, 400, 400]
+    assert (await site.client.post("/duty/feed.ics", params={"token": feed.token})).status_code == 404
+    with site.gate.database.unit() as unit:
+        feeds.revoke(unit, feed.name, chief, for_others=True)
+    assert (await site.client.get("/duty/feed.ics", params={"token": feed.token})).status_code == 404
+    await until(lambda: any(one["path"] == "/duty/feed.ics" for one in lines(site)), "the access log is flushed")
+    assert feed.token not in site.log.read_text()
 
 
 async def test_a_request_body_has_its_limit(site: DmzSite) -> None:

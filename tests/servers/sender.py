@@ -1,11 +1,12 @@
-"""A process that sends what is queued until it is killed: `python -m tests.servers.sender FOLDER SMTP_PORT`.
+"""A process that sends what is queued until it is killed: `python -m tests.servers.sender FOLDER SMTP_PORT SMPP_PORT`.
 
-The database lies in the folder, short messages are written into `outbox` there.
+The database lies in the folder. Short messages go to an SMS centre, those for Austria into `outbox`.
 """
 
 import asyncio
 import sys
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,8 +20,11 @@ from server_business.app import definition
 from server_business.outgoing_mail.smtp import Security, Server, SmtpCarrier
 from server_business.outgoing_mail.tables import MAILS
 from server_business.sending.worker import Sender
-from server_business.sms.outbox import OutboxCarrier
+from server_business.sms.outbox import Outbox
+from server_business.sms.routing import Way
+from server_business.sms.smpp import Centre, SmppProvider
 from server_business.sms.tables import SMS
+from server_business.sms.worker import Lane, LaneTerms
 
 
 def opened(folder: Path) -> Database:
@@ -30,7 +34,10 @@ def opened(folder: Path) -> Database:
     return database
 
 
-async def run(folder: str, port: str) -> None:
+WAYS = (Way(name="centre", prefixes=("+49",)), Way(name="outbox", prefixes=("+43",)))
+
+
+async def run(folder: str, port: str, smpp_port: str) -> None:
     """Send until killed, as the next life of one instance."""
     place, name = Path(folder), f"sender-{uuid.uuid4().hex[:12]}"
     server = Server(host="127.0.0.1", port=int(port), security=Security.NONE, sender="service@firma.example")
@@ -44,10 +51,20 @@ async def run(folder: str, port: str) -> None:
         before.forget()
         bell = wakeups.bell("accepted")
         mails = Sender(database, MAILS, SmtpCarrier(server), name, HealthLine("outgoing_mail"))
-        sms = Sender(database, SMS, OutboxCarrier(place / "outbox"), name, HealthLine("sms"))
+        centre = Centre(
+            name="centre", host="127.0.0.1", port=int(smpp_port), system_id="us", password="", window=3, timeout=2.0
+        )  # fmt: skip
+        smpp = SmppProvider(centre, None, SystemClock(), wakeups.bell("sms.centre").ring_here)
+        lanes = [
+            Lane(
+                database, provider, LaneTerms(way=way, window=3), ways=WAYS, owner=name, line=HealthLine(way.name),
+                bell_of=lambda one: wakeups.bell(f"sms.{one}"),
+            )
+            for way, provider in zip(WAYS, (smpp, Outbox(place / "outbox")), strict=True)
+        ]  # fmt: skip
         workers = Workers(
-            [mails.worker("mails", bell), sms.worker("sms", bell)], clock=SystemClock(), owner=name,
-            first_backoff=timedelta(seconds=0.1),
+            [mails.worker("mails", bell), *(replace(lane.worker(), lease=None) for lane in lanes)], clock=SystemClock(),
+            owner=name, first_backoff=timedelta(seconds=0.1),
         )  # fmt: skip
         workers.start()
         await asyncio.Event().wait()

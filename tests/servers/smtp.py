@@ -56,6 +56,16 @@ rcpt:
 data:
   accept
 begin routers
+gone:
+  driver = redirect
+  local_parts = gone
+  allow_fail
+  data = :fail: no such user here
+full:
+  driver = redirect
+  local_parts = full
+  allow_fail
+  data = :fail: 452 4.2.2 mailbox full
 all:
   driver = accept
   transport = keep
@@ -91,6 +101,11 @@ class Exim:
         files = sorted((self.root / "mail" / "new").glob("*"))
         parsed = (email.message_from_bytes(one.read_bytes(), policy=policy.default) for one in files)
         return [cast("EmailMessage", one) for one in parsed if str(one["Envelope-to"]).startswith(f"{mailbox}@")]
+
+    def raw(self, mailbox: str) -> list[bytes]:
+        """Return what a mailbox got, as it came, in order."""
+        files = sorted((self.root / "mail" / "new").glob("*"))
+        return [raw for one in files if f"Envelope-to: {mailbox}@".encode() in (raw := one.read_bytes())]
 
     def wait_for(self, mailbox: str, count: int, seconds: float = 10) -> list[EmailMessage]:
         until = time.monotonic() + seconds

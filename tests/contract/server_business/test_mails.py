@@ -318,3 +318,49 @@ async def test_who_may_only_read_decides_nothing(post: Post) -> None:
     assert (await refused(post.mails.DismissMail(pb.DismissMailRequest(name="mails/1")))).code() is DENIED
     post.served.caller = NOBODY
     assert (await refused(get(post, 1))).code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+# -- rules and suggestions ---------------------------------------------------------------------------------------------
+
+
+async def test_changed_rules_are_tried_over_the_door(post: Post) -> None:
+    post.room.receive(mails.mail(message_id="1@x"), STRANGE)
+    rule = settings.MailRule(senders=["@fremd.example"], outcome=settings.MailRule.OUTCOME_IGNORE)
+    changed = settings.MailAccount(action=settings.MailAccount.ACTION_CREATE_SERVICECALL, rules={"10": rule})
+    asked = pb.TryMailRulesRequest(account="mailAccounts/info", settings=changed)
+    (step,) = [one async for one in post.mails.TryMailRules(asked)]
+    (difference,) = step.differences
+    assert (step.compared_count, difference.mail, difference.sender) == (2, "mails/2", "wer@fremd.example")
+    assert difference.before.open_reason == pb.OPEN_REASON_SENDER_UNKNOWN
+    assert difference.after.state == pb.MAIL_STATE_DISMISSED
+    asked.account = "mailAccounts/gone"
+    assert (await refused(streamed(post.mails.TryMailRules(asked)))).code() is MISSING
+    asked.account, asked.settings.recognition_template = "mailAccounts/info", "no braces"
+    assert (await refused(streamed(post.mails.TryMailRules(asked)))).code() is INVALID
+
+
+async def test_an_unknown_sender_is_suggested_with_evidence_and_adopted(post: Post) -> None:
+    post.room.es.knows("chef@fremd.example", "addresses/2002")
+    post.room.es.has_system("A-2001", "addresses/1001")
+    text = "Anlage A-2001 steht.\r\n\r\nMfG\r\nWer\r\nTel. 0201 1234567\r\n"
+    post.room.receive(mails.mail(text, sender="wer@fremd.example"))
+    asked = pb.SuggestAddressesRequest(name="mails/1")
+    first, second = (await post.mails.SuggestAddresses(asked)).suggestions
+    assert (first.address, second.address) == ("addresses/1001", "addresses/2002")
+    assert first.likelihood_percent > second.likelihood_percent
+    evidence = [(pb.EvidenceKind.Name(one.kind), one.found, one.owner) for one in (*first.evidence, *second.evidence)]
+    assert evidence == [
+        ("EVIDENCE_KIND_SYSTEM", "A-2001", "systems/A-2001"),
+        ("EVIDENCE_KIND_DOMAIN", "fremd.example", "addresses/2002"),
+    ]
+    adopted = await post.mails.AdoptMail(pb.AdoptMailRequest(name="mails/1", address=first.address))
+    assert (adopted.state, adopted.address) == (pb.MAIL_STATE_SERVICECALL, "addresses/1001")
+
+
+async def test_a_mailbox_is_reconciled_over_the_door(post: Post) -> None:
+    post.room.receive(mails.mail())
+    post.room.deliver(STRANGE)
+    found = await post.mails.ReconcileMailAccount(pb.ReconcileMailAccountRequest(name="mailAccounts/info"))
+    assert (found.servicecall_count, found.stored_count, found.lying_count, found.left_count) == (1, 1, 1, 1)
+    gone = pb.ReconcileMailAccountRequest(name="mailAccounts/gone")
+    assert (await refused(post.mails.ReconcileMailAccount(gone))).code() is MISSING

@@ -1,6 +1,5 @@
-"""OutgoingMailService and SmsService over a real channel, with a real Exim and a moody server; on both databases."""
+"""OutgoingMailService over a real channel, with a real Exim and a moody server; on both databases."""
 
-import json
 import ssl
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -12,14 +11,13 @@ from pathlib import Path
 import grpc
 import pytest
 from esoffice.business.v1 import outgoing_mail_pb2 as pb
-from esoffice.business.v1 import sending_pb2, sms_pb2
+from esoffice.business.v1 import sending_pb2
 from sqlalchemy import update
 
 from mesh import claims
 from mesh.clock import ManualClock
 from server_business.outgoing_mail.smtp import Security, Server, SmtpCarrier
 from server_business.outgoing_mail.tables import MAILS
-from server_business.sms.outbox import OutboxCarrier
 from tests.builders.certificates import Authority
 from tests.builders.sending import PostOffice, mail, post_office
 from tests.contract.conftest import Serve, refused, service
@@ -315,52 +313,3 @@ async def test_lists_show_states_page_by_page_without_texts(office: PostOffice, 
     assert {one.state for one in several.mails} == {sending_pb2.SEND_STATE_SENT}
     missing = pb.GetOutgoingMailRequest(name="outgoingMails/999")
     assert (await refused(office.mails.GetOutgoingMail(missing))).details() == "outgoingMails/999 does not exist."
-
-
-# -- short messages ---------------------------------------------------------------------------------------------------
-
-
-def written(folder: Path) -> tuple[Path, dict[str, str]]:
-    (file,) = folder.glob("*.json")
-    return file, json.loads(file.read_text())
-
-
-async def test_a_short_message_is_written_into_the_folder_once(office: PostOffice, tmp_path: Path) -> None:
-    sent = await office.sms.SendSms(sms_pb2.SendSmsRequest(to="0170 1234567", text="Heizung „Süd“ – Alarm"))
-    assert (sent.to, sent.alphabet, sent.part_count) == ("+491701234567", sms_pb2.SMS_ALPHABET_UCS2, 1)
-    office.send(OutboxCarrier(tmp_path), sms=True)
-    file, said = written(tmp_path)
-    assert (said["to"], said["text"], said["alphabet"]) == ("+491701234567", "Heizung „Süd“ – Alarm", "UCS2")
-    done = await office.sms.GetSms(sms_pb2.GetSmsRequest(name=sent.name))
-    assert (done.state, done.provider_reference) == (sending_pb2.SEND_STATE_SENT, file.name)
-    error = await refused(office.sms.RetrySms(sms_pb2.RetrySmsRequest(name=sent.name)))
-    assert "is sent; only what failed" in str(error.details())
-
-
-async def test_a_folder_that_cannot_be_written_holds_everything_back(
-    office: PostOffice, tmp_path: Path, clock: ManualClock
-) -> None:
-    sent = await office.sms.SendSms(sms_pb2.SendSmsRequest(to="+491701234567", text="Alarm"))
-    office.send(OutboxCarrier(tmp_path / "missing"), sms=True)
-    assert "cannot be written: No such file" in office.line.sentence
-    clock.advance(timedelta(seconds=10))
-    office.send(OutboxCarrier(tmp_path), sms=True)
-    several = await office.sms.BatchGetSms(sms_pb2.BatchGetSmsRequest(names=[sent.name]))
-    assert [one.state for one in several.sms] == [sending_pb2.SEND_STATE_SENT]
-
-
-async def test_numbers_and_texts_that_cannot_be_sent_are_said_together(office: PostOffice) -> None:
-    error = await refused(office.sms.SendSms(sms_pb2.SendSmsRequest(to="110x", text="–" * 800)))
-    assert "to: '110x' is no phone number; write it like +49" in str(error.details())
-    assert "text: needs 12 parts; at most 10 are sent" in str(error.details())
-    assert not (await office.sms.ListSms(sms_pb2.ListSmsRequest())).sms
-
-
-async def test_a_preview_says_how_a_text_would_be_sent(office: PostOffice) -> None:
-    preview = await office.sms.PreviewSms(sms_pb2.PreviewSmsRequest(text="x" * 161))
-    assert ([len(one) for one in preview.parts], preview.remaining_count) == ([153, 8], 145)
-    queued = await office.sms.SendSms(sms_pb2.SendSmsRequest(to="+491701234567", text="Alarm"))
-    off = await office.sms.CancelSms(sms_pb2.CancelSmsRequest(name=queued.name))
-    assert off.state == sending_pb2.SEND_STATE_CANCELLED
-    back = await office.sms.RetrySms(sms_pb2.RetrySmsRequest(name=queued.name))
-    assert back.state == sending_pb2.SEND_STATE_QUEUED

@@ -428,3 +428,34 @@ async def test_reading_and_writing_need_their_permissions(served: Served, stub: 
     served.caller = NOBODY
     assert (await refused(stub.ListAddresses(pb.ListAddressesRequest()))).code() == grpc.StatusCode.UNAUTHENTICATED
     assert [call.code.name for call in served.calls] == ["PERMISSION_DENIED", "OK", "UNAUTHENTICATED"]
+
+
+async def test_a_domain_a_phone_and_a_number_point_to_addresses(stub: Any) -> None:
+    await stub.BatchUpsertRecords(
+        build.upsert(
+            build.address("1", mail_addresses=["a@kunde.example"], phones=["0201 / 123456-0", "+49 201 999"]),
+            build.address("2", mail_addresses=["b@bücher.example"]),
+            build.contact_person("2", "7", mail_address="c@kunde.example", phones=["0170 1234567"]),
+            build.system("A-2001", "2", serial_number="SN77/4"),
+            *(build.address(f"m{n}", mail_addresses=[f"{n}@viele.example"]) for n in range(21)),
+        )
+    )
+    asked = pb.FindAddressesRequest(
+        domains=["Kunde.example", "bücher.example", "viele.example", "niemand.example"],
+        phones=["+492011234560", "+491701234567", "+49301"],
+        systems=["a-2001", "SN77/4", "4711"],
+    )
+    found = (await stub.FindAddresses(asked)).hits
+    assert {(one.domain or one.phone or one.system, one.address, one.owner) for one in found} == {
+        ("Kunde.example", "addresses/1", "addresses/1"),
+        ("Kunde.example", "addresses/2", "addresses/2/contactPersons/7"),
+        ("bücher.example", "addresses/2", "addresses/2"),
+        ("+492011234560", "addresses/1", "addresses/1"),
+        ("+491701234567", "addresses/2", "addresses/2/contactPersons/7"),
+        ("a-2001", "addresses/2", "systems/A-2001"),
+        ("SN77/4", "addresses/2", "systems/A-2001"),
+    }
+    assert {one.matchcode for one in found} == {"Kunde 1", "Kunde 2"}
+    await stub.BatchUpsertRecords(build.upsert(build.address("1")))
+    left = (await stub.FindAddresses(pb.FindAddressesRequest(phones=["+492011234560"]))).hits
+    assert list(left) == []

@@ -181,6 +181,45 @@ async def test_nobody_reachable_goes_on_at_once_and_somebody_is_told(house: Esca
     assert house.subjects() == [("103", "Niemand erreichbar: 50 % Call 1"), ("102", "75 % Call 1")]
 
 
+async def test_when_nobody_is_reachable_and_the_last_resort_is_away_his_substitute_is_told(house: Escalating) -> None:
+    house.rooms.choice.fallback_employee = "103"
+    house.house.away |= {"101": "", "103": "102"}
+    await house.point(1, 50)
+    await house.office.call(responsible_employee="employees/101")
+    house.go_to(berlin("2026-03-02 13:00"))
+    assert [name for name, _ in house.subjects()] == ["102"]
+
+
+async def test_what_waited_through_a_downtime_is_late_even_if_the_call_was_touched_before(house: Escalating) -> None:
+    await house.point(1, 50)
+    call = await house.office.call(**TEAM)
+    house.retime()
+    house.office.go_to(berlin("2026-03-02 21:00"))
+    await house.office.do("RecordReaction", call.name)
+    house.turn()
+    assert [(one.late, one.held) for one in await house.escalations()] == [(True, False)]
+
+
+async def test_what_is_acknowledged_in_a_maintenance_window_was_not_held_later(house: Escalating) -> None:
+    await house.point(1, 10)
+    await house.point(2, 25)
+    await house.point(3, 75, after_acknowledgement=True)
+    call = await house.office.call(**TEAM)
+    house.go_to(berlin("2026-03-02 10:00"))
+    window = pb.MaintenanceWindow(
+        name="maintenanceWindows/x",
+        title="Umbau",
+        address="addresses/1001",
+        start_time=berlin("2026-03-02 10:30"),
+        end_time=berlin("2026-03-02 13:00"),
+    )
+    await house.stub.CreateMaintenanceWindow(pb.CreateMaintenanceWindowRequest(maintenance_window=window))
+    house.go_to(berlin("2026-03-02 12:00"))  # point 2 is held
+    await house.stub.AcknowledgeEscalations(pb.AcknowledgeEscalationsRequest(servicecall=call.name))
+    house.go_to(berlin("2026-03-02 16:00"))
+    assert [(one.point_title, one.held) for one in await house.escalations()] == [("10 %", False), ("75 %", False)]
+
+
 async def test_the_substitute_of_who_is_away_and_who_is_on_duty_are_told(house: Escalating) -> None:
     house.house.away["101"] = "103"
     house.house.duty["night"] = ["102"]

@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from mesh.status import reason_of
 from server_es.servicecalls.tables import servicecall
+from tests.builders import directory
 from tests.builders.office import (
     CREATED,
     DONE,
@@ -184,6 +185,20 @@ async def test_the_responsible_ones_are_told_once_but_not_who_made_it(office: Of
     subject = f"Neuer Servicecall {call.name.rpartition('/')[2]}: Pumpe steht"
     assert office.inbox("101") == office.inbox("102") == [subject]
     assert office.inbox("100") == office.inbox("103") == []
+
+
+async def test_whoever_stands_in_for_a_responsible_one_who_is_away_is_told_too(office: Office) -> None:
+    away = {"absence_start_time": berlin("2026-03-01 00:00"), "absence_end_time": berlin("2026-04-01 00:00")}
+    await office.directory.BatchUpsertRecords(
+        directory.upsert(directory.employee("101", substitute="employees/103", **away))
+    )
+    call = await office.call(responsible_employee="employees/101", responsible_team="teams/technik")
+    assert [len(office.inbox(one)) for one in ("101", "102", "103")] == [1, 1, 1]
+    office.served.caller = person("*", name="jan", employee="103")
+    await office.do("SolveServicecall", call.name)
+    await office.do("AddAddendum", call.name, text="Es tropft.")
+    assert len(office.inbox("101")) == 2
+    assert len(office.inbox("103")) == 1  # who did it is not told, not even as a substitute
 
 
 async def test_a_draft_has_no_clock_until_its_state_changes(office: Office) -> None:

@@ -261,6 +261,30 @@ def test_a_popup_read_while_the_short_message_waits_calls_it_off(house: House, p
     assert house.rows()[1].reason == "the popup notices/1 was read before"
 
 
+def test_a_popup_whose_reader_has_left_meanwhile_goes_to_whoever_stands_in_for_him(
+    house: House, post: FakePost
+) -> None:
+    house.policy.fallback_after = timedelta(minutes=10)
+    house.tell(urgent=True)
+    house.upsert(build.employee("1", mobile="+4915111111111", substitute="employees/2", absent=True))
+    house.later(minutes=10)
+    assert post.letters == {}
+    assert house.rows()[0].reason == "not acknowledged; away, employees/2 is told"
+    assert house.inbox("2") == ["Betreff c/1"]
+    house.later(minutes=10)
+    assert [address for address, *_ in post.texts] == ["+4915122222222"]
+
+
+def test_a_popup_whose_reader_has_left_without_a_substitute_is_followed_all_the_same(
+    house: House, post: FakePost
+) -> None:
+    house.policy.fallback_after = timedelta(minutes=10)
+    house.tell(urgent=True)
+    house.upsert(build.employee("1", mobile="+4915111111111", absent=True))
+    house.later(minutes=10)
+    assert [address for address, *_ in post.texts] == [ANNA_SMS]
+
+
 def test_the_channels_follow_one_after_the_other(house: House, post: FakePost) -> None:
     house.prefers("1", POPUP, fallback_channels=[5, 3], fallback_seconds=300)
     house.tell(urgent=True)

@@ -4,6 +4,7 @@ isort:skip_file
 E-mail reception (E-Mail-Empfang): what came in, what became of it, and the open helpdesk e-mails a person decides on."""
 
 from collections import abc as _abc
+from esoffice.config.v1 import business_settings_pb2 as _business_settings_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
@@ -91,6 +92,18 @@ class _OpenReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OpenReason
     """What the decision needs refused it; `open_detail` says what."""
     OPEN_REASON_OWN_MAIL: _OpenReason.ValueType  # 11
     """The mail was sent by this site itself."""
+    OPEN_REASON_SENDER_FORGED: _OpenReason.ValueType  # 12
+    """The site's own mail server says that the mail does not come from whom it names (DMARC)."""
+    OPEN_REASON_SENDER_BUDGET: _OpenReason.ValueType  # 13
+    """The sender has written more mails within an hour than the account acts on."""
+    OPEN_REASON_SPAM: _OpenReason.ValueType  # 14
+    """The site's own filter calls it spam. The team is told only when the sender is known."""
+    OPEN_REASON_NEWSLETTER: _OpenReason.ValueType  # 15
+    """A newsletter or a mail of a list, from nobody who is known. The team is not told."""
+    OPEN_REASON_RULE: _OpenReason.ValueType  # 16
+    """A rule of the account leaves it open; `rule` names it."""
+    OPEN_REASON_BOUNCED: _OpenReason.ValueType  # 17
+    """A mail of ours could not be delivered; `outgoing_mail` names it (Unzustellbarkeitsmeldung)."""
 
 class OpenReason(_OpenReason, metaclass=_OpenReasonEnumTypeWrapper):
     """Why a mail is open."""
@@ -119,7 +132,75 @@ OPEN_REASON_REFUSED: OpenReason.ValueType  # 10
 """What the decision needs refused it; `open_detail` says what."""
 OPEN_REASON_OWN_MAIL: OpenReason.ValueType  # 11
 """The mail was sent by this site itself."""
+OPEN_REASON_SENDER_FORGED: OpenReason.ValueType  # 12
+"""The site's own mail server says that the mail does not come from whom it names (DMARC)."""
+OPEN_REASON_SENDER_BUDGET: OpenReason.ValueType  # 13
+"""The sender has written more mails within an hour than the account acts on."""
+OPEN_REASON_SPAM: OpenReason.ValueType  # 14
+"""The site's own filter calls it spam. The team is told only when the sender is known."""
+OPEN_REASON_NEWSLETTER: OpenReason.ValueType  # 15
+"""A newsletter or a mail of a list, from nobody who is known. The team is not told."""
+OPEN_REASON_RULE: OpenReason.ValueType  # 16
+"""A rule of the account leaves it open; `rule` names it."""
+OPEN_REASON_BOUNCED: OpenReason.ValueType  # 17
+"""A mail of ours could not be delivered; `outgoing_mail` names it (Unzustellbarkeitsmeldung)."""
 Global___OpenReason: _TypeAlias = OpenReason  # noqa: Y015
+
+class _SenderSource:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SenderSourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SenderSource.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SENDER_SOURCE_UNSPECIFIED: _SenderSource.ValueType  # 0
+    """Not said; read as SENDER_SOURCE_FROM."""
+    SENDER_SOURCE_FROM: _SenderSource.ValueType  # 1
+    """In its From header."""
+    SENDER_SOURCE_REPLY_TO: _SenderSource.ValueType  # 2
+    """In its Reply-To header, because the account trusts who sent it."""
+    SENDER_SOURCE_FORWARDED: _SenderSource.ValueType  # 3
+    """In the mail that was forwarded with it, because the account trusts who forwarded it."""
+
+class SenderSource(_SenderSource, metaclass=_SenderSourceEnumTypeWrapper):
+    """Where the sender of a mail was read."""
+
+SENDER_SOURCE_UNSPECIFIED: SenderSource.ValueType  # 0
+"""Not said; read as SENDER_SOURCE_FROM."""
+SENDER_SOURCE_FROM: SenderSource.ValueType  # 1
+"""In its From header."""
+SENDER_SOURCE_REPLY_TO: SenderSource.ValueType  # 2
+"""In its Reply-To header, because the account trusts who sent it."""
+SENDER_SOURCE_FORWARDED: SenderSource.ValueType  # 3
+"""In the mail that was forwarded with it, because the account trusts who forwarded it."""
+Global___SenderSource: _TypeAlias = SenderSource  # noqa: Y015
+
+class _EvidenceKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _EvidenceKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EvidenceKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    EVIDENCE_KIND_UNSPECIFIED: _EvidenceKind.ValueType  # 0
+    """Not said; no answer carries it."""
+    EVIDENCE_KIND_DOMAIN: _EvidenceKind.ValueType  # 1
+    """Others of the address write from the sender's domain. Domains of mail providers do not count."""
+    EVIDENCE_KIND_PHONE: _EvidenceKind.ValueType  # 2
+    """A phone number of the address stands in the mail."""
+    EVIDENCE_KIND_SYSTEM: _EvidenceKind.ValueType  # 3
+    """The number or serial number of one of its systems stands in the mail (Anlagennummer)."""
+
+class EvidenceKind(_EvidenceKind, metaclass=_EvidenceKindEnumTypeWrapper):
+    """What a suggestion rests on."""
+
+EVIDENCE_KIND_UNSPECIFIED: EvidenceKind.ValueType  # 0
+"""Not said; no answer carries it."""
+EVIDENCE_KIND_DOMAIN: EvidenceKind.ValueType  # 1
+"""Others of the address write from the sender's domain. Domains of mail providers do not count."""
+EVIDENCE_KIND_PHONE: EvidenceKind.ValueType  # 2
+"""A phone number of the address stands in the mail."""
+EVIDENCE_KIND_SYSTEM: EvidenceKind.ValueType  # 3
+"""The number or serial number of one of its systems stands in the mail (Anlagennummer)."""
+Global___EvidenceKind: _TypeAlias = EvidenceKind  # noqa: Y015
 
 @_typing.final
 class Mail(_message.Message):
@@ -154,6 +235,12 @@ class Mail(_message.Message):
     FILED_FIELD_NUMBER: _builtins.int
     DECIDED_BY_FIELD_NUMBER: _builtins.int
     PROBLEMS_FIELD_NUMBER: _builtins.int
+    SENDER_SOURCE_FIELD_NUMBER: _builtins.int
+    FROM_ADDRESS_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    AUTHENTICATION_FIELD_NUMBER: _builtins.int
+    SIGNATURES_FIELD_NUMBER: _builtins.int
+    OUTGOING_MAIL_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name. Format: `mails/{id}`."""
     account: _builtins.str
@@ -196,6 +283,16 @@ class Mail(_message.Message):
     """Whether it was moved or flagged in its folder."""
     decided_by: _builtins.str
     """Who decided on it, when a person did. Format: `users/{name}`."""
+    sender_source: Global___SenderSource.ValueType
+    """Where `sender` was read."""
+    from_address: _builtins.str
+    """Mail address in the From header, when `sender` was read elsewhere."""
+    rule: _builtins.str
+    """Rule of the account that decided, as the settings name it; empty: none did."""
+    authentication: _builtins.str
+    """Verdict of the site's own mail server, such as `dmarc=pass`; empty: none was asked for or given."""
+    outgoing_mail: _builtins.str
+    """Mail of ours it reports about. Format: `outgoingMails/{id}`. Empty: none."""
     @_builtins.property
     def receive_time(self) -> _timestamp_pb2.Timestamp:
         """When it was stored here."""
@@ -219,6 +316,10 @@ class Mail(_message.Message):
     @_builtins.property
     def problems(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What was odd when it was taken apart, such as an unknown charset; each one sentence."""
+
+    @_builtins.property
+    def signatures(self) -> _containers.RepeatedCompositeFieldContainer[Global___MailSignature]:
+        """Signatures on it. Empty in lists."""
 
     def __init__(
         self,
@@ -250,14 +351,66 @@ class Mail(_message.Message):
         filed: _builtins.bool = ...,
         decided_by: _builtins.str = ...,
         problems: _abc.Iterable[_builtins.str] | None = ...,
+        sender_source: Global___SenderSource.ValueType = ...,
+        from_address: _builtins.str = ...,
+        rule: _builtins.str = ...,
+        authentication: _builtins.str = ...,
+        signatures: _abc.Iterable[Global___MailSignature] | None = ...,
+        outgoing_mail: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receive_time", b"receive_time", "sent_time", b"sent_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "address", b"address", "attachments", b"attachments", "automatic_signals", b"automatic_signals", "candidates", b"candidates", "contact", b"contact", "decided_by", b"decided_by", "duplicate_of", b"duplicate_of", "filed", b"filed", "folder", b"folder", "html", b"html", "message_id", b"message_id", "name", b"name", "open_detail", b"open_detail", "open_reason", b"open_reason", "problems", b"problems", "receive_time", b"receive_time", "sender", b"sender", "sent_time", b"sent_time", "servicecall", b"servicecall", "sha256", b"sha256", "size_bytes", b"size_bytes", "state", b"state", "subject", b"subject", "text", b"text", "uid", b"uid", "uid_validity", b"uid_validity"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "address", b"address", "attachments", b"attachments", "authentication", b"authentication", "automatic_signals", b"automatic_signals", "candidates", b"candidates", "contact", b"contact", "decided_by", b"decided_by", "duplicate_of", b"duplicate_of", "filed", b"filed", "folder", b"folder", "from_address", b"from_address", "html", b"html", "message_id", b"message_id", "name", b"name", "open_detail", b"open_detail", "open_reason", b"open_reason", "outgoing_mail", b"outgoing_mail", "problems", b"problems", "receive_time", b"receive_time", "rule", b"rule", "sender", b"sender", "sender_source", b"sender_source", "sent_time", b"sent_time", "servicecall", b"servicecall", "sha256", b"sha256", "signatures", b"signatures", "size_bytes", b"size_bytes", "state", b"state", "subject", b"subject", "text", b"text", "uid", b"uid", "uid_validity", b"uid_validity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Mail: _TypeAlias = Mail  # noqa: Y015
+
+@_typing.final
+class MailSignature(_message.Message):
+    """A signature on a mail (S/MIME, RFC 8551)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNER_FIELD_NUMBER: _builtins.int
+    MAIL_ADDRESSES_FIELD_NUMBER: _builtins.int
+    ISSUER_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    VALID_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    signer: _builtins.str
+    """Who signed: name and mail address in the certificate."""
+    issuer: _builtins.str
+    """Who issued the certificate."""
+    valid: _builtins.bool
+    """Whether the mail is as it was signed, by a valid certificate of a trusted authority that names the sender."""
+    detail: _builtins.str
+    """What is wrong, or that nothing is, in one sentence."""
+    @_builtins.property
+    def mail_addresses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Mail addresses in the certificate."""
+
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when the certificate is valid; exclusive."""
+
+    def __init__(
+        self,
+        *,
+        signer: _builtins.str = ...,
+        mail_addresses: _abc.Iterable[_builtins.str] | None = ...,
+        issuer: _builtins.str = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+        valid: _builtins.bool = ...,
+        detail: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "expire_time", b"expire_time", "issuer", b"issuer", "mail_addresses", b"mail_addresses", "signer", b"signer", "valid", b"valid"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MailSignature: _TypeAlias = MailSignature  # noqa: Y015
 
 @_typing.final
 class MailAttachment(_message.Message):
@@ -774,3 +927,321 @@ class CheckMailResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CheckMailResponse: _TypeAlias = CheckMailResponse  # noqa: Y015
+
+@_typing.final
+class TryMailRulesRequest(_message.Message):
+    """Which settings are tried on which mails."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    SETTINGS_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """Required. Account whose mails are looked at. Format: `mailAccounts/{id}`."""
+    limit: _builtins.int
+    """Mails at most, the newest. Default and most: 1,000."""
+    @_builtins.property
+    def settings(self) -> _business_settings_pb2.MailAccount:
+        """Required. The account's settings as they would be; how the mailbox is reached does not matter here."""
+
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+        settings: _business_settings_pb2.MailAccount | None = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["settings", b"settings"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "limit", b"limit", "settings", b"settings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TryMailRulesRequest: _TypeAlias = TryMailRulesRequest  # noqa: Y015
+
+@_typing.final
+class TryMailRulesProgress(_message.Message):
+    """How far a comparison is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMPARED_COUNT_FIELD_NUMBER: _builtins.int
+    TOTAL_COUNT_FIELD_NUMBER: _builtins.int
+    DIFFERENCES_FIELD_NUMBER: _builtins.int
+    compared_count: _builtins.int
+    """Mails compared so far."""
+    total_count: _builtins.int
+    """Mails that are compared altogether."""
+    @_builtins.property
+    def differences(self) -> _containers.RepeatedCompositeFieldContainer[Global___MailDifference]:
+        """What differs since the message before."""
+
+    def __init__(
+        self,
+        *,
+        compared_count: _builtins.int = ...,
+        total_count: _builtins.int = ...,
+        differences: _abc.Iterable[Global___MailDifference] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compared_count", b"compared_count", "differences", b"differences", "total_count", b"total_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TryMailRulesProgress: _TypeAlias = TryMailRulesProgress  # noqa: Y015
+
+@_typing.final
+class MailDifference(_message.Message):
+    """A mail that changed settings decide in another way."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MAIL_FIELD_NUMBER: _builtins.int
+    RECEIVE_TIME_FIELD_NUMBER: _builtins.int
+    SENDER_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    mail: _builtins.str
+    """Which. Format: `mails/{id}`."""
+    sender: _builtins.str
+    """Mail address of the sender as the settings of now read it."""
+    subject: _builtins.str
+    """Subject, decoded."""
+    @_builtins.property
+    def receive_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was stored."""
+
+    @_builtins.property
+    def before(self) -> Global___CheckMailResponse:
+        """By the settings of now."""
+
+    @_builtins.property
+    def after(self) -> Global___CheckMailResponse:
+        """By the changed ones."""
+
+    def __init__(
+        self,
+        *,
+        mail: _builtins.str = ...,
+        receive_time: _timestamp_pb2.Timestamp | None = ...,
+        sender: _builtins.str = ...,
+        subject: _builtins.str = ...,
+        before: Global___CheckMailResponse | None = ...,
+        after: Global___CheckMailResponse | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "receive_time", b"receive_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "mail", b"mail", "receive_time", b"receive_time", "sender", b"sender", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MailDifference: _TypeAlias = MailDifference  # noqa: Y015
+
+@_typing.final
+class ReconcileMailAccountRequest(_message.Message):
+    """Which account is compared with its mailbox."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. Format: `mailAccounts/{id}`."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReconcileMailAccountRequest: _TypeAlias = ReconcileMailAccountRequest  # noqa: Y015
+
+@_typing.final
+class MailReconciliation(_message.Message):
+    """What a mailbox holds beside what is stored of it. Every mail that was ever seen is counted in one of the states, or is left."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    FOLDER_FIELD_NUMBER: _builtins.int
+    LYING_COUNT_FIELD_NUMBER: _builtins.int
+    LEFT_COUNT_FIELD_NUMBER: _builtins.int
+    LEFT_UIDS_FIELD_NUMBER: _builtins.int
+    STORED_COUNT_FIELD_NUMBER: _builtins.int
+    RECEIVED_COUNT_FIELD_NUMBER: _builtins.int
+    SERVICECALL_COUNT_FIELD_NUMBER: _builtins.int
+    CONTACT_COUNT_FIELD_NUMBER: _builtins.int
+    OPEN_COUNT_FIELD_NUMBER: _builtins.int
+    DISMISSED_COUNT_FIELD_NUMBER: _builtins.int
+    DUPLICATE_COUNT_FIELD_NUMBER: _builtins.int
+    GONE_COUNT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The account. Format: `mailAccounts/{id}`."""
+    folder: _builtins.str
+    """Folder that was looked into."""
+    lying_count: _builtins.int
+    """Mails that lie in the folder now and are not filed away."""
+    left_count: _builtins.int
+    """Those of them that are not stored: they are taken in next, or a person has to look why not."""
+    stored_count: _builtins.int
+    """Mails stored of this account: the sum of the states below."""
+    received_count: _builtins.int
+    """Stored, not decided yet."""
+    servicecall_count: _builtins.int
+    """Became servicecalls."""
+    contact_count: _builtins.int
+    """Became contacts."""
+    open_count: _builtins.int
+    """Open."""
+    dismissed_count: _builtins.int
+    """Put aside, by a person or by a rule."""
+    duplicate_count: _builtins.int
+    """The same bytes as others."""
+    gone_count: _builtins.int
+    """Stored and decided, and neither filed away nor in the folder any more: a person took them."""
+    @_builtins.property
+    def left_uids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of at most 100 of those that are left: UIDs, or unique names in a Maildir."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        folder: _builtins.str = ...,
+        lying_count: _builtins.int = ...,
+        left_count: _builtins.int = ...,
+        left_uids: _abc.Iterable[_builtins.str] | None = ...,
+        stored_count: _builtins.int = ...,
+        received_count: _builtins.int = ...,
+        servicecall_count: _builtins.int = ...,
+        contact_count: _builtins.int = ...,
+        open_count: _builtins.int = ...,
+        dismissed_count: _builtins.int = ...,
+        duplicate_count: _builtins.int = ...,
+        gone_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact_count", b"contact_count", "dismissed_count", b"dismissed_count", "duplicate_count", b"duplicate_count", "folder", b"folder", "gone_count", b"gone_count", "left_count", b"left_count", "left_uids", b"left_uids", "lying_count", b"lying_count", "name", b"name", "open_count", b"open_count", "received_count", b"received_count", "servicecall_count", b"servicecall_count", "stored_count", b"stored_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MailReconciliation: _TypeAlias = MailReconciliation  # noqa: Y015
+
+@_typing.final
+class SuggestAddressesRequest(_message.Message):
+    """Which mail suggestions are made for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. Format: `mails/{id}`."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuggestAddressesRequest: _TypeAlias = SuggestAddressesRequest  # noqa: Y015
+
+@_typing.final
+class SuggestAddressesResponse(_message.Message):
+    """Whose a mail may be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUGGESTIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def suggestions(self) -> _containers.RepeatedCompositeFieldContainer[Global___AddressSuggestion]:
+        """The most likely first; at most 20, maybe none."""
+
+    def __init__(
+        self,
+        *,
+        suggestions: _abc.Iterable[Global___AddressSuggestion] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["suggestions", b"suggestions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuggestAddressesResponse: _TypeAlias = SuggestAddressesResponse  # noqa: Y015
+
+@_typing.final
+class AddressSuggestion(_message.Message):
+    """An address a mail may be of."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    MATCHCODE_FIELD_NUMBER: _builtins.int
+    LIKELIHOOD_PERCENT_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    address: _builtins.str
+    """Format: `addresses/{number}`."""
+    matchcode: _builtins.str
+    """Its short title (Matchcode)."""
+    likelihood_percent: _builtins.int
+    """How likely, in percent, 1 to 99."""
+    @_builtins.property
+    def evidence(self) -> _containers.RepeatedCompositeFieldContainer[Global___AddressEvidence]:
+        """What says so, the strongest first."""
+
+    def __init__(
+        self,
+        *,
+        address: _builtins.str = ...,
+        matchcode: _builtins.str = ...,
+        likelihood_percent: _builtins.int = ...,
+        evidence: _abc.Iterable[Global___AddressEvidence] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "evidence", b"evidence", "likelihood_percent", b"likelihood_percent", "matchcode", b"matchcode"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddressSuggestion: _TypeAlias = AddressSuggestion  # noqa: Y015
+
+@_typing.final
+class AddressEvidence(_message.Message):
+    """One reason for a suggestion."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    FOUND_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    kind: Global___EvidenceKind.ValueType
+    """Of what kind."""
+    found: _builtins.str
+    """What stands in the mail."""
+    owner: _builtins.str
+    """Whose it is. Format: `addresses/{number}`, `addresses/{number}/contactPersons/{id}` or `systems/{number}`."""
+    def __init__(
+        self,
+        *,
+        kind: Global___EvidenceKind.ValueType = ...,
+        found: _builtins.str = ...,
+        owner: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["found", b"found", "kind", b"kind", "owner", b"owner"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddressEvidence: _TypeAlias = AddressEvidence  # noqa: Y015

@@ -86,6 +86,21 @@ class MailServiceStub:
                 request_serializer=esoffice_dot_business_dot_v1_dot_mail__pb2.CheckMailRequest.SerializeToString,
                 response_deserializer=esoffice_dot_business_dot_v1_dot_mail__pb2.CheckMailResponse.FromString,
                 _registered_method=True)
+        self.TryMailRules = channel.unary_stream(
+                '/esoffice.business.v1.MailService/TryMailRules',
+                request_serializer=esoffice_dot_business_dot_v1_dot_mail__pb2.TryMailRulesRequest.SerializeToString,
+                response_deserializer=esoffice_dot_business_dot_v1_dot_mail__pb2.TryMailRulesProgress.FromString,
+                _registered_method=True)
+        self.ReconcileMailAccount = channel.unary_unary(
+                '/esoffice.business.v1.MailService/ReconcileMailAccount',
+                request_serializer=esoffice_dot_business_dot_v1_dot_mail__pb2.ReconcileMailAccountRequest.SerializeToString,
+                response_deserializer=esoffice_dot_business_dot_v1_dot_mail__pb2.MailReconciliation.FromString,
+                _registered_method=True)
+        self.SuggestAddresses = channel.unary_unary(
+                '/esoffice.business.v1.MailService/SuggestAddresses',
+                request_serializer=esoffice_dot_business_dot_v1_dot_mail__pb2.SuggestAddressesRequest.SerializeToString,
+                response_deserializer=esoffice_dot_business_dot_v1_dot_mail__pb2.SuggestAddressesResponse.FromString,
+                _registered_method=True)
 
 
 class MailServiceServicer:
@@ -164,6 +179,30 @@ class MailServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def TryMailRules(self, request, context):
+        """Compares what changed settings of an account would make of its newest mails with what the settings of now make of them, both on
+        the records of now (Probelauf). Changes nothing. Each message says how far it is; the last one has compared all.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReconcileMailAccount(self, request, context):
+        """Looks into the mailbox of an account and compares it with what is stored: seen, imported, left (Abgleich). Changes nothing.
+        UNAVAILABLE when the mailbox cannot be reached.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SuggestAddresses(self, request, context):
+        """Says whose a mail may be, by the domain of its sender, phone numbers in it, and numbers of systems in its text. The most likely
+        first; AdoptMail takes one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MailServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -216,6 +255,21 @@ def add_MailServiceServicer_to_server(servicer, server):
                     servicer.CheckMail,
                     request_deserializer=esoffice_dot_business_dot_v1_dot_mail__pb2.CheckMailRequest.FromString,
                     response_serializer=esoffice_dot_business_dot_v1_dot_mail__pb2.CheckMailResponse.SerializeToString,
+            ),
+            'TryMailRules': grpc.unary_stream_rpc_method_handler(
+                    servicer.TryMailRules,
+                    request_deserializer=esoffice_dot_business_dot_v1_dot_mail__pb2.TryMailRulesRequest.FromString,
+                    response_serializer=esoffice_dot_business_dot_v1_dot_mail__pb2.TryMailRulesProgress.SerializeToString,
+            ),
+            'ReconcileMailAccount': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReconcileMailAccount,
+                    request_deserializer=esoffice_dot_business_dot_v1_dot_mail__pb2.ReconcileMailAccountRequest.FromString,
+                    response_serializer=esoffice_dot_business_dot_v1_dot_mail__pb2.MailReconciliation.SerializeToString,
+            ),
+            'SuggestAddresses': grpc.unary_unary_rpc_method_handler(
+                    servicer.SuggestAddresses,
+                    request_deserializer=esoffice_dot_business_dot_v1_dot_mail__pb2.SuggestAddressesRequest.FromString,
+                    response_serializer=esoffice_dot_business_dot_v1_dot_mail__pb2.SuggestAddressesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -490,6 +544,87 @@ class MailService:
             '/esoffice.business.v1.MailService/CheckMail',
             esoffice_dot_business_dot_v1_dot_mail__pb2.CheckMailRequest.SerializeToString,
             esoffice_dot_business_dot_v1_dot_mail__pb2.CheckMailResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TryMailRules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/esoffice.business.v1.MailService/TryMailRules',
+            esoffice_dot_business_dot_v1_dot_mail__pb2.TryMailRulesRequest.SerializeToString,
+            esoffice_dot_business_dot_v1_dot_mail__pb2.TryMailRulesProgress.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReconcileMailAccount(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.business.v1.MailService/ReconcileMailAccount',
+            esoffice_dot_business_dot_v1_dot_mail__pb2.ReconcileMailAccountRequest.SerializeToString,
+            esoffice_dot_business_dot_v1_dot_mail__pb2.MailReconciliation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SuggestAddresses(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.business.v1.MailService/SuggestAddresses',
+            esoffice_dot_business_dot_v1_dot_mail__pb2.SuggestAddressesRequest.SerializeToString,
+            esoffice_dot_business_dot_v1_dot_mail__pb2.SuggestAddressesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -57,6 +57,18 @@ class MailServiceStub:
     """Decides an open mail again by the rules and records as they are now. FAILED_PRECONDITION/`MAIL_NOT_OPEN` when it is not open."""
     CheckMail: _grpc.UnaryUnaryMultiCallable[_mail_pb2.CheckMailRequest, _mail_pb2.CheckMailResponse]
     """Says what the rules of an account would decide on a mail. Changes nothing."""
+    TryMailRules: _grpc.UnaryStreamMultiCallable[_mail_pb2.TryMailRulesRequest, _mail_pb2.TryMailRulesProgress]
+    """Compares what changed settings of an account would make of its newest mails with what the settings of now make of them, both on
+    the records of now (Probelauf). Changes nothing. Each message says how far it is; the last one has compared all.
+    """
+    ReconcileMailAccount: _grpc.UnaryUnaryMultiCallable[_mail_pb2.ReconcileMailAccountRequest, _mail_pb2.MailReconciliation]
+    """Looks into the mailbox of an account and compares it with what is stored: seen, imported, left (Abgleich). Changes nothing.
+    UNAVAILABLE when the mailbox cannot be reached.
+    """
+    SuggestAddresses: _grpc.UnaryUnaryMultiCallable[_mail_pb2.SuggestAddressesRequest, _mail_pb2.SuggestAddressesResponse]
+    """Says whose a mail may be, by the domain of its sender, phone numbers in it, and numbers of systems in its text. The most likely
+    first; AdoptMail takes one.
+    """
 
 @_typing.type_check_only
 class MailServiceAsyncStub(MailServiceStub):
@@ -87,6 +99,18 @@ class MailServiceAsyncStub(MailServiceStub):
     """Decides an open mail again by the rules and records as they are now. FAILED_PRECONDITION/`MAIL_NOT_OPEN` when it is not open."""
     CheckMail: _aio.UnaryUnaryMultiCallable[_mail_pb2.CheckMailRequest, _mail_pb2.CheckMailResponse]  # type: ignore[assignment]
     """Says what the rules of an account would decide on a mail. Changes nothing."""
+    TryMailRules: _aio.UnaryStreamMultiCallable[_mail_pb2.TryMailRulesRequest, _mail_pb2.TryMailRulesProgress]  # type: ignore[assignment]
+    """Compares what changed settings of an account would make of its newest mails with what the settings of now make of them, both on
+    the records of now (Probelauf). Changes nothing. Each message says how far it is; the last one has compared all.
+    """
+    ReconcileMailAccount: _aio.UnaryUnaryMultiCallable[_mail_pb2.ReconcileMailAccountRequest, _mail_pb2.MailReconciliation]  # type: ignore[assignment]
+    """Looks into the mailbox of an account and compares it with what is stored: seen, imported, left (Abgleich). Changes nothing.
+    UNAVAILABLE when the mailbox cannot be reached.
+    """
+    SuggestAddresses: _aio.UnaryUnaryMultiCallable[_mail_pb2.SuggestAddressesRequest, _mail_pb2.SuggestAddressesResponse]  # type: ignore[assignment]
+    """Says whose a mail may be, by the domain of its sender, phone numbers in it, and numbers of systems in its text. The most likely
+    first; AdoptMail takes one.
+    """
 
 class MailServiceServicer(metaclass=_abc_1.ABCMeta):
     """Shows received mails and lets a person decide on those the rules could not. Every mail is kept as it came; none is answered
@@ -174,5 +198,35 @@ class MailServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_mail_pb2.CheckMailResponse, _abc.Awaitable[_mail_pb2.CheckMailResponse]]:
         """Says what the rules of an account would decide on a mail. Changes nothing."""
+
+    @_abc_1.abstractmethod
+    def TryMailRules(
+        self,
+        request: _mail_pb2.TryMailRulesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_mail_pb2.TryMailRulesProgress], _abc.AsyncIterator[_mail_pb2.TryMailRulesProgress]]:
+        """Compares what changed settings of an account would make of its newest mails with what the settings of now make of them, both on
+        the records of now (Probelauf). Changes nothing. Each message says how far it is; the last one has compared all.
+        """
+
+    @_abc_1.abstractmethod
+    def ReconcileMailAccount(
+        self,
+        request: _mail_pb2.ReconcileMailAccountRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_mail_pb2.MailReconciliation, _abc.Awaitable[_mail_pb2.MailReconciliation]]:
+        """Looks into the mailbox of an account and compares it with what is stored: seen, imported, left (Abgleich). Changes nothing.
+        UNAVAILABLE when the mailbox cannot be reached.
+        """
+
+    @_abc_1.abstractmethod
+    def SuggestAddresses(
+        self,
+        request: _mail_pb2.SuggestAddressesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_mail_pb2.SuggestAddressesResponse, _abc.Awaitable[_mail_pb2.SuggestAddressesResponse]]:
+        """Says whose a mail may be, by the domain of its sender, phone numbers in it, and numbers of systems in its text. The most likely
+        first; AdoptMail takes one.
+        """
 
 def add_MailServiceServicer_to_server(servicer: MailServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

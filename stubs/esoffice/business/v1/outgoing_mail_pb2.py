@@ -28,7 +28,7 @@ from esoffice.options.v1 import options_pb2 as esoffice_dot_options_dot_v1_dot_o
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(esoffice/business/v1/outgoing_mail.proto\x12\x14\x65soffice.business.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\"esoffice/business/v1/sending.proto\x1a!esoffice/options/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbf\x03\n\x0cOutgoingMail\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\n\n\x02to\x18\x02 \x03(\t\x12\n\n\x02\x63\x63\x18\x03 \x03(\t\x12\x0f\n\x07subject\x18\x04 \x01(\t\x12\x0c\n\x04text\x18\x05 \x01(\t\x12\x0c\n\x04html\x18\x06 \x01(\t\x12.\n\x05state\x18\x07 \x01(\x0e\x32\x1f.esoffice.business.v1.SendState\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12\x1a\n\x12refused_recipients\x18\t \x03(\t\x12\x12\n\nmessage_id\x18\n \x01(\t\x12\x15\n\rattempt_count\x18\x0b \x01(\x05\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tsent_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11next_attempt_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x62out\x18\x10 \x01(\t\"\x92\x04\n\x0fSendMailRequest\x12<\n\x02to\x18\x01 \x03(\tB0\xbaH-\x92\x01*\x08\x01\x10\x32\x18\x01\"\"r \x18\xfe\x01\x32\x1b^[^@\\s<>\",;]+@[^@\\s<>\",;]+$\x12:\n\x02\x63\x63\x18\x02 \x03(\tB.\xbaH+\x92\x01(\x10\x32\x18\x01\"\"r \x18\xfe\x01\x32\x1b^[^@\\s<>\",;]+@[^@\\s<>\",;]+$\x12+\n\x07subject\x18\x03 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\xfa\x01\x32\x0e^[^\\r\\n\\x00]*$\x12\x19\n\x04text\x18\x04 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01\x18\xa0\x8d\x06\x12\x17\n\x04html\x18\x05 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\xc2\x1e\x12:\n\x08reply_to\x18\x06 \x01(\tB(\xbaH%r \x18\xfe\x01\x32\x1b^[^@\\s<>\",;]+@[^@\\s<>\",;]+$\xd8\x01\x01\x12.\n\x0bin_reply_to\x18\x07 \x01(\tB\x19\xbaH\x16r\x11\x18\xf4\x03\x32\x0c^<[^<>\\s]+>$\xd8\x01\x01\x12:\n\x06origin\x18\x08 \x01(\x0e\x32 .esoffice.business.v1.MailOriginB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x17\n\x05\x61\x62out\x18\t \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x12\x42\n\x0b\x65xpire_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x11\xbaH\x0e\xb2\x01\x0b\"\x07\x08\xff\x82\xd1\xff\xaf\x07\x32\x00\x12\x1f\n\nrequest_id\x18\x0f \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"O\n\x16GetOutgoingMailRequest\x12\x35\n\x04name\x18\x01 \x01(\tB\'\xbaH$r\"2 ^outgoingMails/[1-9][0-9]{0,17}$\"b\n\x1c\x42\x61tchGetOutgoingMailsRequest\x12\x42\n\x05names\x18\x01 \x03(\tB3\xbaH0\x92\x01-\x08\x01\x10\xe8\x07\x18\x01\"$r\"2 ^outgoingMails/[1-9][0-9]{0,17}$\"R\n\x1d\x42\x61tchGetOutgoingMailsResponse\x12\x31\n\x05mails\x18\x01 \x03(\x0b\x32\".esoffice.business.v1.OutgoingMail\"\xb6\x01\n\x18ListOutgoingMailsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x44\n\x06states\x18\x03 \x03(\x0e\x32\x1f.esoffice.business.v1.SendStateB\x13\xbaH\x10\x92\x01\r\x10\n\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12\x17\n\x05\x61\x62out\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\"g\n\x19ListOutgoingMailsResponse\x12\x31\n\x05mails\x18\x01 \x03(\x0b\x32\".esoffice.business.v1.OutgoingMail\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"Q\n\x18RetryOutgoingMailRequest\x12\x35\n\x04name\x18\x01 \x01(\tB\'\xbaH$r\"2 ^outgoingMails/[1-9][0-9]{0,17}$\"R\n\x19\x43\x61ncelOutgoingMailRequest\x12\x35\n\x04name\x18\x01 \x01(\tB\'\xbaH$r\"2 ^outgoingMails/[1-9][0-9]{0,17}$*u\n\nMailOrigin\x12\x1b\n\x17MAIL_ORIGIN_UNSPECIFIED\x10\x00\x12\x16\n\x12MAIL_ORIGIN_PERSON\x10\x01\x12\x19\n\x15MAIL_ORIGIN_GENERATED\x10\x02\x12\x17\n\x13MAIL_ORIGIN_REPLIED\x10\x03\x32\xc5\x06\n\x13OutgoingMailService\x12p\n\x08SendMail\x12%.esoffice.business.v1.SendMailRequest\x1a\".esoffice.business.v1.OutgoingMail\"\x19\xca\xc1\x18\x11outgoingmail.send\xd0\xc1\x18\x02\x12~\n\x0fGetOutgoingMail\x12,.esoffice.business.v1.GetOutgoingMailRequest\x1a\".esoffice.business.v1.OutgoingMail\"\x19\xca\xc1\x18\x11outgoingmail.read\xd0\xc1\x18\x01\x12\x9b\x01\n\x15\x42\x61tchGetOutgoingMails\x12\x32.esoffice.business.v1.BatchGetOutgoingMailsRequest\x1a\x33.esoffice.business.v1.BatchGetOutgoingMailsResponse\"\x19\xca\xc1\x18\x11outgoingmail.read\xd0\xc1\x18\x01\x12\x8f\x01\n\x11ListOutgoingMails\x12..esoffice.business.v1.ListOutgoingMailsRequest\x1a/.esoffice.business.v1.ListOutgoingMailsResponse\"\x19\xca\xc1\x18\x11outgoingmail.read\xd0\xc1\x18\x01\x12\x83\x01\n\x11RetryOutgoingMail\x12..esoffice.business.v1.RetryOutgoingMailRequest\x1a\".esoffice.business.v1.OutgoingMail\"\x1a\xca\xc1\x18\x12outgoingmail.write\xd0\xc1\x18\x02\x12\x85\x01\n\x12\x43\x61ncelOutgoingMail\x12/.esoffice.business.v1.CancelOutgoingMailRequest\x1a\".esoffice.business.v1.OutgoingMail\"\x1a\xca\xc1\x18\x12outgoingmail.write\xd0\xc1\x18\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(esoffice/business/v1/outgoing_mail.proto\x12\x14\x65soffice.business.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\"esoffice/business/v1/sending.proto\x1a!esoffice/options/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"?\n\nMailBounce\x12\x11\n\trecipient\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\x89\x01\n\rMarkedAddress\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0cmail_address\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12-\n\tmark_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\routgoing_mail\x18\x05 \x01(\t\"\xc0\x04\n\x0cOutgoingMail\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\n\n\x02to\x18\x02 \x03(\t\x12\n\n\x02\x63\x63\x18\x03 \x03(\t\x12\x0f\n\x07subject\x18\x04 \x01(\t\x12\x0c\n\x04text\x18\x05 \x01(\t\x12\x0c\n\x04html\x18\x06 \x01(\t\x12.\n\x05state\x18\x07 \x01(\x0e\x32\x1f.esoffice.business.v1.SendState\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12\x1a\n\x12refused_recipients\x18\t \x03(\t\x12\x12\n\nmessage_id\x18\n \x01(\t\x12\x15\n\rattempt_count\x18\x0b \x01(\x05\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tsent_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11next_attempt_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x62out\x18\x10 \x01(\t\x12;\n\x0e\x64\x65livery_state\x18\x11 \x01(\x0e\x32#.esoffice.business.v1.DeliveryState\x12\x31\n\x07\x62ounces\x18\x12 \x03(\x0b\x32 .esoffice.business.v1.MailBounce\x12\x0f\n\x07warning\x18\x13 \x01(\t\"\x92\x04\n\x0fSendMailRequest\x12<\n\x02to\x18\x01 \x03(\tB0\xbaH-\x92\x01*\x08\x01\x10\x32\x18\x01\"\"r \x18\xfe\x01\x32\x1b^[^@\\s<>\",;]+@[^@\\s<>\",;]+$\x12:\n\x02\x63\x63\x18\x02 \x03(\tB.\xbaH+\x92\x01(\x10\x32\x18\x01\"\"r \x18\xfe\x01\x32\x1b^[^@\\s<>\",;]+@[^@\\s<>\",;]+$\x12+\n\x07subject\x18\x03 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\xfa\x01\x32\x0e^[^\\r\\n\\x00]*$\x12\x19\n\x04text\x18\x04 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01\x18\xa0\x8d\x06\x12\x17\n\x04html\x18\x05 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\xc2\x1e\x12:\n\x08reply_to\x18\x06 \x01(\tB(\xbaH%r \x18\xfe\x01\x32\x1b^[^@\\s<>\",;]+@[^@\\s<>\",;]+$\xd8\x01\x01\x12.\n\x0bin_reply_to\x18\x07 \x01(\tB\x19\xbaH\x16r\x11\x18\xf4\x03\x32\x0c^<[^<>\\s]+>$\xd8\x01\x01\x12:\n\x06origin\x18\x08 \x01(\x0e\x32 .esoffice.business.v1.MailOriginB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x17\n\x05\x61\x62out\x18\t \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x12\x42\n\x0b\x65xpire_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x11\xbaH\x0e\xb2\x01\x0b\"\x07\x08\xff\x82\xd1\xff\xaf\x07\x32\x00\x12\x1f\n\nrequest_id\x18\x0f \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"O\n\x16GetOutgoingMailRequest\x12\x35\n\x04name\x18\x01 \x01(\tB\'\xbaH$r\"2 ^outgoingMails/[1-9][0-9]{0,17}$\"b\n\x1c\x42\x61tchGetOutgoingMailsRequest\x12\x42\n\x05names\x18\x01 \x03(\tB3\xbaH0\x92\x01-\x08\x01\x10\xe8\x07\x18\x01\"$r\"2 ^outgoingMails/[1-9][0-9]{0,17}$\"R\n\x1d\x42\x61tchGetOutgoingMailsResponse\x12\x31\n\x05mails\x18\x01 \x03(\x0b\x32\".esoffice.business.v1.OutgoingMail\"\xb6\x01\n\x18ListOutgoingMailsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x44\n\x06states\x18\x03 \x03(\x0e\x32\x1f.esoffice.business.v1.SendStateB\x13\xbaH\x10\x92\x01\r\x10\n\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12\x17\n\x05\x61\x62out\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\"g\n\x19ListOutgoingMailsResponse\x12\x31\n\x05mails\x18\x01 \x03(\x0b\x32\".esoffice.business.v1.OutgoingMail\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"Q\n\x18RetryOutgoingMailRequest\x12\x35\n\x04name\x18\x01 \x01(\tB\'\xbaH$r\"2 ^outgoingMails/[1-9][0-9]{0,17}$\"R\n\x19\x43\x61ncelOutgoingMailRequest\x12\x35\n\x04name\x18\x01 \x01(\tB\'\xbaH$r\"2 ^outgoingMails/[1-9][0-9]{0,17}$\"Y\n\x1aListMarkedAddressesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x90\x03\"u\n\x1bListMarkedAddressesResponse\x12=\n\x10marked_addresses\x18\x01 \x03(\x0b\x32#.esoffice.business.v1.MarkedAddress\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"V\n\x1bReleaseMarkedAddressRequest\x12\x37\n\x04name\x18\x01 \x01(\tB)\xbaH&r$2\"^markedAddresses/[1-9][0-9]{0,17}$*\x85\x01\n\rDeliveryState\x12\x1e\n\x1a\x44\x45LIVERY_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x44\x45LIVERY_STATE_DELIVERED\x10\x01\x12\x1a\n\x16\x44\x45LIVERY_STATE_DELAYED\x10\x02\x12\x1a\n\x16\x44\x45LIVERY_STATE_BOUNCED\x10\x03*u\n\nMailOrigin\x12\x1b\n\x17MAIL_ORIGIN_UNSPECIFIED\x10\x00\x12\x16\n\x12MAIL_ORIGIN_PERSON\x10\x01\x12\x19\n\x15MAIL_ORIGIN_GENERATED\x10\x02\x12\x17\n\x13MAIL_ORIGIN_REPLIED\x10\x03\x32\xea\x08\n\x13OutgoingMailService\x12p\n\x08SendMail\x12%.esoffice.business.v1.SendMailRequest\x1a\".esoffice.business.v1.OutgoingMail\"\x19\xca\xc1\x18\x11outgoingmail.send\xd0\xc1\x18\x02\x12~\n\x0fGetOutgoingMail\x12,.esoffice.business.v1.GetOutgoingMailRequest\x1a\".esoffice.business.v1.OutgoingMail\"\x19\xca\xc1\x18\x11outgoingmail.read\xd0\xc1\x18\x01\x12\x9b\x01\n\x15\x42\x61tchGetOutgoingMails\x12\x32.esoffice.business.v1.BatchGetOutgoingMailsRequest\x1a\x33.esoffice.business.v1.BatchGetOutgoingMailsResponse\"\x19\xca\xc1\x18\x11outgoingmail.read\xd0\xc1\x18\x01\x12\x8f\x01\n\x11ListOutgoingMails\x12..esoffice.business.v1.ListOutgoingMailsRequest\x1a/.esoffice.business.v1.ListOutgoingMailsResponse\"\x19\xca\xc1\x18\x11outgoingmail.read\xd0\xc1\x18\x01\x12\x83\x01\n\x11RetryOutgoingMail\x12..esoffice.business.v1.RetryOutgoingMailRequest\x1a\".esoffice.business.v1.OutgoingMail\"\x1a\xca\xc1\x18\x12outgoingmail.write\xd0\xc1\x18\x02\x12\x85\x01\n\x12\x43\x61ncelOutgoingMail\x12/.esoffice.business.v1.CancelOutgoingMailRequest\x1a\".esoffice.business.v1.OutgoingMail\"\x1a\xca\xc1\x18\x12outgoingmail.write\xd0\xc1\x18\x02\x12\x95\x01\n\x13ListMarkedAddresses\x12\x30.esoffice.business.v1.ListMarkedAddressesRequest\x1a\x31.esoffice.business.v1.ListMarkedAddressesResponse\"\x19\xca\xc1\x18\x11outgoingmail.read\xd0\xc1\x18\x01\x12\x8a\x01\n\x14ReleaseMarkedAddress\x12\x31.esoffice.business.v1.ReleaseMarkedAddressRequest\x1a#.esoffice.business.v1.MarkedAddress\"\x1a\xca\xc1\x18\x12outgoingmail.write\xd0\xc1\x18\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -73,6 +73,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RETRYOUTGOINGMAILREQUEST'].fields_by_name['name']._serialized_options = b'\272H$r\"2 ^outgoingMails/[1-9][0-9]{0,17}$'
   _globals['_CANCELOUTGOINGMAILREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_CANCELOUTGOINGMAILREQUEST'].fields_by_name['name']._serialized_options = b'\272H$r\"2 ^outgoingMails/[1-9][0-9]{0,17}$'
+  _globals['_LISTMARKEDADDRESSESREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTMARKEDADDRESSESREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
+  _globals['_LISTMARKEDADDRESSESREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTMARKEDADDRESSESREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\220\003'
+  _globals['_RELEASEMARKEDADDRESSREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_RELEASEMARKEDADDRESSREQUEST'].fields_by_name['name']._serialized_options = b'\272H&r$2\"^markedAddresses/[1-9][0-9]{0,17}$'
   _globals['_OUTGOINGMAILSERVICE'].methods_by_name['SendMail']._loaded_options = None
   _globals['_OUTGOINGMAILSERVICE'].methods_by_name['SendMail']._serialized_options = b'\312\301\030\021outgoingmail.send\320\301\030\002'
   _globals['_OUTGOINGMAILSERVICE'].methods_by_name['GetOutgoingMail']._loaded_options = None
@@ -85,26 +91,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OUTGOINGMAILSERVICE'].methods_by_name['RetryOutgoingMail']._serialized_options = b'\312\301\030\022outgoingmail.write\320\301\030\002'
   _globals['_OUTGOINGMAILSERVICE'].methods_by_name['CancelOutgoingMail']._loaded_options = None
   _globals['_OUTGOINGMAILSERVICE'].methods_by_name['CancelOutgoingMail']._serialized_options = b'\312\301\030\022outgoingmail.write\320\301\030\002'
-  _globals['_MAILORIGIN']._serialized_start=1904
-  _globals['_MAILORIGIN']._serialized_end=2021
-  _globals['_OUTGOINGMAIL']._serialized_start=200
-  _globals['_OUTGOINGMAIL']._serialized_end=647
-  _globals['_SENDMAILREQUEST']._serialized_start=650
-  _globals['_SENDMAILREQUEST']._serialized_end=1180
-  _globals['_GETOUTGOINGMAILREQUEST']._serialized_start=1182
-  _globals['_GETOUTGOINGMAILREQUEST']._serialized_end=1261
-  _globals['_BATCHGETOUTGOINGMAILSREQUEST']._serialized_start=1263
-  _globals['_BATCHGETOUTGOINGMAILSREQUEST']._serialized_end=1361
-  _globals['_BATCHGETOUTGOINGMAILSRESPONSE']._serialized_start=1363
-  _globals['_BATCHGETOUTGOINGMAILSRESPONSE']._serialized_end=1445
-  _globals['_LISTOUTGOINGMAILSREQUEST']._serialized_start=1448
-  _globals['_LISTOUTGOINGMAILSREQUEST']._serialized_end=1630
-  _globals['_LISTOUTGOINGMAILSRESPONSE']._serialized_start=1632
-  _globals['_LISTOUTGOINGMAILSRESPONSE']._serialized_end=1735
-  _globals['_RETRYOUTGOINGMAILREQUEST']._serialized_start=1737
-  _globals['_RETRYOUTGOINGMAILREQUEST']._serialized_end=1818
-  _globals['_CANCELOUTGOINGMAILREQUEST']._serialized_start=1820
-  _globals['_CANCELOUTGOINGMAILREQUEST']._serialized_end=1902
-  _globals['_OUTGOINGMAILSERVICE']._serialized_start=2024
-  _globals['_OUTGOINGMAILSERVICE']._serialized_end=2861
+  _globals['_OUTGOINGMAILSERVICE'].methods_by_name['ListMarkedAddresses']._loaded_options = None
+  _globals['_OUTGOINGMAILSERVICE'].methods_by_name['ListMarkedAddresses']._serialized_options = b'\312\301\030\021outgoingmail.read\320\301\030\001'
+  _globals['_OUTGOINGMAILSERVICE'].methods_by_name['ReleaseMarkedAddress']._loaded_options = None
+  _globals['_OUTGOINGMAILSERVICE'].methods_by_name['ReleaseMarkedAddress']._serialized_options = b'\312\301\030\022outgoingmail.write\320\301\030\002'
+  _globals['_DELIVERYSTATE']._serialized_start=2537
+  _globals['_DELIVERYSTATE']._serialized_end=2670
+  _globals['_MAILORIGIN']._serialized_start=2672
+  _globals['_MAILORIGIN']._serialized_end=2789
+  _globals['_MAILBOUNCE']._serialized_start=199
+  _globals['_MAILBOUNCE']._serialized_end=262
+  _globals['_MARKEDADDRESS']._serialized_start=265
+  _globals['_MARKEDADDRESS']._serialized_end=402
+  _globals['_OUTGOINGMAIL']._serialized_start=405
+  _globals['_OUTGOINGMAIL']._serialized_end=981
+  _globals['_SENDMAILREQUEST']._serialized_start=984
+  _globals['_SENDMAILREQUEST']._serialized_end=1514
+  _globals['_GETOUTGOINGMAILREQUEST']._serialized_start=1516
+  _globals['_GETOUTGOINGMAILREQUEST']._serialized_end=1595
+  _globals['_BATCHGETOUTGOINGMAILSREQUEST']._serialized_start=1597
+  _globals['_BATCHGETOUTGOINGMAILSREQUEST']._serialized_end=1695
+  _globals['_BATCHGETOUTGOINGMAILSRESPONSE']._serialized_start=1697
+  _globals['_BATCHGETOUTGOINGMAILSRESPONSE']._serialized_end=1779
+  _globals['_LISTOUTGOINGMAILSREQUEST']._serialized_start=1782
+  _globals['_LISTOUTGOINGMAILSREQUEST']._serialized_end=1964
+  _globals['_LISTOUTGOINGMAILSRESPONSE']._serialized_start=1966
+  _globals['_LISTOUTGOINGMAILSRESPONSE']._serialized_end=2069
+  _globals['_RETRYOUTGOINGMAILREQUEST']._serialized_start=2071
+  _globals['_RETRYOUTGOINGMAILREQUEST']._serialized_end=2152
+  _globals['_CANCELOUTGOINGMAILREQUEST']._serialized_start=2154
+  _globals['_CANCELOUTGOINGMAILREQUEST']._serialized_end=2236
+  _globals['_LISTMARKEDADDRESSESREQUEST']._serialized_start=2238
+  _globals['_LISTMARKEDADDRESSESREQUEST']._serialized_end=2327
+  _globals['_LISTMARKEDADDRESSESRESPONSE']._serialized_start=2329
+  _globals['_LISTMARKEDADDRESSESRESPONSE']._serialized_end=2446
+  _globals['_RELEASEMARKEDADDRESSREQUEST']._serialized_start=2448
+  _globals['_RELEASEMARKEDADDRESSREQUEST']._serialized_end=2534
+  _globals['_OUTGOINGMAILSERVICE']._serialized_start=2792
+  _globals['_OUTGOINGMAILSERVICE']._serialized_end=3922
 # @@protoc_insertion_point(module_scope)

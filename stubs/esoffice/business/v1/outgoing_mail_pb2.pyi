@@ -21,6 +21,34 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _DeliveryState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DeliveryStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DeliveryState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DELIVERY_STATE_UNSPECIFIED: _DeliveryState.ValueType  # 0
+    """Nothing was heard, which is the rule for mails that arrive."""
+    DELIVERY_STATE_DELIVERED: _DeliveryState.ValueType  # 1
+    """A server on the way says that it arrived, or was passed on to one that sends no reports."""
+    DELIVERY_STATE_DELAYED: _DeliveryState.ValueType  # 2
+    """A server on the way still tries."""
+    DELIVERY_STATE_BOUNCED: _DeliveryState.ValueType  # 3
+    """It could not be delivered to at least one recipient (unzustellbar); `bounces` says whom and why."""
+
+class DeliveryState(_DeliveryState, metaclass=_DeliveryStateEnumTypeWrapper):
+    """What became of a mail after the other side had accepted it, as far as reports came back (RFC 3464)."""
+
+DELIVERY_STATE_UNSPECIFIED: DeliveryState.ValueType  # 0
+"""Nothing was heard, which is the rule for mails that arrive."""
+DELIVERY_STATE_DELIVERED: DeliveryState.ValueType  # 1
+"""A server on the way says that it arrived, or was passed on to one that sends no reports."""
+DELIVERY_STATE_DELAYED: DeliveryState.ValueType  # 2
+"""A server on the way still tries."""
+DELIVERY_STATE_BOUNCED: DeliveryState.ValueType  # 3
+"""It could not be delivered to at least one recipient (unzustellbar); `bounces` says whom and why."""
+Global___DeliveryState: _TypeAlias = DeliveryState  # noqa: Y015
+
 class _MailOrigin:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -50,6 +78,76 @@ MAIL_ORIGIN_REPLIED: MailOrigin.ValueType  # 3
 Global___MailOrigin: _TypeAlias = MailOrigin  # noqa: Y015
 
 @_typing.final
+class MailBounce(_message.Message):
+    """A recipient a mail could not be delivered to."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECIPIENT_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    recipient: _builtins.str
+    """Mail address of the recipient."""
+    status: _builtins.str
+    """Status code of the report, such as `5.1.1` (RFC 3463); may be empty."""
+    reason: _builtins.str
+    """What the other side said."""
+    def __init__(
+        self,
+        *,
+        recipient: _builtins.str = ...,
+        status: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "recipient", b"recipient", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MailBounce: _TypeAlias = MailBounce  # noqa: Y015
+
+@_typing.final
+class MarkedAddress(_message.Message):
+    """An address that mails bounced from for good."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    MAIL_ADDRESS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MARK_TIME_FIELD_NUMBER: _builtins.int
+    OUTGOING_MAIL_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Resource name. Format: `markedAddresses/{id}`."""
+    mail_address: _builtins.str
+    """The mail address."""
+    reason: _builtins.str
+    """Status code and what the other side said."""
+    outgoing_mail: _builtins.str
+    """Mail that bounced. Format: `outgoingMails/{id}`."""
+    @_builtins.property
+    def mark_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was marked."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        mail_address: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        mark_time: _timestamp_pb2.Timestamp | None = ...,
+        outgoing_mail: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["mark_time", b"mark_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mail_address", b"mail_address", "mark_time", b"mark_time", "name", b"name", "outgoing_mail", b"outgoing_mail", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MarkedAddress: _TypeAlias = MarkedAddress  # noqa: Y015
+
+@_typing.final
 class OutgoingMail(_message.Message):
     """A mail on its way out (ausgehende E-Mail)."""
 
@@ -71,6 +169,9 @@ class OutgoingMail(_message.Message):
     NEXT_ATTEMPT_TIME_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     ABOUT_FIELD_NUMBER: _builtins.int
+    DELIVERY_STATE_FIELD_NUMBER: _builtins.int
+    BOUNCES_FIELD_NUMBER: _builtins.int
+    WARNING_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name of the mail. Format: `outgoingMails/{id}`."""
     subject: _builtins.str
@@ -89,6 +190,10 @@ class OutgoingMail(_message.Message):
     """Attempts so far."""
     about: _builtins.str
     """Resource it is about, such as `servicecalls/4711`."""
+    delivery_state: Global___DeliveryState.ValueType
+    """What became of it after it was sent, as far as reports came back."""
+    warning: _builtins.str
+    """One sentence on recipients that mails bounced from before; empty: there are none."""
     @_builtins.property
     def to(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Recipients (An)."""
@@ -117,6 +222,10 @@ class OutgoingMail(_message.Message):
     def expire_time(self) -> _timestamp_pb2.Timestamp:
         """Until when it may be sent (exclusive); not set: until the site gives up."""
 
+    @_builtins.property
+    def bounces(self) -> _containers.RepeatedCompositeFieldContainer[Global___MailBounce]:
+        """Whom it could not be delivered to."""
+
     def __init__(
         self,
         *,
@@ -136,10 +245,13 @@ class OutgoingMail(_message.Message):
         next_attempt_time: _timestamp_pb2.Timestamp | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
         about: _builtins.str = ...,
+        delivery_state: Global___DeliveryState.ValueType = ...,
+        bounces: _abc.Iterable[Global___MailBounce] | None = ...,
+        warning: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "next_attempt_time", b"next_attempt_time", "sent_time", b"sent_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "attempt_count", b"attempt_count", "cc", b"cc", "create_time", b"create_time", "expire_time", b"expire_time", "html", b"html", "message_id", b"message_id", "name", b"name", "next_attempt_time", b"next_attempt_time", "reason", b"reason", "refused_recipients", b"refused_recipients", "sent_time", b"sent_time", "state", b"state", "subject", b"subject", "text", b"text", "to", b"to"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "attempt_count", b"attempt_count", "bounces", b"bounces", "cc", b"cc", "create_time", b"create_time", "delivery_state", b"delivery_state", "expire_time", b"expire_time", "html", b"html", "message_id", b"message_id", "name", b"name", "next_attempt_time", b"next_attempt_time", "reason", b"reason", "refused_recipients", b"refused_recipients", "sent_time", b"sent_time", "state", b"state", "subject", b"subject", "text", b"text", "to", b"to", "warning", b"warning"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -167,7 +279,9 @@ class SendMailRequest(_message.Message):
     text: _builtins.str
     """The mail in plain text. Required, at most 100,000 characters."""
     html: _builtins.str
-    """The same in HTML, for programs that show it. At most 500,000 characters."""
+    """The same in HTML, for programs that show it; scripts, forms and whatever is loaded from outside are taken out. At most 500,000
+    characters.
+    """
     reply_to: _builtins.str
     """Where answers go, instead of the site's sender address."""
     in_reply_to: _builtins.str
@@ -390,3 +504,79 @@ class CancelOutgoingMailRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CancelOutgoingMailRequest: _TypeAlias = CancelOutgoingMailRequest  # noqa: Y015
+
+@_typing.final
+class ListMarkedAddressesRequest(_message.Message):
+    """Which marked addresses to list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """Addresses a page holds at most, 0 to 1,000. 0 means 50."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before. Empty: the first page."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMarkedAddressesRequest: _TypeAlias = ListMarkedAddressesRequest  # noqa: Y015
+
+@_typing.final
+class ListMarkedAddressesResponse(_message.Message):
+    """One page of marked addresses."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MARKED_ADDRESSES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last one."""
+    @_builtins.property
+    def marked_addresses(self) -> _containers.RepeatedCompositeFieldContainer[Global___MarkedAddress]:
+        """The addresses; may be empty."""
+
+    def __init__(
+        self,
+        *,
+        marked_addresses: _abc.Iterable[Global___MarkedAddress] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["marked_addresses", b"marked_addresses", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMarkedAddressesResponse: _TypeAlias = ListMarkedAddressesResponse  # noqa: Y015
+
+@_typing.final
+class ReleaseMarkedAddressRequest(_message.Message):
+    """Which address is released."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. Format: `markedAddresses/{id}`."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReleaseMarkedAddressRequest: _TypeAlias = ReleaseMarkedAddressRequest  # noqa: Y015

@@ -65,6 +65,16 @@ class OutgoingMailServiceStub:
                 request_serializer=esoffice_dot_business_dot_v1_dot_outgoing__mail__pb2.CancelOutgoingMailRequest.SerializeToString,
                 response_deserializer=esoffice_dot_business_dot_v1_dot_outgoing__mail__pb2.OutgoingMail.FromString,
                 _registered_method=True)
+        self.ListMarkedAddresses = channel.unary_unary(
+                '/esoffice.business.v1.OutgoingMailService/ListMarkedAddresses',
+                request_serializer=esoffice_dot_business_dot_v1_dot_outgoing__mail__pb2.ListMarkedAddressesRequest.SerializeToString,
+                response_deserializer=esoffice_dot_business_dot_v1_dot_outgoing__mail__pb2.ListMarkedAddressesResponse.FromString,
+                _registered_method=True)
+        self.ReleaseMarkedAddress = channel.unary_unary(
+                '/esoffice.business.v1.OutgoingMailService/ReleaseMarkedAddress',
+                request_serializer=esoffice_dot_business_dot_v1_dot_outgoing__mail__pb2.ReleaseMarkedAddressRequest.SerializeToString,
+                response_deserializer=esoffice_dot_business_dot_v1_dot_outgoing__mail__pb2.MarkedAddress.FromString,
+                _registered_method=True)
 
 
 class OutgoingMailServiceServicer:
@@ -75,7 +85,8 @@ class OutgoingMailServiceServicer:
         """Accepts a mail and answers when it is stored; it is sent soon after, or when the outgoing server is active and answers.
 
         A repeat with the same `request_id` gets the same mail, however late, and sends nothing; with another content it fails
-        with FAILED_PRECONDITION/`REQUEST_ID_REUSED`.
+        with FAILED_PRECONDITION/`REQUEST_ID_REUSED`. For a recipient that mails bounced from for good it fails with
+        FAILED_PRECONDITION/`ADDRESS_MARKED` until the address is released, unless the setting `marked_addresses` only warns.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -120,6 +131,20 @@ class OutgoingMailServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListMarkedAddresses(self, request, context):
+        """Lists the addresses that mails bounced from (gesperrte Adressen), in the order of their mail addresses.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleaseMarkedAddress(self, request, context):
+        """Lets mails go to an address again. Fails with NOT_FOUND when it is not marked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OutgoingMailServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -152,6 +177,16 @@ def add_OutgoingMailServiceServicer_to_server(servicer, server):
                     servicer.CancelOutgoingMail,
                     request_deserializer=esoffice_dot_business_dot_v1_dot_outgoing__mail__pb2.CancelOutgoingMailRequest.FromString,
                     response_serializer=esoffice_dot_business_dot_v1_dot_outgoing__mail__pb2.OutgoingMail.SerializeToString,
+            ),
+            'ListMarkedAddresses': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMarkedAddresses,
+                    request_deserializer=esoffice_dot_business_dot_v1_dot_outgoing__mail__pb2.ListMarkedAddressesRequest.FromString,
+                    response_serializer=esoffice_dot_business_dot_v1_dot_outgoing__mail__pb2.ListMarkedAddressesResponse.SerializeToString,
+            ),
+            'ReleaseMarkedAddress': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseMarkedAddress,
+                    request_deserializer=esoffice_dot_business_dot_v1_dot_outgoing__mail__pb2.ReleaseMarkedAddressRequest.FromString,
+                    response_serializer=esoffice_dot_business_dot_v1_dot_outgoing__mail__pb2.MarkedAddress.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -317,6 +352,60 @@ class OutgoingMailService:
             '/esoffice.business.v1.OutgoingMailService/CancelOutgoingMail',
             esoffice_dot_business_dot_v1_dot_outgoing__mail__pb2.CancelOutgoingMailRequest.SerializeToString,
             esoffice_dot_business_dot_v1_dot_outgoing__mail__pb2.OutgoingMail.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMarkedAddresses(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.business.v1.OutgoingMailService/ListMarkedAddresses',
+            esoffice_dot_business_dot_v1_dot_outgoing__mail__pb2.ListMarkedAddressesRequest.SerializeToString,
+            esoffice_dot_business_dot_v1_dot_outgoing__mail__pb2.ListMarkedAddressesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseMarkedAddress(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.business.v1.OutgoingMailService/ReleaseMarkedAddress',
+            esoffice_dot_business_dot_v1_dot_outgoing__mail__pb2.ReleaseMarkedAddressRequest.SerializeToString,
+            esoffice_dot_business_dot_v1_dot_outgoing__mail__pb2.MarkedAddress.FromString,
             options,
             channel_credentials,
             insecure,

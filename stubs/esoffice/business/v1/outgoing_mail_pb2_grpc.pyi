@@ -37,7 +37,8 @@ class OutgoingMailServiceStub:
     """Accepts a mail and answers when it is stored; it is sent soon after, or when the outgoing server is active and answers.
 
     A repeat with the same `request_id` gets the same mail, however late, and sends nothing; with another content it fails
-    with FAILED_PRECONDITION/`REQUEST_ID_REUSED`.
+    with FAILED_PRECONDITION/`REQUEST_ID_REUSED`. For a recipient that mails bounced from for good it fails with
+    FAILED_PRECONDITION/`ADDRESS_MARKED` until the address is released, unless the setting `marked_addresses` only warns.
     """
     GetOutgoingMail: _grpc.UnaryUnaryMultiCallable[_outgoing_mail_pb2.GetOutgoingMailRequest, _outgoing_mail_pb2.OutgoingMail]
     """Returns a mail with its texts. Fails with NOT_FOUND."""
@@ -55,6 +56,10 @@ class OutgoingMailServiceStub:
 
     Fails with FAILED_PRECONDITION/`SEND_STATE_NOT_ALLOWED` in any other state.
     """
+    ListMarkedAddresses: _grpc.UnaryUnaryMultiCallable[_outgoing_mail_pb2.ListMarkedAddressesRequest, _outgoing_mail_pb2.ListMarkedAddressesResponse]
+    """Lists the addresses that mails bounced from (gesperrte Adressen), in the order of their mail addresses."""
+    ReleaseMarkedAddress: _grpc.UnaryUnaryMultiCallable[_outgoing_mail_pb2.ReleaseMarkedAddressRequest, _outgoing_mail_pb2.MarkedAddress]
+    """Lets mails go to an address again. Fails with NOT_FOUND when it is not marked."""
 
 @_typing.type_check_only
 class OutgoingMailServiceAsyncStub(OutgoingMailServiceStub):
@@ -65,7 +70,8 @@ class OutgoingMailServiceAsyncStub(OutgoingMailServiceStub):
     """Accepts a mail and answers when it is stored; it is sent soon after, or when the outgoing server is active and answers.
 
     A repeat with the same `request_id` gets the same mail, however late, and sends nothing; with another content it fails
-    with FAILED_PRECONDITION/`REQUEST_ID_REUSED`.
+    with FAILED_PRECONDITION/`REQUEST_ID_REUSED`. For a recipient that mails bounced from for good it fails with
+    FAILED_PRECONDITION/`ADDRESS_MARKED` until the address is released, unless the setting `marked_addresses` only warns.
     """
     GetOutgoingMail: _aio.UnaryUnaryMultiCallable[_outgoing_mail_pb2.GetOutgoingMailRequest, _outgoing_mail_pb2.OutgoingMail]  # type: ignore[assignment]
     """Returns a mail with its texts. Fails with NOT_FOUND."""
@@ -83,6 +89,10 @@ class OutgoingMailServiceAsyncStub(OutgoingMailServiceStub):
 
     Fails with FAILED_PRECONDITION/`SEND_STATE_NOT_ALLOWED` in any other state.
     """
+    ListMarkedAddresses: _aio.UnaryUnaryMultiCallable[_outgoing_mail_pb2.ListMarkedAddressesRequest, _outgoing_mail_pb2.ListMarkedAddressesResponse]  # type: ignore[assignment]
+    """Lists the addresses that mails bounced from (gesperrte Adressen), in the order of their mail addresses."""
+    ReleaseMarkedAddress: _aio.UnaryUnaryMultiCallable[_outgoing_mail_pb2.ReleaseMarkedAddressRequest, _outgoing_mail_pb2.MarkedAddress]  # type: ignore[assignment]
+    """Lets mails go to an address again. Fails with NOT_FOUND when it is not marked."""
 
 class OutgoingMailServiceServicer(metaclass=_abc_1.ABCMeta):
     """The queue of outgoing mails. What was accepted is kept and ends in a named state; nothing is sent twice."""
@@ -96,7 +106,8 @@ class OutgoingMailServiceServicer(metaclass=_abc_1.ABCMeta):
         """Accepts a mail and answers when it is stored; it is sent soon after, or when the outgoing server is active and answers.
 
         A repeat with the same `request_id` gets the same mail, however late, and sends nothing; with another content it fails
-        with FAILED_PRECONDITION/`REQUEST_ID_REUSED`.
+        with FAILED_PRECONDITION/`REQUEST_ID_REUSED`. For a recipient that mails bounced from for good it fails with
+        FAILED_PRECONDITION/`ADDRESS_MARKED` until the address is released, unless the setting `marked_addresses` only warns.
         """
 
     @_abc_1.abstractmethod
@@ -144,5 +155,21 @@ class OutgoingMailServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Fails with FAILED_PRECONDITION/`SEND_STATE_NOT_ALLOWED` in any other state.
         """
+
+    @_abc_1.abstractmethod
+    def ListMarkedAddresses(
+        self,
+        request: _outgoing_mail_pb2.ListMarkedAddressesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_outgoing_mail_pb2.ListMarkedAddressesResponse, _abc.Awaitable[_outgoing_mail_pb2.ListMarkedAddressesResponse]]:
+        """Lists the addresses that mails bounced from (gesperrte Adressen), in the order of their mail addresses."""
+
+    @_abc_1.abstractmethod
+    def ReleaseMarkedAddress(
+        self,
+        request: _outgoing_mail_pb2.ReleaseMarkedAddressRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_outgoing_mail_pb2.MarkedAddress, _abc.Awaitable[_outgoing_mail_pb2.MarkedAddress]]:
+        """Lets mails go to an address again. Fails with NOT_FOUND when it is not marked."""
 
 def add_OutgoingMailServiceServicer_to_server(servicer: OutgoingMailServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -21,6 +21,76 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _SmsPriority:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SmsPriorityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SmsPriority.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SMS_PRIORITY_UNSPECIFIED: _SmsPriority.ValueType  # 0
+    """Not said: read as SMS_PRIORITY_NORMAL."""
+    SMS_PRIORITY_URGENT: _SmsPriority.ValueType  # 1
+    """Escalations and duty: goes first, and in quiet hours too."""
+    SMS_PRIORITY_NORMAL: _SmsPriority.ValueType  # 2
+    """Everything else that somebody waits for."""
+    SMS_PRIORITY_BULK: _SmsPriority.ValueType  # 3
+    """Many at once that nobody waits for; goes last."""
+
+class SmsPriority(_SmsPriority, metaclass=_SmsPriorityEnumTypeWrapper):
+    """What goes first when more waits than a provider takes (Dringlichkeit)."""
+
+SMS_PRIORITY_UNSPECIFIED: SmsPriority.ValueType  # 0
+"""Not said: read as SMS_PRIORITY_NORMAL."""
+SMS_PRIORITY_URGENT: SmsPriority.ValueType  # 1
+"""Escalations and duty: goes first, and in quiet hours too."""
+SMS_PRIORITY_NORMAL: SmsPriority.ValueType  # 2
+"""Everything else that somebody waits for."""
+SMS_PRIORITY_BULK: SmsPriority.ValueType  # 3
+"""Many at once that nobody waits for; goes last."""
+Global___SmsPriority: _TypeAlias = SmsPriority  # noqa: Y015
+
+class _SmsDelivery:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SmsDeliveryEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SmsDelivery.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SMS_DELIVERY_UNSPECIFIED: _SmsDelivery.ValueType  # 0
+    """Nothing: it was not sent yet, or its provider gives no receipts."""
+    SMS_DELIVERY_PENDING: _SmsDelivery.ValueType  # 1
+    """Not all receipts have come."""
+    SMS_DELIVERY_UNKNOWN: _SmsDelivery.ValueType  # 2
+    """No receipt came in time, or the provider does not know itself."""
+    SMS_DELIVERY_EXPIRED: _SmsDelivery.ValueType  # 3
+    """It was not delivered in the time it was worth anything."""
+    SMS_DELIVERY_FAILED: _SmsDelivery.ValueType  # 4
+    """It was not delivered (nicht zugestellt)."""
+    SMS_DELIVERY_PARTLY: _SmsDelivery.ValueType  # 5
+    """Some parts were delivered: the recipient sees a text with gaps, or nothing."""
+    SMS_DELIVERY_DELIVERED: _SmsDelivery.ValueType  # 6
+    """All parts were delivered (zugestellt)."""
+
+class SmsDelivery(_SmsDelivery, metaclass=_SmsDeliveryEnumTypeWrapper):
+    """What the network has said about a message that was sent, all parts taken together (Zustellung). Receipts may come twice and in
+    any order: this never goes back to a smaller number.
+    """
+
+SMS_DELIVERY_UNSPECIFIED: SmsDelivery.ValueType  # 0
+"""Nothing: it was not sent yet, or its provider gives no receipts."""
+SMS_DELIVERY_PENDING: SmsDelivery.ValueType  # 1
+"""Not all receipts have come."""
+SMS_DELIVERY_UNKNOWN: SmsDelivery.ValueType  # 2
+"""No receipt came in time, or the provider does not know itself."""
+SMS_DELIVERY_EXPIRED: SmsDelivery.ValueType  # 3
+"""It was not delivered in the time it was worth anything."""
+SMS_DELIVERY_FAILED: SmsDelivery.ValueType  # 4
+"""It was not delivered (nicht zugestellt)."""
+SMS_DELIVERY_PARTLY: SmsDelivery.ValueType  # 5
+"""Some parts were delivered: the recipient sees a text with gaps, or nothing."""
+SMS_DELIVERY_DELIVERED: SmsDelivery.ValueType  # 6
+"""All parts were delivered (zugestellt)."""
+Global___SmsDelivery: _TypeAlias = SmsDelivery  # noqa: Y015
+
 class _SmsAlphabet:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -45,6 +115,50 @@ SMS_ALPHABET_UCS2: SmsAlphabet.ValueType  # 2
 """UCS-2, 16 bits: 70 in one part, 67 in each of several. Characters outside the basic plane, such as 😀, count twice."""
 Global___SmsAlphabet: _TypeAlias = SmsAlphabet  # noqa: Y015
 
+class _InboundSmsOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _InboundSmsOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_InboundSmsOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    INBOUND_SMS_OUTCOME_UNSPECIFIED: _InboundSmsOutcome.ValueType  # 0
+    """Not said; no answer carries it."""
+    INBOUND_SMS_OUTCOME_OPEN: _InboundSmsOutcome.ValueType  # 1
+    """Nothing yet: server_es is asked again."""
+    INBOUND_SMS_OUTCOME_STOPPED: _InboundSmsOutcome.ValueType  # 2
+    """Its sender gets no more short messages (STOP)."""
+    INBOUND_SMS_OUTCOME_STARTED: _InboundSmsOutcome.ValueType  # 3
+    """Its sender gets short messages again (START)."""
+    INBOUND_SMS_OUTCOME_ACKNOWLEDGED: _InboundSmsOutcome.ValueType  # 4
+    """It has acknowledged an escalation (Quittieren)."""
+    INBOUND_SMS_OUTCOME_TOLD: _InboundSmsOutcome.ValueType  # 5
+    """The team of the setting `inbound_team` was told."""
+    INBOUND_SMS_OUTCOME_KEPT: _InboundSmsOutcome.ValueType  # 6
+    """It is only kept here: no team is set, or it is gone."""
+    INBOUND_SMS_OUTCOME_REPEATED: _InboundSmsOutcome.ValueType  # 7
+    """The provider has handed the same message over before."""
+
+class InboundSmsOutcome(_InboundSmsOutcome, metaclass=_InboundSmsOutcomeEnumTypeWrapper):
+    """What a received message led to."""
+
+INBOUND_SMS_OUTCOME_UNSPECIFIED: InboundSmsOutcome.ValueType  # 0
+"""Not said; no answer carries it."""
+INBOUND_SMS_OUTCOME_OPEN: InboundSmsOutcome.ValueType  # 1
+"""Nothing yet: server_es is asked again."""
+INBOUND_SMS_OUTCOME_STOPPED: InboundSmsOutcome.ValueType  # 2
+"""Its sender gets no more short messages (STOP)."""
+INBOUND_SMS_OUTCOME_STARTED: InboundSmsOutcome.ValueType  # 3
+"""Its sender gets short messages again (START)."""
+INBOUND_SMS_OUTCOME_ACKNOWLEDGED: InboundSmsOutcome.ValueType  # 4
+"""It has acknowledged an escalation (Quittieren)."""
+INBOUND_SMS_OUTCOME_TOLD: InboundSmsOutcome.ValueType  # 5
+"""The team of the setting `inbound_team` was told."""
+INBOUND_SMS_OUTCOME_KEPT: InboundSmsOutcome.ValueType  # 6
+"""It is only kept here: no team is set, or it is gone."""
+INBOUND_SMS_OUTCOME_REPEATED: InboundSmsOutcome.ValueType  # 7
+"""The provider has handed the same message over before."""
+Global___InboundSmsOutcome: _TypeAlias = InboundSmsOutcome  # noqa: Y015
+
 @_typing.final
 class Sms(_message.Message):
     """A short message on its way (SMS)."""
@@ -65,6 +179,12 @@ class Sms(_message.Message):
     NEXT_ATTEMPT_TIME_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     ABOUT_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    FLASH_FIELD_NUMBER: _builtins.int
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    DELIVERY_FIELD_NUMBER: _builtins.int
+    DELIVERY_TIME_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name of the message. Format: `sms/{id}`."""
     to: _builtins.str
@@ -85,6 +205,14 @@ class Sms(_message.Message):
     """Attempts so far."""
     about: _builtins.str
     """Resource it is about, such as `servicecalls/4711`."""
+    priority: Global___SmsPriority.ValueType
+    """How urgent it is."""
+    flash: _builtins.bool
+    """Whether it shows at once and is not kept (Flash-SMS, class 0)."""
+    provider: _builtins.str
+    """Provider that has it, or that it waits for. Format: `smsProviders/{id}`. Empty: none yet."""
+    delivery: Global___SmsDelivery.ValueType
+    """What the network has said."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was accepted."""
@@ -100,6 +228,14 @@ class Sms(_message.Message):
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
         """Until when it may be sent (exclusive); not set: until the site gives up."""
+
+    @_builtins.property
+    def delivery_time(self) -> _timestamp_pb2.Timestamp:
+        """When that was."""
+
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___SmsPart]:
+        """Its parts as far as the provider has them; GetSms alone fills them in."""
 
     def __init__(
         self,
@@ -118,14 +254,60 @@ class Sms(_message.Message):
         next_attempt_time: _timestamp_pb2.Timestamp | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
         about: _builtins.str = ...,
+        priority: Global___SmsPriority.ValueType = ...,
+        flash: _builtins.bool = ...,
+        provider: _builtins.str = ...,
+        delivery: Global___SmsDelivery.ValueType = ...,
+        delivery_time: _timestamp_pb2.Timestamp | None = ...,
+        parts: _abc.Iterable[Global___SmsPart] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "next_attempt_time", b"next_attempt_time", "sent_time", b"sent_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "delivery_time", b"delivery_time", "expire_time", b"expire_time", "next_attempt_time", b"next_attempt_time", "sent_time", b"sent_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "alphabet", b"alphabet", "attempt_count", b"attempt_count", "create_time", b"create_time", "expire_time", b"expire_time", "name", b"name", "next_attempt_time", b"next_attempt_time", "part_count", b"part_count", "provider_reference", b"provider_reference", "reason", b"reason", "sent_time", b"sent_time", "state", b"state", "text", b"text", "to", b"to"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "alphabet", b"alphabet", "attempt_count", b"attempt_count", "create_time", b"create_time", "delivery", b"delivery", "delivery_time", b"delivery_time", "expire_time", b"expire_time", "flash", b"flash", "name", b"name", "next_attempt_time", b"next_attempt_time", "part_count", b"part_count", "parts", b"parts", "priority", b"priority", "provider", b"provider", "provider_reference", b"provider_reference", "reason", b"reason", "sent_time", b"sent_time", "state", b"state", "text", b"text", "to", b"to"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Sms: _TypeAlias = Sms  # noqa: Y015
+
+@_typing.final
+class SmsPart(_message.Message):
+    """One part of a message at a provider that gives receipts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    PROVIDER_REFERENCE_FIELD_NUMBER: _builtins.int
+    DELIVERY_FIELD_NUMBER: _builtins.int
+    ERROR_CODE_FIELD_NUMBER: _builtins.int
+    DELIVERY_TIME_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Its place, from 1."""
+    provider_reference: _builtins.str
+    """How the provider names it; empty while nobody knows whether it has it."""
+    delivery: Global___SmsDelivery.ValueType
+    """What the network has said about it; never PARTLY."""
+    error_code: _builtins.str
+    """The network's error code, as the receipt has it."""
+    @_builtins.property
+    def delivery_time(self) -> _timestamp_pb2.Timestamp:
+        """When the receipt came."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        provider_reference: _builtins.str = ...,
+        delivery: Global___SmsDelivery.ValueType = ...,
+        error_code: _builtins.str = ...,
+        delivery_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delivery_time", b"delivery_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivery", b"delivery", "delivery_time", b"delivery_time", "error_code", b"error_code", "number", b"number", "provider_reference", b"provider_reference"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SmsPart: _TypeAlias = SmsPart  # noqa: Y015
 
 @_typing.final
 class SendSmsRequest(_message.Message):
@@ -137,6 +319,9 @@ class SendSmsRequest(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     ABOUT_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    FLASH_FIELD_NUMBER: _builtins.int
+    TRANSLITERATE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     to: _builtins.str
     """To whom: an international number, or one as it is dialled in the site's country (setting `country`). Required, at most 40 characters."""
@@ -144,6 +329,14 @@ class SendSmsRequest(_message.Message):
     """What it says. Required, at most 1,000 characters, and at most ten parts."""
     about: _builtins.str
     """Resource it is about, such as `servicecalls/4711`. At most 255 characters."""
+    priority: Global___SmsPriority.ValueType
+    """How urgent it is."""
+    flash: _builtins.bool
+    """Show it at once and do not keep it (Flash-SMS)."""
+    transliterate: _builtins.bool
+    """Consent to write typographic characters such as „ “ – … plainly where that saves a part. The setting `transliterate` consents
+    for all.
+    """
     request_id: _builtins.str
     """Optional. UUID of this request, remembered for as long as the message is kept."""
     @_builtins.property
@@ -157,11 +350,14 @@ class SendSmsRequest(_message.Message):
         text: _builtins.str = ...,
         about: _builtins.str = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
+        priority: Global___SmsPriority.ValueType = ...,
+        flash: _builtins.bool = ...,
+        transliterate: _builtins.bool = ...,
         request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "expire_time", b"expire_time", "request_id", b"request_id", "text", b"text", "to", b"to"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "expire_time", b"expire_time", "flash", b"flash", "priority", b"priority", "request_id", b"request_id", "text", b"text", "to", b"to", "transliterate", b"transliterate"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -199,10 +395,16 @@ class SmsPreview(_message.Message):
     PARTS_FIELD_NUMBER: _builtins.int
     REMAINING_COUNT_FIELD_NUMBER: _builtins.int
     FOREIGN_CHARACTERS_FIELD_NUMBER: _builtins.int
+    TRANSLITERATED_TEXT_FIELD_NUMBER: _builtins.int
+    TRANSLITERATED_PART_COUNT_FIELD_NUMBER: _builtins.int
     alphabet: Global___SmsAlphabet.ValueType
     """How it is written."""
     remaining_count: _builtins.int
     """How many more plain characters fit into the last part."""
+    transliterated_text: _builtins.str
+    """The text with typographic characters written plainly; empty when that saves no part."""
+    transliterated_part_count: _builtins.int
+    """How many parts that would be."""
     @_builtins.property
     def parts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What each part says."""
@@ -218,10 +420,12 @@ class SmsPreview(_message.Message):
         parts: _abc.Iterable[_builtins.str] | None = ...,
         remaining_count: _builtins.int = ...,
         foreign_characters: _abc.Iterable[_builtins.str] | None = ...,
+        transliterated_text: _builtins.str = ...,
+        transliterated_part_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alphabet", b"alphabet", "foreign_characters", b"foreign_characters", "parts", b"parts", "remaining_count", b"remaining_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alphabet", b"alphabet", "foreign_characters", b"foreign_characters", "parts", b"parts", "remaining_count", b"remaining_count", "transliterated_part_count", b"transliterated_part_count", "transliterated_text", b"transliterated_text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -404,3 +608,280 @@ class CancelSmsRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CancelSmsRequest: _TypeAlias = CancelSmsRequest  # noqa: Y015
+
+@_typing.final
+class ListSmsProvidersRequest(_message.Message):
+    """Which providers to list: all."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSmsProvidersRequest: _TypeAlias = ListSmsProvidersRequest  # noqa: Y015
+
+@_typing.final
+class ListSmsProvidersResponse(_message.Message):
+    """The providers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVIDERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def providers(self) -> _containers.RepeatedCompositeFieldContainer[Global___SmsProviderStatus]:
+        """By name."""
+
+    def __init__(
+        self,
+        *,
+        providers: _abc.Iterable[Global___SmsProviderStatus] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["providers", b"providers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSmsProvidersResponse: _TypeAlias = ListSmsProvidersResponse  # noqa: Y015
+
+@_typing.final
+class SmsProviderStatus(_message.Message):
+    """How a provider is (Anbieter)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    HEALTHY_FIELD_NUMBER: _builtins.int
+    SENTENCE_FIELD_NUMBER: _builtins.int
+    CHANGE_TIME_FIELD_NUMBER: _builtins.int
+    WAITING_COUNT_FIELD_NUMBER: _builtins.int
+    IN_DOUBT_COUNT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of the provider, as in the settings. Format: `smsProviders/{id}`."""
+    healthy: _builtins.bool
+    """Whether it takes messages; what waits for one that does not goes to another that serves the number."""
+    sentence: _builtins.str
+    """Why not, or that it does."""
+    waiting_count: _builtins.int
+    """Messages that wait for it."""
+    in_doubt_count: _builtins.int
+    """Messages of which nobody knows whether it has them."""
+    @_builtins.property
+    def change_time(self) -> _timestamp_pb2.Timestamp:
+        """Since when."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        healthy: _builtins.bool = ...,
+        sentence: _builtins.str = ...,
+        change_time: _timestamp_pb2.Timestamp | None = ...,
+        waiting_count: _builtins.int = ...,
+        in_doubt_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change_time", b"change_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change_time", b"change_time", "healthy", b"healthy", "in_doubt_count", b"in_doubt_count", "name", b"name", "sentence", b"sentence", "waiting_count", b"waiting_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SmsProviderStatus: _TypeAlias = SmsProviderStatus  # noqa: Y015
+
+@_typing.final
+class ListInboundSmsRequest(_message.Message):
+    """Which received messages to list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """Messages a page holds at most, 0 to 1,000. 0 means 50."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before. Empty: the first page."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListInboundSmsRequest: _TypeAlias = ListInboundSmsRequest  # noqa: Y015
+
+@_typing.final
+class ListInboundSmsResponse(_message.Message):
+    """One page of received messages."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last one."""
+    @_builtins.property
+    def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___InboundSms]:
+        """The messages; may be empty."""
+
+    def __init__(
+        self,
+        *,
+        messages: _abc.Iterable[Global___InboundSms] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["messages", b"messages", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListInboundSmsResponse: _TypeAlias = ListInboundSmsResponse  # noqa: Y015
+
+@_typing.final
+class InboundSms(_message.Message):
+    """A short message that was received (eingegangene SMS)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    SENDER_FIELD_NUMBER: _builtins.int
+    RECIPIENT_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    RECEIVE_TIME_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of the message. Format: `inboundSms/{id}`."""
+    provider: _builtins.str
+    """Over which provider. Format: `smsProviders/{id}`."""
+    sender: _builtins.str
+    """Who sent it, as an international number (E.164) where it is one."""
+    recipient: _builtins.str
+    """To which number of ours."""
+    text: _builtins.str
+    """What it says."""
+    outcome: Global___InboundSmsOutcome.ValueType
+    """What it led to."""
+    reason: _builtins.str
+    """In words."""
+    @_builtins.property
+    def receive_time(self) -> _timestamp_pb2.Timestamp:
+        """When it came."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        provider: _builtins.str = ...,
+        sender: _builtins.str = ...,
+        recipient: _builtins.str = ...,
+        text: _builtins.str = ...,
+        receive_time: _timestamp_pb2.Timestamp | None = ...,
+        outcome: Global___InboundSmsOutcome.ValueType = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receive_time", b"receive_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "outcome", b"outcome", "provider", b"provider", "reason", b"reason", "receive_time", b"receive_time", "recipient", b"recipient", "sender", b"sender", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InboundSms: _TypeAlias = InboundSms  # noqa: Y015
+
+@_typing.final
+class ListSmsOptOutsRequest(_message.Message):
+    """Which numbers to list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """Numbers a page holds at most, 0 to 1,000. 0 means 50."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before. Empty: the first page."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSmsOptOutsRequest: _TypeAlias = ListSmsOptOutsRequest  # noqa: Y015
+
+@_typing.final
+class ListSmsOptOutsResponse(_message.Message):
+    """One page of numbers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPT_OUTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last one."""
+    @_builtins.property
+    def opt_outs(self) -> _containers.RepeatedCompositeFieldContainer[Global___SmsOptOut]:
+        """The numbers; may be empty."""
+
+    def __init__(
+        self,
+        *,
+        opt_outs: _abc.Iterable[Global___SmsOptOut] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "opt_outs", b"opt_outs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSmsOptOutsResponse: _TypeAlias = ListSmsOptOutsResponse  # noqa: Y015
+
+@_typing.final
+class SmsOptOut(_message.Message):
+    """A number that gets no short messages (Abmeldung)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    number: _builtins.str
+    """The number (E.164)."""
+    message: _builtins.str
+    """The message that said so. Format: `inboundSms/{id}`."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it said so."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.str = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "message", b"message", "number", b"number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SmsOptOut: _TypeAlias = SmsOptOut  # noqa: Y015

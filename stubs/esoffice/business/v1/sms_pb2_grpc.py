@@ -70,6 +70,21 @@ class SmsServiceStub:
                 request_serializer=esoffice_dot_business_dot_v1_dot_sms__pb2.CancelSmsRequest.SerializeToString,
                 response_deserializer=esoffice_dot_business_dot_v1_dot_sms__pb2.Sms.FromString,
                 _registered_method=True)
+        self.ListSmsProviders = channel.unary_unary(
+                '/esoffice.business.v1.SmsService/ListSmsProviders',
+                request_serializer=esoffice_dot_business_dot_v1_dot_sms__pb2.ListSmsProvidersRequest.SerializeToString,
+                response_deserializer=esoffice_dot_business_dot_v1_dot_sms__pb2.ListSmsProvidersResponse.FromString,
+                _registered_method=True)
+        self.ListInboundSms = channel.unary_unary(
+                '/esoffice.business.v1.SmsService/ListInboundSms',
+                request_serializer=esoffice_dot_business_dot_v1_dot_sms__pb2.ListInboundSmsRequest.SerializeToString,
+                response_deserializer=esoffice_dot_business_dot_v1_dot_sms__pb2.ListInboundSmsResponse.FromString,
+                _registered_method=True)
+        self.ListSmsOptOuts = channel.unary_unary(
+                '/esoffice.business.v1.SmsService/ListSmsOptOuts',
+                request_serializer=esoffice_dot_business_dot_v1_dot_sms__pb2.ListSmsOptOutsRequest.SerializeToString,
+                response_deserializer=esoffice_dot_business_dot_v1_dot_sms__pb2.ListSmsOptOutsResponse.FromString,
+                _registered_method=True)
 
 
 class SmsServiceServicer:
@@ -79,8 +94,9 @@ class SmsServiceServicer:
     def SendSms(self, request, context):
         """Accepts a short message and answers when it is stored; it is sent soon after.
 
-        Fails with INVALID_ARGUMENT when the number is no phone number of its country, or the text is too long. A repeat with
-        the same `request_id` gets the same message, however late, and sends nothing; with another content it fails with
+        Fails with INVALID_ARGUMENT when the number is no phone number of its country, no provider serves it, or the text is too
+        long; with FAILED_PRECONDITION/`RECIPIENT_OPTED_OUT` when the number has said STOP. A repeat with the same `request_id` gets
+        the same message, however late, and sends nothing; with another content it fails with
         FAILED_PRECONDITION/`REQUEST_ID_REUSED`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -134,6 +150,27 @@ class SmsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListSmsProviders(self, request, context):
+        """Lists the providers of the settings, with how each is and what waits for it (Anbieter).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListInboundSms(self, request, context):
+        """Lists short messages that were received, the newest first (eingegangene SMS).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSmsOptOuts(self, request, context):
+        """Lists the numbers that have said STOP, the latest first (Abmeldungen).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SmsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -171,6 +208,21 @@ def add_SmsServiceServicer_to_server(servicer, server):
                     servicer.CancelSms,
                     request_deserializer=esoffice_dot_business_dot_v1_dot_sms__pb2.CancelSmsRequest.FromString,
                     response_serializer=esoffice_dot_business_dot_v1_dot_sms__pb2.Sms.SerializeToString,
+            ),
+            'ListSmsProviders': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSmsProviders,
+                    request_deserializer=esoffice_dot_business_dot_v1_dot_sms__pb2.ListSmsProvidersRequest.FromString,
+                    response_serializer=esoffice_dot_business_dot_v1_dot_sms__pb2.ListSmsProvidersResponse.SerializeToString,
+            ),
+            'ListInboundSms': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListInboundSms,
+                    request_deserializer=esoffice_dot_business_dot_v1_dot_sms__pb2.ListInboundSmsRequest.FromString,
+                    response_serializer=esoffice_dot_business_dot_v1_dot_sms__pb2.ListInboundSmsResponse.SerializeToString,
+            ),
+            'ListSmsOptOuts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSmsOptOuts,
+                    request_deserializer=esoffice_dot_business_dot_v1_dot_sms__pb2.ListSmsOptOutsRequest.FromString,
+                    response_serializer=esoffice_dot_business_dot_v1_dot_sms__pb2.ListSmsOptOutsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -363,6 +415,87 @@ class SmsService:
             '/esoffice.business.v1.SmsService/CancelSms',
             esoffice_dot_business_dot_v1_dot_sms__pb2.CancelSmsRequest.SerializeToString,
             esoffice_dot_business_dot_v1_dot_sms__pb2.Sms.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSmsProviders(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.business.v1.SmsService/ListSmsProviders',
+            esoffice_dot_business_dot_v1_dot_sms__pb2.ListSmsProvidersRequest.SerializeToString,
+            esoffice_dot_business_dot_v1_dot_sms__pb2.ListSmsProvidersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListInboundSms(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.business.v1.SmsService/ListInboundSms',
+            esoffice_dot_business_dot_v1_dot_sms__pb2.ListInboundSmsRequest.SerializeToString,
+            esoffice_dot_business_dot_v1_dot_sms__pb2.ListInboundSmsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSmsOptOuts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.business.v1.SmsService/ListSmsOptOuts',
+            esoffice_dot_business_dot_v1_dot_sms__pb2.ListSmsOptOutsRequest.SerializeToString,
+            esoffice_dot_business_dot_v1_dot_sms__pb2.ListSmsOptOutsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -36,8 +36,9 @@ class SmsServiceStub:
     SendSms: _grpc.UnaryUnaryMultiCallable[_sms_pb2.SendSmsRequest, _sms_pb2.Sms]
     """Accepts a short message and answers when it is stored; it is sent soon after.
 
-    Fails with INVALID_ARGUMENT when the number is no phone number of its country, or the text is too long. A repeat with
-    the same `request_id` gets the same message, however late, and sends nothing; with another content it fails with
+    Fails with INVALID_ARGUMENT when the number is no phone number of its country, no provider serves it, or the text is too
+    long; with FAILED_PRECONDITION/`RECIPIENT_OPTED_OUT` when the number has said STOP. A repeat with the same `request_id` gets
+    the same message, however late, and sends nothing; with another content it fails with
     FAILED_PRECONDITION/`REQUEST_ID_REUSED`.
     """
     PreviewSms: _grpc.UnaryUnaryMultiCallable[_sms_pb2.PreviewSmsRequest, _sms_pb2.SmsPreview]
@@ -59,6 +60,12 @@ class SmsServiceStub:
 
     Fails with FAILED_PRECONDITION/`SEND_STATE_NOT_ALLOWED` in any other state.
     """
+    ListSmsProviders: _grpc.UnaryUnaryMultiCallable[_sms_pb2.ListSmsProvidersRequest, _sms_pb2.ListSmsProvidersResponse]
+    """Lists the providers of the settings, with how each is and what waits for it (Anbieter)."""
+    ListInboundSms: _grpc.UnaryUnaryMultiCallable[_sms_pb2.ListInboundSmsRequest, _sms_pb2.ListInboundSmsResponse]
+    """Lists short messages that were received, the newest first (eingegangene SMS)."""
+    ListSmsOptOuts: _grpc.UnaryUnaryMultiCallable[_sms_pb2.ListSmsOptOutsRequest, _sms_pb2.ListSmsOptOutsResponse]
+    """Lists the numbers that have said STOP, the latest first (Abmeldungen)."""
 
 @_typing.type_check_only
 class SmsServiceAsyncStub(SmsServiceStub):
@@ -68,8 +75,9 @@ class SmsServiceAsyncStub(SmsServiceStub):
     SendSms: _aio.UnaryUnaryMultiCallable[_sms_pb2.SendSmsRequest, _sms_pb2.Sms]  # type: ignore[assignment]
     """Accepts a short message and answers when it is stored; it is sent soon after.
 
-    Fails with INVALID_ARGUMENT when the number is no phone number of its country, or the text is too long. A repeat with
-    the same `request_id` gets the same message, however late, and sends nothing; with another content it fails with
+    Fails with INVALID_ARGUMENT when the number is no phone number of its country, no provider serves it, or the text is too
+    long; with FAILED_PRECONDITION/`RECIPIENT_OPTED_OUT` when the number has said STOP. A repeat with the same `request_id` gets
+    the same message, however late, and sends nothing; with another content it fails with
     FAILED_PRECONDITION/`REQUEST_ID_REUSED`.
     """
     PreviewSms: _aio.UnaryUnaryMultiCallable[_sms_pb2.PreviewSmsRequest, _sms_pb2.SmsPreview]  # type: ignore[assignment]
@@ -91,6 +99,12 @@ class SmsServiceAsyncStub(SmsServiceStub):
 
     Fails with FAILED_PRECONDITION/`SEND_STATE_NOT_ALLOWED` in any other state.
     """
+    ListSmsProviders: _aio.UnaryUnaryMultiCallable[_sms_pb2.ListSmsProvidersRequest, _sms_pb2.ListSmsProvidersResponse]  # type: ignore[assignment]
+    """Lists the providers of the settings, with how each is and what waits for it (Anbieter)."""
+    ListInboundSms: _aio.UnaryUnaryMultiCallable[_sms_pb2.ListInboundSmsRequest, _sms_pb2.ListInboundSmsResponse]  # type: ignore[assignment]
+    """Lists short messages that were received, the newest first (eingegangene SMS)."""
+    ListSmsOptOuts: _aio.UnaryUnaryMultiCallable[_sms_pb2.ListSmsOptOutsRequest, _sms_pb2.ListSmsOptOutsResponse]  # type: ignore[assignment]
+    """Lists the numbers that have said STOP, the latest first (Abmeldungen)."""
 
 class SmsServiceServicer(metaclass=_abc_1.ABCMeta):
     """The queue of outgoing short messages (SMS-Versand). What was accepted is kept and ends in a named state; nothing is sent twice."""
@@ -103,8 +117,9 @@ class SmsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_sms_pb2.Sms, _abc.Awaitable[_sms_pb2.Sms]]:
         """Accepts a short message and answers when it is stored; it is sent soon after.
 
-        Fails with INVALID_ARGUMENT when the number is no phone number of its country, or the text is too long. A repeat with
-        the same `request_id` gets the same message, however late, and sends nothing; with another content it fails with
+        Fails with INVALID_ARGUMENT when the number is no phone number of its country, no provider serves it, or the text is too
+        long; with FAILED_PRECONDITION/`RECIPIENT_OPTED_OUT` when the number has said STOP. A repeat with the same `request_id` gets
+        the same message, however late, and sends nothing; with another content it fails with
         FAILED_PRECONDITION/`REQUEST_ID_REUSED`.
         """
 
@@ -162,5 +177,29 @@ class SmsServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Fails with FAILED_PRECONDITION/`SEND_STATE_NOT_ALLOWED` in any other state.
         """
+
+    @_abc_1.abstractmethod
+    def ListSmsProviders(
+        self,
+        request: _sms_pb2.ListSmsProvidersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sms_pb2.ListSmsProvidersResponse, _abc.Awaitable[_sms_pb2.ListSmsProvidersResponse]]:
+        """Lists the providers of the settings, with how each is and what waits for it (Anbieter)."""
+
+    @_abc_1.abstractmethod
+    def ListInboundSms(
+        self,
+        request: _sms_pb2.ListInboundSmsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sms_pb2.ListInboundSmsResponse, _abc.Awaitable[_sms_pb2.ListInboundSmsResponse]]:
+        """Lists short messages that were received, the newest first (eingegangene SMS)."""
+
+    @_abc_1.abstractmethod
+    def ListSmsOptOuts(
+        self,
+        request: _sms_pb2.ListSmsOptOutsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sms_pb2.ListSmsOptOutsResponse, _abc.Awaitable[_sms_pb2.ListSmsOptOutsResponse]]:
+        """Lists the numbers that have said STOP, the latest first (Abmeldungen)."""
 
 def add_SmsServiceServicer_to_server(servicer: SmsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -21,6 +21,215 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _SmsReceiptState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SmsReceiptStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SmsReceiptState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SMS_RECEIPT_STATE_UNSPECIFIED: _SmsReceiptState.ValueType  # 0
+    """Not said; refused."""
+    SMS_RECEIPT_STATE_UNKNOWN: _SmsReceiptState.ValueType  # 1
+    """The gateway does not know."""
+    SMS_RECEIPT_STATE_EXPIRED: _SmsReceiptState.ValueType  # 2
+    """It was not delivered in time."""
+    SMS_RECEIPT_STATE_FAILED: _SmsReceiptState.ValueType  # 3
+    """It was not delivered."""
+    SMS_RECEIPT_STATE_DELIVERED: _SmsReceiptState.ValueType  # 4
+    """It was delivered."""
+
+class SmsReceiptState(_SmsReceiptState, metaclass=_SmsReceiptStateEnumTypeWrapper):
+    """What a receipt says about a message."""
+
+SMS_RECEIPT_STATE_UNSPECIFIED: SmsReceiptState.ValueType  # 0
+"""Not said; refused."""
+SMS_RECEIPT_STATE_UNKNOWN: SmsReceiptState.ValueType  # 1
+"""The gateway does not know."""
+SMS_RECEIPT_STATE_EXPIRED: SmsReceiptState.ValueType  # 2
+"""It was not delivered in time."""
+SMS_RECEIPT_STATE_FAILED: SmsReceiptState.ValueType  # 3
+"""It was not delivered."""
+SMS_RECEIPT_STATE_DELIVERED: SmsReceiptState.ValueType  # 4
+"""It was delivered."""
+Global___SmsReceiptState: _TypeAlias = SmsReceiptState  # noqa: Y015
+
+@_typing.final
+class MailRule(_message.Message):
+    """One rule that is asked before the action of an account (Regel). All kinds of conditions that are set must hold; a rule without
+    any fits every mail.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Outcome:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[MailRule._Outcome.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        OUTCOME_UNSPECIFIED: MailRule._Outcome.ValueType  # 0
+        """Not said: refused for an active account."""
+        OUTCOME_IGNORE: MailRule._Outcome.ValueType  # 1
+        """It is put aside; it is kept, and nobody is told (ignorieren)."""
+        OUTCOME_LEAVE_OPEN: MailRule._Outcome.ValueType  # 2
+        """It is left to a person as an open helpdesk e-mail (offen lassen)."""
+        OUTCOME_CREATE_CONTACT: MailRule._Outcome.ValueType  # 3
+        """As with the action ACTION_CREATE_CONTACT."""
+        OUTCOME_CREATE_SERVICECALL: MailRule._Outcome.ValueType  # 4
+        """As with the action ACTION_CREATE_SERVICECALL."""
+        OUTCOME_CONTINUE: MailRule._Outcome.ValueType  # 5
+        """As the account's action says; the rules behind are not asked (Ausnahme)."""
+
+    class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
+        """What happens to a mail that the rule fits."""
+
+    OUTCOME_UNSPECIFIED: MailRule.Outcome.ValueType  # 0
+    """Not said: refused for an active account."""
+    OUTCOME_IGNORE: MailRule.Outcome.ValueType  # 1
+    """It is put aside; it is kept, and nobody is told (ignorieren)."""
+    OUTCOME_LEAVE_OPEN: MailRule.Outcome.ValueType  # 2
+    """It is left to a person as an open helpdesk e-mail (offen lassen)."""
+    OUTCOME_CREATE_CONTACT: MailRule.Outcome.ValueType  # 3
+    """As with the action ACTION_CREATE_CONTACT."""
+    OUTCOME_CREATE_SERVICECALL: MailRule.Outcome.ValueType  # 4
+    """As with the action ACTION_CREATE_SERVICECALL."""
+    OUTCOME_CONTINUE: MailRule.Outcome.ValueType  # 5
+    """As the account's action says; the rules behind are not asked (Ausnahme)."""
+
+    HEADERS_FIELD_NUMBER: _builtins.int
+    SENDERS_FIELD_NUMBER: _builtins.int
+    FOLDERS_FIELD_NUMBER: _builtins.int
+    MIN_BYTES_FIELD_NUMBER: _builtins.int
+    MAX_BYTES_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    min_bytes: _builtins.int
+    """Size in bytes from which on it fits, inclusive. 0, the default: any."""
+    max_bytes: _builtins.int
+    """Size in bytes up to which it fits, inclusive. 0, the default: any."""
+    outcome: Global___MailRule.Outcome.ValueType
+    """What happens then."""
+    @_builtins.property
+    def headers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Headers that must all be there, each `Name: pattern` such as `Subject: *Rechnung*` or `X-Priority: 1*`. In a pattern `*`
+        stands for any text and `?` for one character; upper and lower case are the same. At most 20.
+        """
+
+    @_builtins.property
+    def senders(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Senders of whom one must have written it: an address such as `news@example.de`, or a domain such as `@example.de`; `*` and
+        `?` as in `headers`. At most 200.
+        """
+
+    @_builtins.property
+    def folders(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Folders in one of which it must lie, as they stand in the settings. At most 50."""
+
+    def __init__(
+        self,
+        *,
+        headers: _abc.Iterable[_builtins.str] | None = ...,
+        senders: _abc.Iterable[_builtins.str] | None = ...,
+        folders: _abc.Iterable[_builtins.str] | None = ...,
+        min_bytes: _builtins.int = ...,
+        max_bytes: _builtins.int = ...,
+        outcome: Global___MailRule.Outcome.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["folders", b"folders", "headers", b"headers", "max_bytes", b"max_bytes", "min_bytes", b"min_bytes", "outcome", b"outcome", "senders", b"senders"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MailRule: _TypeAlias = MailRule  # noqa: Y015
+
+@_typing.final
+class MailFolder(_message.Message):
+    """Another folder of an account's mailbox, with a procedure of its own (Ordner). What is not said here is as the account says."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FOLDER_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    ACTIVITY_TYPE_FIELD_NUMBER: _builtins.int
+    FOLLOW_UP_EMPLOYEE_FIELD_NUMBER: _builtins.int
+    FOLLOW_UP_TEAM_FIELD_NUMBER: _builtins.int
+    RESPONSIBLE_TEAM_FIELD_NUMBER: _builtins.int
+    RESPONSIBLE_EMPLOYEE_FIELD_NUMBER: _builtins.int
+    OPEN_MAIL_TEAM_FIELD_NUMBER: _builtins.int
+    folder: _builtins.str
+    """Folder mail is taken from; `/` separates levels. At most 500 characters."""
+    action: Global___MailAccount.Action.ValueType
+    """What becomes of a mail."""
+    activity_type: _builtins.str
+    """Activity type that a contact gets (Aktivitätsart). At most 64 characters."""
+    follow_up_employee: _builtins.str
+    """Employee who gets a follow-up for each contact. Format: `employees/{personnel_number}`."""
+    follow_up_team: _builtins.str
+    """Team that gets it. Format: `teams/{id}`."""
+    responsible_team: _builtins.str
+    """Team responsible for servicecalls that mails create. Format: `teams/{id}`."""
+    responsible_employee: _builtins.str
+    """Employee responsible for them. Format: `employees/{personnel_number}`."""
+    open_mail_team: _builtins.str
+    """Team that is told of open helpdesk e-mails. Format: `teams/{id}`."""
+    def __init__(
+        self,
+        *,
+        folder: _builtins.str = ...,
+        action: Global___MailAccount.Action.ValueType = ...,
+        activity_type: _builtins.str = ...,
+        follow_up_employee: _builtins.str = ...,
+        follow_up_team: _builtins.str = ...,
+        responsible_team: _builtins.str = ...,
+        responsible_employee: _builtins.str = ...,
+        open_mail_team: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "activity_type", b"activity_type", "folder", b"folder", "follow_up_employee", b"follow_up_employee", "follow_up_team", b"follow_up_team", "open_mail_team", b"open_mail_team", "responsible_employee", b"responsible_employee", "responsible_team", b"responsible_team"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MailFolder: _TypeAlias = MailFolder  # noqa: Y015
+
+@_typing.final
+class OAuth2Client(_message.Message):
+    """How a service signs in at a mail server as itself (OAuth 2 client credentials, RFC 6749 section 4.4)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKEN_URL_FIELD_NUMBER: _builtins.int
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_SECRET_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
+    token_url: _builtins.str
+    """Address tokens are asked for at, such as
+    `https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token`. Empty: no OAuth 2. At most 1,000 characters.
+    """
+    client_id: _builtins.str
+    """Id of this service at the issuer. At most 200 characters."""
+    scope: _builtins.str
+    """What is asked for, such as `https://outlook.office365.com/.default`. At most 1,000 characters."""
+    @_builtins.property
+    def client_secret(self) -> _common_settings_pb2.Secret:
+        """Its secret."""
+
+    def __init__(
+        self,
+        *,
+        token_url: _builtins.str = ...,
+        client_id: _builtins.str = ...,
+        client_secret: _common_settings_pb2.Secret | None = ...,
+        scope: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["client_secret", b"client_secret"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "client_secret", b"client_secret", "scope", b"scope", "token_url", b"token_url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OAuth2Client: _TypeAlias = OAuth2Client  # noqa: Y015
+
 @_typing.final
 class MailAccount(_message.Message):
     """A mailbox from which mail is taken in (E-Mail-Konto)."""
@@ -181,6 +390,48 @@ class MailAccount(_message.Message):
     ADDRESS_KIND_OTHER: MailAccount.AddressKind.ValueType  # 5
     """All other addresses (Sonstige)."""
 
+    @_typing.final
+    class RulesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> Global___MailRule: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: Global___MailRule | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class FoldersEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> Global___MailFolder: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: Global___MailFolder | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     ACTIVE_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int
@@ -210,6 +461,16 @@ class MailAccount(_message.Message):
     RESPONSIBLE_TEAM_FIELD_NUMBER: _builtins.int
     RESPONSIBLE_EMPLOYEE_FIELD_NUMBER: _builtins.int
     OPEN_MAIL_TEAM_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    FOLDERS_FIELD_NUMBER: _builtins.int
+    REPLY_TO_SENDERS_FIELD_NUMBER: _builtins.int
+    FORWARDING_SENDERS_FIELD_NUMBER: _builtins.int
+    AUTHENTICATION_SERVER_FIELD_NUMBER: _builtins.int
+    MAILS_PER_HOUR_FIELD_NUMBER: _builtins.int
+    SPAM_SIGNS_FIELD_NUMBER: _builtins.int
+    SILENCE_MINUTES_FIELD_NUMBER: _builtins.int
+    SILENCE_HOURS_FIELD_NUMBER: _builtins.int
+    OAUTH2_FIELD_NUMBER: _builtins.int
     active: _builtins.bool
     """Whether mail is taken from this account (aktiv). The settings of an inactive account are not checked. Default: no."""
     kind: Global___MailAccount.Kind.ValueType
@@ -261,6 +522,19 @@ class MailAccount(_message.Message):
     """Employee responsible for them. Format: `employees/{personnel_number}`. Empty: nobody."""
     open_mail_team: _builtins.str
     """Team that is told of open helpdesk e-mails. Format: `teams/{id}`. Empty: nobody is told."""
+    authentication_server: _builtins.str
+    """Name under which the site's own mail server writes its verdict into the mail (authserv-id of `Authentication-Results`, RFC 8601),
+    such as `mx.example.de`; that server must remove headers that claim its name. A mail that failed DMARC there never counts as
+    one of a known sender. Empty, the default: such headers are not looked at. At most 255 characters.
+    """
+    mails_per_hour: _builtins.int
+    """Mails of one sender that are acted on within an hour; what comes above is left open. 0, the default: any number."""
+    silence_minutes: _builtins.int
+    """Minutes without any mail after which the account counts as silent: its module is unhealthy, and `open_mail_team` is told once.
+    At most 43,200 (30 d). 0, the default: never.
+    """
+    silence_hours: _builtins.str
+    """Hours of the site's days, Monday to Friday, that count towards `silence_minutes`, such as `7-18`. Empty, the default: every hour."""
     @_builtins.property
     def password(self) -> _common_settings_pb2.Secret:
         """Password to sign in with; not together with `oauth2_token`."""
@@ -282,6 +556,40 @@ class MailAccount(_message.Message):
         """Senders whose mail is passed over (Ausnahmen): an address such as `news@example.de`, or a domain such as
         `@example.de`. Upper and lower case are the same. At most 1,000.
         """
+
+    @_builtins.property
+    def rules(self) -> _containers.MessageMap[_builtins.str, Global___MailRule]:
+        """What happens to a mail before the action is asked (Regeln), by a name of your own: lower-case letters, digits and `-`, at most
+        40 characters. Rules are asked in the order of their names (`10-spam` before `20-forms`); the first that fits decides. At most 100.
+        """
+
+    @_builtins.property
+    def folders(self) -> _containers.MessageMap[_builtins.str, Global___MailFolder]:
+        """Further folders of the same mailbox, by a short name of your own as of an account, at most 30 characters. Each is read and shown
+        as an account `{account}.{name}`. At most 50.
+        """
+
+    @_builtins.property
+    def reply_to_senders(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Senders whose Reply-To counts as the sender, such as the site's own web form; as in `excluded_senders`. Of all others the
+        From header counts. At most 100.
+        """
+
+    @_builtins.property
+    def forwarding_senders(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Senders, such as `@example.de` for the own staff, who pass mails on: when they forward one, whoever wrote it first counts as the
+        sender (weitergeleitet). As in `excluded_senders`. At most 100.
+        """
+
+    @_builtins.property
+    def spam_signs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Headers by which the site's own filter marks spam, such as `X-Spam-Flag: YES*`; patterns as in `MailRule.headers`. One is enough.
+        At most 20.
+        """
+
+    @_builtins.property
+    def oauth2(self) -> Global___OAuth2Client:
+        """Signing in by OAuth 2 with tokens that are fetched and kept; instead of `password` and `oauth2_token`."""
 
     def __init__(
         self,
@@ -315,10 +623,20 @@ class MailAccount(_message.Message):
         responsible_team: _builtins.str = ...,
         responsible_employee: _builtins.str = ...,
         open_mail_team: _builtins.str = ...,
+        rules: _abc.Mapping[_builtins.str, Global___MailRule] | None = ...,
+        folders: _abc.Mapping[_builtins.str, Global___MailFolder] | None = ...,
+        reply_to_senders: _abc.Iterable[_builtins.str] | None = ...,
+        forwarding_senders: _abc.Iterable[_builtins.str] | None = ...,
+        authentication_server: _builtins.str = ...,
+        mails_per_hour: _builtins.int = ...,
+        spam_signs: _abc.Iterable[_builtins.str] | None = ...,
+        silence_minutes: _builtins.int = ...,
+        silence_hours: _builtins.str = ...,
+        oauth2: Global___OAuth2Client | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["oauth2_token", b"oauth2_token", "password", b"password", "poll_duration", b"poll_duration"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["oauth2", b"oauth2", "oauth2_token", b"oauth2_token", "password", b"password", "poll_duration", b"poll_duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "active", b"active", "activity_type", b"activity_type", "address_kinds", b"address_kinds", "after_import", b"after_import", "contact_date", b"contact_date", "done_folder", b"done_folder", "excluded_senders", b"excluded_senders", "failed_folder", b"failed_folder", "folder", b"folder", "follow_up_employee", b"follow_up_employee", "follow_up_team", b"follow_up_team", "host", b"host", "kind", b"kind", "max_mail_bytes", b"max_mail_bytes", "oauth2_token", b"oauth2_token", "open_mail_team", b"open_mail_team", "password", b"password", "path", b"path", "poll_duration", b"poll_duration", "port", b"port", "recognition_template", b"recognition_template", "reopen_solved", b"reopen_solved", "responsible_employee", b"responsible_employee", "responsible_team", b"responsible_team", "security", b"security", "unknown_folder", b"unknown_folder", "use_idle", b"use_idle", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "active", b"active", "activity_type", b"activity_type", "address_kinds", b"address_kinds", "after_import", b"after_import", "authentication_server", b"authentication_server", "contact_date", b"contact_date", "done_folder", b"done_folder", "excluded_senders", b"excluded_senders", "failed_folder", b"failed_folder", "folder", b"folder", "folders", b"folders", "follow_up_employee", b"follow_up_employee", "follow_up_team", b"follow_up_team", "forwarding_senders", b"forwarding_senders", "host", b"host", "kind", b"kind", "mails_per_hour", b"mails_per_hour", "max_mail_bytes", b"max_mail_bytes", "oauth2", b"oauth2", "oauth2_token", b"oauth2_token", "open_mail_team", b"open_mail_team", "password", b"password", "path", b"path", "poll_duration", b"poll_duration", "port", b"port", "recognition_template", b"recognition_template", "reopen_solved", b"reopen_solved", "reply_to_senders", b"reply_to_senders", "responsible_employee", b"responsible_employee", "responsible_team", b"responsible_team", "rules", b"rules", "security", b"security", "silence_hours", b"silence_hours", "silence_minutes", b"silence_minutes", "spam_signs", b"spam_signs", "unknown_folder", b"unknown_folder", "use_idle", b"use_idle", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -353,6 +671,11 @@ class MailSettings(_message.Message):
 
     ACCOUNTS_FIELD_NUMBER: _builtins.int
     OWN_DOMAINS_FIELD_NUMBER: _builtins.int
+    SMIME_AUTHORITIES_FIELD_NUMBER: _builtins.int
+    smime_authorities: _builtins.str
+    """Certificates of the authorities whose S/MIME certificates count as trusted, PEM, one below the other. Empty: signatures are
+    checked and shown, and none is trusted. At most 200,000 characters.
+    """
     @_builtins.property
     def accounts(self) -> _containers.MessageMap[_builtins.str, Global___MailAccount]:
         """Mailboxes by a short name of your own: lower-case letters, digits and `-`, at most 40 characters. At most 100."""
@@ -366,14 +689,47 @@ class MailSettings(_message.Message):
         *,
         accounts: _abc.Mapping[_builtins.str, Global___MailAccount] | None = ...,
         own_domains: _abc.Iterable[_builtins.str] | None = ...,
+        smime_authorities: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "own_domains", b"own_domains"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "own_domains", b"own_domains", "smime_authorities", b"smime_authorities"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MailSettings: _TypeAlias = MailSettings  # noqa: Y015
+
+@_typing.final
+class DkimSettings(_message.Message):
+    """Our signature on mails that leave (DKIM, RFC 6376)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    SELECTOR_FIELD_NUMBER: _builtins.int
+    PRIVATE_KEY_FIELD_NUMBER: _builtins.int
+    domain: _builtins.str
+    """Domain that signs, that of the sender's address, such as `example.de`. Empty, the default: mails are not signed."""
+    selector: _builtins.str
+    """Which of the domain's keys: the public one stands in the DNS at `{selector}._domainkey.{domain}`. At most 63 characters."""
+    @_builtins.property
+    def private_key(self) -> _common_settings_pb2.Secret:
+        """Private key, RSA with at least 1,024 bits, PEM."""
+
+    def __init__(
+        self,
+        *,
+        domain: _builtins.str = ...,
+        selector: _builtins.str = ...,
+        private_key: _common_settings_pb2.Secret | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["private_key", b"private_key"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain", "private_key", b"private_key", "selector", b"selector"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DkimSettings: _TypeAlias = DkimSettings  # noqa: Y015
 
 @_typing.final
 class OutgoingMailSettings(_message.Message):
@@ -408,6 +764,29 @@ class OutgoingMailSettings(_message.Message):
     SECURITY_TLS: OutgoingMailSettings.Security.ValueType  # 3
     """TLS from the first byte (SMTPS)."""
 
+    class _MarkedAddresses:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _MarkedAddressesEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[OutgoingMailSettings._MarkedAddresses.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        MARKED_ADDRESSES_UNSPECIFIED: OutgoingMailSettings._MarkedAddresses.ValueType  # 0
+        """Not said: read as MARKED_ADDRESSES_REFUSE."""
+        MARKED_ADDRESSES_REFUSE: OutgoingMailSettings._MarkedAddresses.ValueType  # 1
+        """It is refused with one sentence, until the address is released."""
+        MARKED_ADDRESSES_WARN: OutgoingMailSettings._MarkedAddresses.ValueType  # 2
+        """It is accepted and sent; the answer warns."""
+
+    class MarkedAddresses(_MarkedAddresses, metaclass=_MarkedAddressesEnumTypeWrapper):
+        """What happens to a mail for an address that mails bounced from."""
+
+    MARKED_ADDRESSES_UNSPECIFIED: OutgoingMailSettings.MarkedAddresses.ValueType  # 0
+    """Not said: read as MARKED_ADDRESSES_REFUSE."""
+    MARKED_ADDRESSES_REFUSE: OutgoingMailSettings.MarkedAddresses.ValueType  # 1
+    """It is refused with one sentence, until the address is released."""
+    MARKED_ADDRESSES_WARN: OutgoingMailSettings.MarkedAddresses.ValueType  # 2
+    """It is accepted and sent; the answer warns."""
+
     ACTIVE_FIELD_NUMBER: _builtins.int
     HOST_FIELD_NUMBER: _builtins.int
     PORT_FIELD_NUMBER: _builtins.int
@@ -418,6 +797,9 @@ class OutgoingMailSettings(_message.Message):
     SENDER_NAME_FIELD_NUMBER: _builtins.int
     TIMEOUT_DURATION_FIELD_NUMBER: _builtins.int
     GIVE_UP_DURATION_FIELD_NUMBER: _builtins.int
+    MARKED_ADDRESSES_FIELD_NUMBER: _builtins.int
+    OAUTH2_FIELD_NUMBER: _builtins.int
+    DKIM_FIELD_NUMBER: _builtins.int
     active: _builtins.bool
     """Whether mails are sent (aktiv). While it is off they wait, visibly; the other settings are not checked then. Default: no."""
     host: _builtins.str
@@ -432,6 +814,8 @@ class OutgoingMailSettings(_message.Message):
     """Address the mails come from (Absender)."""
     sender_name: _builtins.str
     """Name beside that address, at most 100 characters."""
+    marked_addresses: Global___OutgoingMailSettings.MarkedAddresses.ValueType
+    """What happens to a mail for an address that mails bounced from (gesperrte Adresse). Default: MARKED_ADDRESSES_REFUSE."""
     @_builtins.property
     def password(self) -> _common_settings_pb2.Secret:
         """Password to sign in with."""
@@ -443,6 +827,14 @@ class OutgoingMailSettings(_message.Message):
     @_builtins.property
     def give_up_duration(self) -> _duration_pb2.Duration:
         """How long a mail is tried that the server does not take for now, 1 min to 14 d. Default: 2 d."""
+
+    @_builtins.property
+    def oauth2(self) -> Global___OAuth2Client:
+        """Signing in by OAuth 2 instead of a password (XOAUTH2); needs `user`."""
+
+    @_builtins.property
+    def dkim(self) -> Global___DkimSettings:
+        """Our signature on the mails."""
 
     def __init__(
         self,
@@ -457,36 +849,475 @@ class OutgoingMailSettings(_message.Message):
         sender_name: _builtins.str = ...,
         timeout_duration: _duration_pb2.Duration | None = ...,
         give_up_duration: _duration_pb2.Duration | None = ...,
+        marked_addresses: Global___OutgoingMailSettings.MarkedAddresses.ValueType = ...,
+        oauth2: Global___OAuth2Client | None = ...,
+        dkim: Global___DkimSettings | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["give_up_duration", b"give_up_duration", "password", b"password", "timeout_duration", b"timeout_duration"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dkim", b"dkim", "give_up_duration", b"give_up_duration", "oauth2", b"oauth2", "password", b"password", "timeout_duration", b"timeout_duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "give_up_duration", b"give_up_duration", "host", b"host", "password", b"password", "port", b"port", "security", b"security", "sender", b"sender", "sender_name", b"sender_name", "timeout_duration", b"timeout_duration", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "dkim", b"dkim", "give_up_duration", b"give_up_duration", "host", b"host", "marked_addresses", b"marked_addresses", "oauth2", b"oauth2", "password", b"password", "port", b"port", "security", b"security", "sender", b"sender", "sender_name", b"sender_name", "timeout_duration", b"timeout_duration", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OutgoingMailSettings: _TypeAlias = OutgoingMailSettings  # noqa: Y015
 
 @_typing.final
-class SmsSettings(_message.Message):
-    """Sending of short messages (SMS-Versand)."""
+class SmppSettings(_message.Message):
+    """How an SMS centre is spoken to over SMPP 3.4."""
 
     DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_FIELD_NUMBER: _builtins.int
+    PORT_FIELD_NUMBER: _builtins.int
+    TLS_FIELD_NUMBER: _builtins.int
+    SYSTEM_ID_FIELD_NUMBER: _builtins.int
+    PASSWORD_FIELD_NUMBER: _builtins.int
+    SYSTEM_TYPE_FIELD_NUMBER: _builtins.int
+    ENQUIRE_DURATION_FIELD_NUMBER: _builtins.int
+    QUERY_DURATION_FIELD_NUMBER: _builtins.int
+    host: _builtins.str
+    """Host name or IP address of the SMS centre."""
+    port: _builtins.int
+    """TCP port, 1 to 65535. Default: 3550 with TLS, else 2775."""
+    tls: _builtins.bool
+    """Whether the connection is protected by TLS; the certificate must be valid for `host`. Default: no."""
+    system_id: _builtins.str
+    """Name to bind with (system_id), at most 15 characters."""
+    system_type: _builtins.str
+    """What kind of system we are (system_type), at most 12 characters; most providers want it empty."""
+    @_builtins.property
+    def password(self) -> _common_settings_pb2.Secret:
+        """Password to bind with; SMPP carries at most 8 characters of it."""
+
+    @_builtins.property
+    def enquire_duration(self) -> _duration_pb2.Duration:
+        """After how much silence the connection is tested (enquire_link), 1 s to 10 min. Default: 30 s."""
+
+    @_builtins.property
+    def query_duration(self) -> _duration_pb2.Duration:
+        """How old a message without a receipt is before its state is asked for (query_sm), up to 2 d. 0, the default: never; not every
+        provider answers that.
+        """
+
+    def __init__(
+        self,
+        *,
+        host: _builtins.str = ...,
+        port: _builtins.int = ...,
+        tls: _builtins.bool = ...,
+        system_id: _builtins.str = ...,
+        password: _common_settings_pb2.Secret | None = ...,
+        system_type: _builtins.str = ...,
+        enquire_duration: _duration_pb2.Duration | None = ...,
+        query_duration: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["enquire_duration", b"enquire_duration", "password", b"password", "query_duration", b"query_duration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["enquire_duration", b"enquire_duration", "host", b"host", "password", b"password", "port", b"port", "query_duration", b"query_duration", "system_id", b"system_id", "system_type", b"system_type", "tls", b"tls"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SmppSettings: _TypeAlias = SmppSettings  # noqa: Y015
+
+@_typing.final
+class SmsGatewaySettings(_message.Message):
+    """How an HTTP gateway is spoken to. What is empty is as the preset says; without one, it is empty.
+
+    Templates hold placeholders: `{to}` (+491701234567), `{digits}` (without +), `{text}`, `{sender}`, `{reference}` (the same for
+    every attempt), `{user}`, `{password}`. In addresses and forms their values are URL-encoded, in JSON escaped.
+    Paths name a place in an answer or a webhook: names and numbers with `/` between, `*` for each of a list; in a form
+    or a query simply its field.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Preset:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _PresetEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[SmsGatewaySettings._Preset.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        PRESET_UNSPECIFIED: SmsGatewaySettings._Preset.ValueType  # 0
+        """None: everything is said here."""
+        PRESET_SEVEN: SmsGatewaySettings._Preset.ValueType  # 1
+        """seven.io (formerly sms77): API key in `password`."""
+        PRESET_SIPGATE: SmsGatewaySettings._Preset.ValueType  # 2
+        """sipgate: token id and token in `user` and `password`, SMS extension such as `s0` in `sender`. Gives no receipts."""
+        PRESET_TWILIO: SmsGatewaySettings._Preset.ValueType  # 3
+        """Twilio: account SID and token in `user` and `password`."""
+        PRESET_VONAGE: SmsGatewaySettings._Preset.ValueType  # 4
+        """Vonage (formerly Nexmo), SMS API: key and secret in `user` and `password`."""
+
+    class Preset(_Preset, metaclass=_PresetEnumTypeWrapper):
+        """Gateways whose published interface is built in."""
+
+    PRESET_UNSPECIFIED: SmsGatewaySettings.Preset.ValueType  # 0
+    """None: everything is said here."""
+    PRESET_SEVEN: SmsGatewaySettings.Preset.ValueType  # 1
+    """seven.io (formerly sms77): API key in `password`."""
+    PRESET_SIPGATE: SmsGatewaySettings.Preset.ValueType  # 2
+    """sipgate: token id and token in `user` and `password`, SMS extension such as `s0` in `sender`. Gives no receipts."""
+    PRESET_TWILIO: SmsGatewaySettings.Preset.ValueType  # 3
+    """Twilio: account SID and token in `user` and `password`."""
+    PRESET_VONAGE: SmsGatewaySettings.Preset.ValueType  # 4
+    """Vonage (formerly Nexmo), SMS API: key and secret in `user` and `password`."""
+
+    @_typing.final
+    class HeadersEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class ReceiptStatesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: Global___SmsReceiptState.ValueType
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: Global___SmsReceiptState.ValueType = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    PRESET_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    HEADERS_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    BASIC_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
+    PASSWORD_FIELD_NUMBER: _builtins.int
+    SUCCESS_PATH_FIELD_NUMBER: _builtins.int
+    SUCCESS_VALUES_FIELD_NUMBER: _builtins.int
+    LATER_VALUES_FIELD_NUMBER: _builtins.int
+    ID_PATH_FIELD_NUMBER: _builtins.int
+    IDEMPOTENT_FIELD_NUMBER: _builtins.int
+    WEBHOOK_SECRET_FIELD_NUMBER: _builtins.int
+    RECEIPT_ID_PATH_FIELD_NUMBER: _builtins.int
+    RECEIPT_STATE_PATH_FIELD_NUMBER: _builtins.int
+    RECEIPT_STATES_FIELD_NUMBER: _builtins.int
+    INBOUND_FROM_PATH_FIELD_NUMBER: _builtins.int
+    INBOUND_TO_PATH_FIELD_NUMBER: _builtins.int
+    INBOUND_TEXT_PATH_FIELD_NUMBER: _builtins.int
+    INBOUND_ID_PATH_FIELD_NUMBER: _builtins.int
+    preset: Global___SmsGatewaySettings.Preset.ValueType
+    """Which gateway it is."""
+    url: _builtins.str
+    """Address, a template; https://… but for a gateway in the own network. At most 1,000 characters."""
+    method: _builtins.str
+    """GET or POST. Default: POST."""
+    body: _builtins.str
+    """Body, a template: JSON when it begins with `{` or `[`, else a form. At most 4,000 characters."""
+    basic: _builtins.bool
+    """Whether `user` and `password` sign in by HTTP Basic."""
+    user: _builtins.str
+    """Name to sign in with, at most 256 characters."""
+    success_path: _builtins.str
+    """Where an answer with status 2xx says whether the message was taken; empty: the status says so."""
+    id_path: _builtins.str
+    """Where the answer has the gateway's id of the message; empty: no receipts are expected."""
+    idempotent: _builtins.bool
+    """Whether the gateway recognises a repeat by `{reference}`: then a message whose answer was lost is sent again by itself."""
+    receipt_id_path: _builtins.str
+    """Where a receipt has the id."""
+    receipt_state_path: _builtins.str
+    """Where a receipt has the state."""
+    inbound_from_path: _builtins.str
+    """Where a received message has its sender; empty: none are received."""
+    inbound_to_path: _builtins.str
+    """Where it has the number it was sent to."""
+    inbound_text_path: _builtins.str
+    """Where it has its text."""
+    inbound_id_path: _builtins.str
+    """Where it has the gateway's id."""
+    @_builtins.property
+    def headers(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Headers, by name; values are templates. At most 20."""
+
+    @_builtins.property
+    def password(self) -> _common_settings_pb2.Secret:
+        """Password, token or key to sign in with."""
+
+    @_builtins.property
+    def success_values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What stands there then. At most 10."""
+
+    @_builtins.property
+    def later_values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What stands there when it may be sent later (too fast). At most 20."""
+
+    @_builtins.property
+    def webhook_secret(self) -> _common_settings_pb2.Secret:
+        """Secret that a webhook of the gateway must carry, as `?secret=…` or in the header `x-webhook-secret`; at least 16
+        characters. Not set: the gateway has no webhook.
+        """
+
+    @_builtins.property
+    def receipt_states(self) -> _containers.ScalarMap[_builtins.str, Global___SmsReceiptState.ValueType]:
+        """What the gateway's words for states mean; upper and lower case are the same, words that are not here are passed over. At most 50."""
+
+    def __init__(
+        self,
+        *,
+        preset: Global___SmsGatewaySettings.Preset.ValueType = ...,
+        url: _builtins.str = ...,
+        method: _builtins.str = ...,
+        headers: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        body: _builtins.str = ...,
+        basic: _builtins.bool = ...,
+        user: _builtins.str = ...,
+        password: _common_settings_pb2.Secret | None = ...,
+        success_path: _builtins.str = ...,
+        success_values: _abc.Iterable[_builtins.str] | None = ...,
+        later_values: _abc.Iterable[_builtins.str] | None = ...,
+        id_path: _builtins.str = ...,
+        idempotent: _builtins.bool = ...,
+        webhook_secret: _common_settings_pb2.Secret | None = ...,
+        receipt_id_path: _builtins.str = ...,
+        receipt_state_path: _builtins.str = ...,
+        receipt_states: _abc.Mapping[_builtins.str, Global___SmsReceiptState.ValueType] | None = ...,
+        inbound_from_path: _builtins.str = ...,
+        inbound_to_path: _builtins.str = ...,
+        inbound_text_path: _builtins.str = ...,
+        inbound_id_path: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["password", b"password", "webhook_secret", b"webhook_secret"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basic", b"basic", "body", b"body", "headers", b"headers", "id_path", b"id_path", "idempotent", b"idempotent", "inbound_from_path", b"inbound_from_path", "inbound_id_path", b"inbound_id_path", "inbound_text_path", b"inbound_text_path", "inbound_to_path", b"inbound_to_path", "later_values", b"later_values", "method", b"method", "password", b"password", "preset", b"preset", "receipt_id_path", b"receipt_id_path", "receipt_state_path", b"receipt_state_path", "receipt_states", b"receipt_states", "success_path", b"success_path", "success_values", b"success_values", "url", b"url", "user", b"user", "webhook_secret", b"webhook_secret"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SmsGatewaySettings: _TypeAlias = SmsGatewaySettings  # noqa: Y015
+
+@_typing.final
+class SmsProvider(_message.Message):
+    """A way short messages leave by (Anbieter)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[SmsProvider._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: SmsProvider._Kind.ValueType  # 0
+        """Not said: refused for an active provider."""
+        KIND_SMPP: SmsProvider._Kind.ValueType  # 1
+        """An SMS centre over SMPP 3.4; needs `smpp`."""
+        KIND_HTTP: SmsProvider._Kind.ValueType  # 2
+        """A gateway over HTTP; needs `http`."""
+        KIND_MAIL: SmsProvider._Kind.ValueType  # 3
+        """A mail to a gateway, over the site's outgoing mail; needs `mail_address`."""
+        KIND_OUTBOX: SmsProvider._Kind.ValueType  # 4
+        """A JSON file for each message in a folder, for a program that takes them from there; needs `outbox_folder`."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """What kind of way it is."""
+
+    KIND_UNSPECIFIED: SmsProvider.Kind.ValueType  # 0
+    """Not said: refused for an active provider."""
+    KIND_SMPP: SmsProvider.Kind.ValueType  # 1
+    """An SMS centre over SMPP 3.4; needs `smpp`."""
+    KIND_HTTP: SmsProvider.Kind.ValueType  # 2
+    """A gateway over HTTP; needs `http`."""
+    KIND_MAIL: SmsProvider.Kind.ValueType  # 3
+    """A mail to a gateway, over the site's outgoing mail; needs `mail_address`."""
+    KIND_OUTBOX: SmsProvider.Kind.ValueType  # 4
+    """A JSON file for each message in a folder, for a program that takes them from there; needs `outbox_folder`."""
+
+    ACTIVE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    PREFIXES_FIELD_NUMBER: _builtins.int
+    RANK_FIELD_NUMBER: _builtins.int
+    PARTS_PER_SECOND_FIELD_NUMBER: _builtins.int
+    WINDOW_FIELD_NUMBER: _builtins.int
+    SENDER_FIELD_NUMBER: _builtins.int
+    TIMEOUT_DURATION_FIELD_NUMBER: _builtins.int
+    SMPP_FIELD_NUMBER: _builtins.int
+    HTTP_FIELD_NUMBER: _builtins.int
+    MAIL_ADDRESS_FIELD_NUMBER: _builtins.int
+    OUTBOX_FOLDER_FIELD_NUMBER: _builtins.int
+    active: _builtins.bool
+    """Whether it is used (aktiv). The settings of an inactive provider are not checked. Default: no."""
+    kind: Global___SmsProvider.Kind.ValueType
+    """What kind of way it is."""
+    rank: _builtins.int
+    """Which one is used first of those that serve a number by a prefix of the same length: the smallest rank, 0 to 1,000."""
+    parts_per_second: _builtins.int
+    """Parts a second the provider allows, 0 to 10,000. 0: any number."""
+    window: _builtins.int
+    """Parts that may be without an answer at a time, 1 to 1,000; so many are in doubt at most when the connection breaks.
+    Default: 10.
+    """
+    sender: _builtins.str
+    """Who messages come from: a number, or up to 11 letters and digits. Empty: as the provider has it."""
+    mail_address: _builtins.str
+    """Address of the mail, a template such as `{digits}@sms.example.de`; the text is the mail's. At most 254 characters."""
+    outbox_folder: _builtins.str
+    """Folder on the service's machine: an absolute path, at most 1,000 characters."""
+    @_builtins.property
+    def prefixes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Beginnings of the numbers it serves, such as `+49` or `+4917`. Empty: all. At most 100."""
+
+    @_builtins.property
+    def timeout_duration(self) -> _duration_pb2.Duration:
+        """How long an answer is waited for, 1 to 60 s; after that a message is in doubt, and the next ones go to another provider.
+        Default: 4 s.
+        """
+
+    @_builtins.property
+    def smpp(self) -> Global___SmppSettings:
+        """The SMS centre."""
+
+    @_builtins.property
+    def http(self) -> Global___SmsGatewaySettings:
+        """The gateway."""
+
+    def __init__(
+        self,
+        *,
+        active: _builtins.bool = ...,
+        kind: Global___SmsProvider.Kind.ValueType = ...,
+        prefixes: _abc.Iterable[_builtins.str] | None = ...,
+        rank: _builtins.int = ...,
+        parts_per_second: _builtins.int = ...,
+        window: _builtins.int = ...,
+        sender: _builtins.str = ...,
+        timeout_duration: _duration_pb2.Duration | None = ...,
+        smpp: Global___SmppSettings | None = ...,
+        http: Global___SmsGatewaySettings | None = ...,
+        mail_address: _builtins.str = ...,
+        outbox_folder: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["http", b"http", "smpp", b"smpp", "timeout_duration", b"timeout_duration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "http", b"http", "kind", b"kind", "mail_address", b"mail_address", "outbox_folder", b"outbox_folder", "parts_per_second", b"parts_per_second", "prefixes", b"prefixes", "rank", b"rank", "sender", b"sender", "smpp", b"smpp", "timeout_duration", b"timeout_duration", "window", b"window"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SmsProvider: _TypeAlias = SmsProvider  # noqa: Y015
+
+@_typing.final
+class SmsWebhookSettings(_message.Message):
+    """Where gateways report receipts and received messages (Webhook)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PORT_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    port: _builtins.int
+    """TCP port of `http://…/sms/{provider}`, 1 to 65535; a reverse proxy of the site adds TLS. 0, the default: none."""
+    address: _builtins.str
+    """IP address it listens on. Default: 127.0.0.1."""
+    def __init__(
+        self,
+        *,
+        port: _builtins.int = ...,
+        address: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "port", b"port"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SmsWebhookSettings: _TypeAlias = SmsWebhookSettings  # noqa: Y015
+
+@_typing.final
+class SmsSettings(_message.Message):
+    """Sending and receiving of short messages (SMS-Versand)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ProvidersEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> Global___SmsProvider: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: Global___SmsProvider | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     ACTIVE_FIELD_NUMBER: _builtins.int
     COUNTRY_FIELD_NUMBER: _builtins.int
     OUTBOX_FOLDER_FIELD_NUMBER: _builtins.int
     GIVE_UP_DURATION_FIELD_NUMBER: _builtins.int
+    PROVIDERS_FIELD_NUMBER: _builtins.int
+    QUIET_START_FIELD_NUMBER: _builtins.int
+    QUIET_END_FIELD_NUMBER: _builtins.int
+    TRANSLITERATE_FIELD_NUMBER: _builtins.int
+    RECEIPT_DURATION_FIELD_NUMBER: _builtins.int
+    INBOUND_TEAM_FIELD_NUMBER: _builtins.int
+    WEBHOOKS_FIELD_NUMBER: _builtins.int
     active: _builtins.bool
     """Whether short messages are sent (aktiv). While it is off they wait, visibly. Default: no."""
     country: _builtins.str
     """Country whose dialling rules count for numbers without `+`, two capital letters (ISO 3166). Default: DE."""
     outbox_folder: _builtins.str
-    """Folder on the service's machine into which each message is written as a JSON file, for a program that takes them from
-    there. An absolute path, at most 1,000 characters.
+    """Folder on the service's machine into which messages are written that no provider of `providers` serves: the same as a
+    provider `outbox` of KIND_OUTBOX with the last rank. An absolute path, at most 1,000 characters.
+    """
+    quiet_start: _builtins.str
+    """When quiet hours begin in the site's time zone, such as `22:00`: only urgent messages leave then. Empty: there are none."""
+    quiet_end: _builtins.str
+    """When they end, such as `06:30`."""
+    transliterate: _builtins.bool
+    """Whether typographic characters such as „ “ – … are written plainly where that saves a part. Default: no."""
+    inbound_team: _builtins.str
+    """Team that is told of received messages that are no acknowledgement and no STOP or START. Format: `teams/{id}`. Empty:
+    they are only listed.
     """
     @_builtins.property
     def give_up_duration(self) -> _duration_pb2.Duration:
         """How long a message is tried that cannot be sent for now, 1 min to 14 d. Default: 4 h."""
+
+    @_builtins.property
+    def providers(self) -> _containers.MessageMap[_builtins.str, Global___SmsProvider]:
+        """Ways out by a short name of your own: lower-case letters, digits and `-`, at most 40 characters. At most 20."""
+
+    @_builtins.property
+    def receipt_duration(self) -> _duration_pb2.Duration:
+        """How long receipts are waited for before the delivery counts as unknown, 1 h to 7 d. Default: 12 h."""
+
+    @_builtins.property
+    def webhooks(self) -> Global___SmsWebhookSettings:
+        """Where gateways report."""
 
     def __init__(
         self,
@@ -495,10 +1326,17 @@ class SmsSettings(_message.Message):
         country: _builtins.str = ...,
         outbox_folder: _builtins.str = ...,
         give_up_duration: _duration_pb2.Duration | None = ...,
+        providers: _abc.Mapping[_builtins.str, Global___SmsProvider] | None = ...,
+        quiet_start: _builtins.str = ...,
+        quiet_end: _builtins.str = ...,
+        transliterate: _builtins.bool = ...,
+        receipt_duration: _duration_pb2.Duration | None = ...,
+        inbound_team: _builtins.str = ...,
+        webhooks: Global___SmsWebhookSettings | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["give_up_duration", b"give_up_duration"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["give_up_duration", b"give_up_duration", "receipt_duration", b"receipt_duration", "webhooks", b"webhooks"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "country", b"country", "give_up_duration", b"give_up_duration", "outbox_folder", b"outbox_folder"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "country", b"country", "give_up_duration", b"give_up_duration", "inbound_team", b"inbound_team", "outbox_folder", b"outbox_folder", "providers", b"providers", "quiet_end", b"quiet_end", "quiet_start", b"quiet_start", "receipt_duration", b"receipt_duration", "transliterate", b"transliterate", "webhooks", b"webhooks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

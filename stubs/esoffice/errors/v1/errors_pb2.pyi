@@ -92,6 +92,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT: the mail cannot be taken apart within its budget. Metadata: `problem`."""
     ERROR_REASON_SEND_STATE_NOT_ALLOWED: _ErrorReason.ValueType  # 42
     """FAILED_PRECONDITION: what is asked for is not possible in the state of the sending. Metadata: `state`."""
+    ERROR_REASON_ADDRESS_MARKED: _ErrorReason.ValueType  # 43
+    """FAILED_PRECONDITION: mails to the address bounced for good; release it first. Metadata: `mail_address`, `resource`."""
+    ERROR_REASON_RECIPIENT_OPTED_OUT: _ErrorReason.ValueType  # 44
+    """FAILED_PRECONDITION: the number has said STOP and gets no short messages. Metadata: `number`."""
     ERROR_REASON_CLIENT_UPDATE_IN_PROGRESS: _ErrorReason.ValueType  # 80
     """FAILED_PRECONDITION: the clients are being updated; nobody new is let in. Metadata: `starter`."""
     ERROR_REASON_CLIENT_TOO_OLD: _ErrorReason.ValueType  # 81
@@ -224,6 +228,10 @@ ERROR_REASON_UNREADABLE_MAIL: ErrorReason.ValueType  # 41
 """INVALID_ARGUMENT: the mail cannot be taken apart within its budget. Metadata: `problem`."""
 ERROR_REASON_SEND_STATE_NOT_ALLOWED: ErrorReason.ValueType  # 42
 """FAILED_PRECONDITION: what is asked for is not possible in the state of the sending. Metadata: `state`."""
+ERROR_REASON_ADDRESS_MARKED: ErrorReason.ValueType  # 43
+"""FAILED_PRECONDITION: mails to the address bounced for good; release it first. Metadata: `mail_address`, `resource`."""
+ERROR_REASON_RECIPIENT_OPTED_OUT: ErrorReason.ValueType  # 44
+"""FAILED_PRECONDITION: the number has said STOP and gets no short messages. Metadata: `number`."""
 ERROR_REASON_CLIENT_UPDATE_IN_PROGRESS: ErrorReason.ValueType  # 80
 """FAILED_PRECONDITION: the clients are being updated; nobody new is let in. Metadata: `starter`."""
 ERROR_REASON_CLIENT_TOO_OLD: ErrorReason.ValueType  # 81

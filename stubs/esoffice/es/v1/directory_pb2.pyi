@@ -1402,6 +1402,114 @@ class IdentifiedSender(_message.Message):
 Global___IdentifiedSender: _TypeAlias = IdentifiedSender  # noqa: Y015
 
 @_typing.final
+class FindAddressesRequest(_message.Message):
+    """What addresses are looked for by; each may be empty."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOMAINS_FIELD_NUMBER: _builtins.int
+    PHONES_FIELD_NUMBER: _builtins.int
+    SYSTEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def domains(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Domains of mail addresses, such as `example.de`. At most 20."""
+
+    @_builtins.property
+    def phones(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Phone numbers, international, such as `+492011234567`. At most 100."""
+
+    @_builtins.property
+    def systems(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Words that may be the number or the serial number of a system (Anlagennummer, Seriennummer), compared as they stand here and
+        in capitals. At most 500.
+        """
+
+    def __init__(
+        self,
+        *,
+        domains: _abc.Iterable[_builtins.str] | None = ...,
+        phones: _abc.Iterable[_builtins.str] | None = ...,
+        systems: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domains", b"domains", "phones", b"phones", "systems", b"systems"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindAddressesRequest: _TypeAlias = FindAddressesRequest  # noqa: Y015
+
+@_typing.final
+class FindAddressesResponse(_message.Message):
+    """Which addresses were found."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HITS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def hits(self) -> _containers.RepeatedCompositeFieldContainer[Global___AddressHit]:
+        """In no order."""
+
+    def __init__(
+        self,
+        *,
+        hits: _abc.Iterable[Global___AddressHit] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hits", b"hits"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindAddressesResponse: _TypeAlias = FindAddressesResponse  # noqa: Y015
+
+@_typing.final
+class AddressHit(_message.Message):
+    """Something that points to an address."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    PHONE_FIELD_NUMBER: _builtins.int
+    SYSTEM_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    MATCHCODE_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    domain: _builtins.str
+    """The domain."""
+    phone: _builtins.str
+    """The phone number."""
+    system: _builtins.str
+    """The word."""
+    address: _builtins.str
+    """Format: `addresses/{number}`."""
+    matchcode: _builtins.str
+    """Its short title (Matchcode)."""
+    owner: _builtins.str
+    """Whose the domain, number or word is: the address, its contact person, or its system.
+    Format: `addresses/{number}`, `addresses/{number}/contactPersons/{id}` or `systems/{number}`.
+    """
+    def __init__(
+        self,
+        *,
+        domain: _builtins.str = ...,
+        phone: _builtins.str = ...,
+        system: _builtins.str = ...,
+        address: _builtins.str = ...,
+        matchcode: _builtins.str = ...,
+        owner: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "domain", b"domain", "phone", b"phone", "system", b"system"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "asked", b"asked", "domain", b"domain", "matchcode", b"matchcode", "owner", b"owner", "phone", b"phone", "system", b"system"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_asked: _TypeAlias = _typing.Literal["domain", "phone", "system"]  # noqa: Y015
+    _WhichOneofArgType_asked: _TypeAlias = _typing.Literal["asked", b"asked"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_asked) -> _WhichOneofReturnType_asked | None: ...
+
+Global___AddressHit: _TypeAlias = AddressHit  # noqa: Y015
+
+@_typing.final
 class BatchUpsertRecordsRequest(_message.Message):
     """Hands over records to make or replace."""
 

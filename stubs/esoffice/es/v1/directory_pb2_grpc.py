@@ -124,6 +124,11 @@ class DirectoryServiceStub:
                 request_serializer=esoffice_dot_es_dot_v1_dot_directory__pb2.BatchIdentifySendersRequest.SerializeToString,
                 response_deserializer=esoffice_dot_es_dot_v1_dot_directory__pb2.BatchIdentifySendersResponse.FromString,
                 _registered_method=True)
+        self.FindAddresses = channel.unary_unary(
+                '/esoffice.es.v1.DirectoryService/FindAddresses',
+                request_serializer=esoffice_dot_es_dot_v1_dot_directory__pb2.FindAddressesRequest.SerializeToString,
+                response_deserializer=esoffice_dot_es_dot_v1_dot_directory__pb2.FindAddressesResponse.FromString,
+                _registered_method=True)
         self.BatchUpsertRecords = channel.unary_unary(
                 '/esoffice.es.v1.DirectoryService/BatchUpsertRecords',
                 request_serializer=esoffice_dot_es_dot_v1_dot_directory__pb2.BatchUpsertRecordsRequest.SerializeToString,
@@ -264,6 +269,14 @@ class DirectoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FindAddresses(self, request, context):
+        """Says which addresses something in a mail points to: domains of mail addresses, phone numbers, numbers of systems. What points to
+        more than 20 addresses says nothing and is left out.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def BatchUpsertRecords(self, request, context):
         """Makes or replaces up to 1,000 records in one transaction, answered one by one in order; one that is refused spoils no other.
         A record may refer to another one of the same batch, wherever that stands; it is refused when that one is refused.
@@ -368,6 +381,11 @@ def add_DirectoryServiceServicer_to_server(servicer, server):
                     servicer.BatchIdentifySenders,
                     request_deserializer=esoffice_dot_es_dot_v1_dot_directory__pb2.BatchIdentifySendersRequest.FromString,
                     response_serializer=esoffice_dot_es_dot_v1_dot_directory__pb2.BatchIdentifySendersResponse.SerializeToString,
+            ),
+            'FindAddresses': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindAddresses,
+                    request_deserializer=esoffice_dot_es_dot_v1_dot_directory__pb2.FindAddressesRequest.FromString,
+                    response_serializer=esoffice_dot_es_dot_v1_dot_directory__pb2.FindAddressesResponse.SerializeToString,
             ),
             'BatchUpsertRecords': grpc.unary_unary_rpc_method_handler(
                     servicer.BatchUpsertRecords,
@@ -843,6 +861,33 @@ class DirectoryService:
             '/esoffice.es.v1.DirectoryService/BatchIdentifySenders',
             esoffice_dot_es_dot_v1_dot_directory__pb2.BatchIdentifySendersRequest.SerializeToString,
             esoffice_dot_es_dot_v1_dot_directory__pb2.BatchIdentifySendersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindAddresses(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.es.v1.DirectoryService/FindAddresses',
+            esoffice_dot_es_dot_v1_dot_directory__pb2.FindAddressesRequest.SerializeToString,
+            esoffice_dot_es_dot_v1_dot_directory__pb2.FindAddressesResponse.FromString,
             options,
             channel_credentials,
             insecure,

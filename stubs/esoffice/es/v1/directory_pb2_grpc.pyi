@@ -75,6 +75,10 @@ class DirectoryServiceStub:
     case do not matter; an international domain is found by either of its spellings. Of a contact person the main mail address
     counts. An address that is reached by its own mail address and by its contact person's is still one.
     """
+    FindAddresses: _grpc.UnaryUnaryMultiCallable[_directory_pb2.FindAddressesRequest, _directory_pb2.FindAddressesResponse]
+    """Says which addresses something in a mail points to: domains of mail addresses, phone numbers, numbers of systems. What points to
+    more than 20 addresses says nothing and is left out.
+    """
     BatchUpsertRecords: _grpc.UnaryUnaryMultiCallable[_directory_pb2.BatchUpsertRecordsRequest, _directory_pb2.BatchUpsertRecordsResponse]
     """Makes or replaces up to 1,000 records in one transaction, answered one by one in order; one that is refused spoils no other.
     A record may refer to another one of the same batch, wherever that stands; it is refused when that one is refused.
@@ -130,6 +134,10 @@ class DirectoryServiceAsyncStub(DirectoryServiceStub):
     """Says for each mail address whose it is: nobody's, one address's, or several addresses' (Absender erkennen). Upper and lower
     case do not matter; an international domain is found by either of its spellings. Of a contact person the main mail address
     counts. An address that is reached by its own mail address and by its contact person's is still one.
+    """
+    FindAddresses: _aio.UnaryUnaryMultiCallable[_directory_pb2.FindAddressesRequest, _directory_pb2.FindAddressesResponse]  # type: ignore[assignment]
+    """Says which addresses something in a mail points to: domains of mail addresses, phone numbers, numbers of systems. What points to
+    more than 20 addresses says nothing and is left out.
     """
     BatchUpsertRecords: _aio.UnaryUnaryMultiCallable[_directory_pb2.BatchUpsertRecordsRequest, _directory_pb2.BatchUpsertRecordsResponse]  # type: ignore[assignment]
     """Makes or replaces up to 1,000 records in one transaction, answered one by one in order; one that is refused spoils no other.
@@ -285,6 +293,16 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         """Says for each mail address whose it is: nobody's, one address's, or several addresses' (Absender erkennen). Upper and lower
         case do not matter; an international domain is found by either of its spellings. Of a contact person the main mail address
         counts. An address that is reached by its own mail address and by its contact person's is still one.
+        """
+
+    @_abc_1.abstractmethod
+    def FindAddresses(
+        self,
+        request: _directory_pb2.FindAddressesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_directory_pb2.FindAddressesResponse, _abc.Awaitable[_directory_pb2.FindAddressesResponse]]:
+        """Says which addresses something in a mail points to: domains of mail addresses, phone numbers, numbers of systems. What points to
+        more than 20 addresses says nothing and is left out.
         """
 
     @_abc_1.abstractmethod

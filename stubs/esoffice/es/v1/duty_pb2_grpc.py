@@ -359,7 +359,8 @@ class DutyServiceServicer:
 
     def GetDutyFeed(self, request, context):
         """Returns the iCalendar file (RFC 5545) behind a token: the shifts from 31 days ago until a year ahead. A calendar program asks
-        without signing in; the token is the key. NOT_FOUND for an unknown or revoked one.
+        without signing in, through the DMZ Envoy; the token is the key, and stands in the query, which no log keeps. NOT_FOUND for an
+        unknown or revoked one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

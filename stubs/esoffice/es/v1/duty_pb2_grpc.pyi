@@ -108,7 +108,8 @@ class DutyServiceStub:
     """Returns the caller's feeds, with `duty.write` everybody's, the newest first."""
     GetDutyFeed: _grpc.UnaryUnaryMultiCallable[_duty_pb2.GetDutyFeedRequest, _httpbody_pb2.HttpBody]
     """Returns the iCalendar file (RFC 5545) behind a token: the shifts from 31 days ago until a year ahead. A calendar program asks
-    without signing in; the token is the key. NOT_FOUND for an unknown or revoked one.
+    without signing in, through the DMZ Envoy; the token is the key, and stands in the query, which no log keeps. NOT_FOUND for an
+    unknown or revoked one.
     """
 
 @_typing.type_check_only
@@ -189,7 +190,8 @@ class DutyServiceAsyncStub(DutyServiceStub):
     """Returns the caller's feeds, with `duty.write` everybody's, the newest first."""
     GetDutyFeed: _aio.UnaryUnaryMultiCallable[_duty_pb2.GetDutyFeedRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Returns the iCalendar file (RFC 5545) behind a token: the shifts from 31 days ago until a year ahead. A calendar program asks
-    without signing in; the token is the key. NOT_FOUND for an unknown or revoked one.
+    without signing in, through the DMZ Envoy; the token is the key, and stands in the query, which no log keeps. NOT_FOUND for an
+    unknown or revoked one.
     """
 
 class DutyServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -417,7 +419,8 @@ class DutyServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
         """Returns the iCalendar file (RFC 5545) behind a token: the shifts from 31 days ago until a year ahead. A calendar program asks
-        without signing in; the token is the key. NOT_FOUND for an unknown or revoked one.
+        without signing in, through the DMZ Envoy; the token is the key, and stands in the query, which no log keeps. NOT_FOUND for an
+        unknown or revoked one.
         """
 
 def add_DutyServiceServicer_to_server(servicer: DutyServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1075,25 +1075,33 @@ Global___ListEscalationsResponse: _TypeAlias = ListEscalationsResponse  # noqa: 
 
 @_typing.final
 class AcknowledgeEscalationsRequest(_message.Message):
-    """Says which call somebody takes care of."""
+    """Says which call somebody takes care of: by its name, or by the code of a short message and the number it went to."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     SERVICECALL_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    PHONE_NUMBER_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     servicecall: _builtins.str
-    """Required. Format: `servicecalls/{number}`."""
+    """Format: `servicecalls/{number}`."""
+    code: _builtins.str
+    """Code of a short message of an escalation, such as `Q7K3M`; upper and lower case are the same."""
+    phone_number: _builtins.str
+    """International number (E.164) that has answered; the message must have gone there."""
     request_id: _builtins.str
     """Optional. UUID of this request, remembered for 24 h."""
     def __init__(
         self,
         *,
         servicecall: _builtins.str = ...,
+        code: _builtins.str = ...,
+        phone_number: _builtins.str = ...,
         request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "servicecall", b"servicecall"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "phone_number", b"phone_number", "request_id", b"request_id", "servicecall", b"servicecall"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

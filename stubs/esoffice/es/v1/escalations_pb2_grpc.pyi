@@ -81,6 +81,9 @@ class EscalationServiceStub:
     """Says that somebody takes care (Quittieren): the call's chain and its repeats stop for this cycle, but for points with
     `after_acknowledgement`. FAILED_PRECONDITION/`NOTHING_TO_ACKNOWLEDGE` when nothing has escalated in this cycle. Who
     acknowledges a second time changes nothing and gets the escalations as they are.
+
+    Short messages of escalations carry a code; server_business acknowledges by it when it is answered. NOT_FOUND when no
+    message with this code went to this number in the last 7 days.
     """
     EscalateNow: _grpc.UnaryUnaryMultiCallable[_escalations_pb2.EscalateNowRequest, _escalations_pb2.Escalation]
     """Fires a call's next point now, or the one that is named, whatever its time and status ceiling (Sofort eskalieren).
@@ -141,6 +144,9 @@ class EscalationServiceAsyncStub(EscalationServiceStub):
     """Says that somebody takes care (Quittieren): the call's chain and its repeats stop for this cycle, but for points with
     `after_acknowledgement`. FAILED_PRECONDITION/`NOTHING_TO_ACKNOWLEDGE` when nothing has escalated in this cycle. Who
     acknowledges a second time changes nothing and gets the escalations as they are.
+
+    Short messages of escalations carry a code; server_business acknowledges by it when it is answered. NOT_FOUND when no
+    message with this code went to this number in the last 7 days.
     """
     EscalateNow: _aio.UnaryUnaryMultiCallable[_escalations_pb2.EscalateNowRequest, _escalations_pb2.Escalation]  # type: ignore[assignment]
     """Fires a call's next point now, or the one that is named, whatever its time and status ceiling (Sofort eskalieren).
@@ -306,6 +312,9 @@ class EscalationServiceServicer(metaclass=_abc_1.ABCMeta):
         """Says that somebody takes care (Quittieren): the call's chain and its repeats stop for this cycle, but for points with
         `after_acknowledgement`. FAILED_PRECONDITION/`NOTHING_TO_ACKNOWLEDGE` when nothing has escalated in this cycle. Who
         acknowledges a second time changes nothing and gets the escalations as they are.
+
+        Short messages of escalations carry a code; server_business acknowledges by it when it is answered. NOT_FOUND when no
+        message with this code went to this number in the last 7 days.
         """
 
     @_abc_1.abstractmethod

@@ -1,7 +1,10 @@
 """What may be wrong with settings."""
 
+from typing import Any
+
 import pytest
 from esoffice.config.v1 import settings_pb2
+from esoffice.config.v1.business_settings_pb2 import SmsProvider as Provider
 
 from config_service.settings import rules
 from config_service.settings.paths import completed
@@ -221,9 +224,9 @@ def test_sending_is_checked_only_while_it_is_on() -> None:
     assert _wrong(settings) == {
         "server_business.outgoing_mail.host": "sending mails needs the name of the SMTP server",
         "server_business.outgoing_mail.sender": "mails need an address they come from",
-        "server_business.outgoing_mail.password": "signing in needs both a user and a password",
+        "server_business.outgoing_mail.password": "signing in needs both a user and a password, or oauth2",
         "server_business.sms.country": _wrong(settings)["server_business.sms.country"],
-        "server_business.sms.outbox_folder": "short messages need the absolute path of a folder to be written to",
+        "server_business.sms.providers": "sending short messages needs an active provider",
     }
     assert [one.field for one in rules.warnings(settings)] == ["server_business.outgoing_mail.security"]
 
@@ -239,8 +242,89 @@ def test_sending_that_is_set_up_is_right() -> None:
     settings = completed(settings_pb2.Settings())
     outgoing, sms = settings.server_business.outgoing_mail, settings.server_business.sms
     outgoing.active = sms.active = True
-    outgoing.host, outgoing.sender, sms.outbox_folder = "mail.example.de", "service@example.de", "/var/spool/sms"
+    outgoing.host, outgoing.sender = "mail.example.de", "service@example.de"
+    sms.outbox_folder = "spool"
+    assert set(_wrong(settings)) == {"server_business.sms.outbox_folder"}
+    sms.outbox_folder = "/var/spool/sms"
     assert (_wrong(settings), rules.warnings(settings)) == ({}, [])
+
+
+def test_rules_and_folders_of_an_account_are_checked() -> None:
+    settings = _with_account()
+    account = settings.server_business.mail.accounts["inbox"]
+    account.rules["10-ads"].headers.append("Subject: *Angebot*")
+    account.rules["20"].outcome, account.rules["20"].min_bytes, account.rules["20"].max_bytes = 1, 10, 9
+    account.folders["empty"].activity_type = "x"
+    account.folders["again"].folder, account.folders["done"].folder = "INBOX", "Done"
+    account.silence_hours = "18-7"
+    path = "server_business.mail.accounts.inbox"
+    assert set(_wrong(settings)) == {
+        f"{path}.rules.10-ads.outcome", f"{path}.rules.20.max_bytes", f"{path}.folders.empty.folder",
+        f"{path}.folders.again", f"{path}.done_folder", f"{path}.silence_hours",
+    }  # fmt: skip
+
+
+def test_asking_for_tokens_needs_an_id_and_a_secret() -> None:
+    settings = _with_account()
+    account = settings.server_business.mail.accounts["inbox"]
+    account.ClearField("password")
+    account.oauth2.token_url = "https://login.example/token"
+    assert set(_wrong(settings)) == {"server_business.mail.accounts.inbox.oauth2.client_id"}
+    account.oauth2.client_id, account.oauth2.client_secret.value = "es", "geheim"
+    assert _wrong(settings) == {}
+    account.password.value = "both"
+    assert set(_wrong(settings)) == {"server_business.mail.accounts.inbox.password"}
+
+
+def test_outgoing_mails_sign_in_one_way_and_are_signed_by_a_key() -> None:
+    settings = settings_pb2.Settings()
+    outgoing = settings.server_business.outgoing_mail
+    outgoing.active, outgoing.host, outgoing.sender = True, "mx.firma.example", "service@firma.example"
+    outgoing.dkim.domain = "andere.example"
+    path = "server_business.outgoing_mail"
+    assert set(_wrong(settings)) == {f"{path}.dkim.selector"}
+    outgoing.dkim.selector, outgoing.dkim.private_key.value = "es", "PEM"
+    assert _wrong(settings) == {}
+    assert [one.field for one in rules.warnings(settings)] == [f"{path}.dkim.domain"]
+    outgoing.user, outgoing.password.value, outgoing.oauth2.token_url = "es", "x", "https://login.example/token"
+    assert f"{path}.password" in _wrong(settings)
+    outgoing.ClearField("password")
+    assert set(_wrong(settings)) == {f"{path}.oauth2.client_id"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "wrong"),
+    [
+        ("UNSPECIFIED", {}, {"kind"}),
+        ("SMPP", {}, {"smpp.host", "smpp.system_id"}),
+        ("HTTP", {}, {"http.url"}),
+        ("HTTP", {"http": {"preset": 4, "webhook_secret": {"value": "short"}}}, {"http.webhook_secret"}),
+        ("MAIL", {"mail_address": "sms@example.de"}, {"mail_address"}),
+        ("MAIL", {"mail_address": "{digits}@sms.example.de"}, set()),
+        ("OUTBOX", {"outbox_folder": "relative"}, {"outbox_folder"}),
+    ],
+)
+def test_a_provider_needs_what_its_kind_needs(kind: str, said: dict[str, Any], wrong: set[str]) -> None:
+    settings = settings_pb2.Settings()
+    sms = settings.server_business.sms
+    sms.active, sms.quiet_start = True, "22:00"
+    sms.providers["one"].CopyFrom(Provider(active=True, kind=Provider.Kind.Value(f"KIND_{kind}"), **said))
+    sms.providers["two"].kind = Provider.KIND_SMPP  # not active: not looked at
+    found = _wrong(completed(settings))
+    quiet = {"server_business.sms.quiet_end"}
+    assert set(found) == {f"server_business.sms.providers.one.{field}" for field in wrong} | quiet
+
+
+def test_short_messages_on_an_open_wire_are_warned_of() -> None:
+    settings = settings_pb2.Settings()
+    sms = settings.server_business.sms
+    sms.active = True
+    sms.providers["one"].CopyFrom(Provider(active=True, kind=Provider.KIND_SMPP))
+    sms.providers["two"].CopyFrom(Provider(active=True, kind=Provider.KIND_HTTP, http={"url": "http://10.0.0.1/sms"}))
+    sms.providers["three"].CopyFrom(Provider(kind=Provider.KIND_SMPP))
+    assert {one.field for one in rules.warnings(completed(settings))} == {
+        "server_business.sms.providers.one.smpp.tls", "server_business.sms.providers.two.http.url",
+    }  # fmt: skip
 
 
 def test_a_store_of_documents_is_told_where() -> None:

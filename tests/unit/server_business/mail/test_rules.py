@@ -1,6 +1,7 @@
 import pytest
 
 from server_business.mail.automatic import Kind, Signal
+from server_business.mail.filters import Outcome
 from server_business.mail.problems import Problem, UnreadableMail
 from server_business.mail.rules import (
     AccountRules,
@@ -11,10 +12,13 @@ from server_business.mail.rules import (
     CreateServicecall,
     Facts,
     OpenMail,
+    OwnReport,
+    PutAside,
     Reason,
     decide,
     unread,
 )
+from server_business.mail.screening import Verdicts
 from server_business.mail.sender import Mailbox, NoSender, SenderProblem
 
 HANS = Mailbox("hans@kunde.example")
@@ -147,3 +151,73 @@ def test_an_unreadable_mail_says_why() -> None:
     refusal = UnreadableMail(Problem.TOO_DEEP, "too deep")
     assert unread(refusal) == OpenMail(reason=Reason.UNREADABLE, detail="too deep")
     assert refusal.metadata == {"problem": "too-deep"}
+
+
+# -- before the action -------------------------------------------------------------------------------------------------
+
+KNOWN = {"sender": HANS, "addresses": KUNDE}
+LIST = Signal(Kind.BULK, "List-Unsubscribe", "<https://example.de/off>")
+
+
+def ruled(outcome: Outcome, **more: object) -> Facts:
+    return Facts(**KNOWN, verdicts=Verdicts(rule="10-x", outcome=outcome), **more)  # type: ignore[arg-type]
+
+
+def test_a_rule_puts_a_mail_aside_or_leaves_it_open_whoever_wrote_it() -> None:
+    assert decide(ruled(Outcome.IGNORE), CALLS) == PutAside(detail="put aside by the rule '10-x'")
+    left = decide(ruled(Outcome.LEAVE_OPEN, by_subject=(OPEN_CALL,)), CALLS)
+    assert left == OpenMail(reason=Reason.RULE, detail="left open by the rule '10-x'", call=4711)
+
+
+def test_a_rule_takes_another_action() -> None:
+    assert decide(ruled(Outcome.CREATE_CONTACT), CALLS) == CreateContact(address=7)
+    assert decide(ruled(Outcome.CREATE_SERVICECALL), CONTACTS) == CreateServicecall(address=7)
+    assert decide(ruled(Outcome.CONTINUE), CONTACTS) == CreateContact(address=7)
+
+
+def test_our_own_mail_is_a_loop_whatever_a_rule_says() -> None:
+    facts = Facts(sender=HANS, signals=(LOOP,), verdicts=Verdicts(rule="10", outcome=Outcome.CREATE_SERVICECALL))
+    assert reason(facts) is Reason.OWN_LOOP
+
+
+def test_a_sender_who_failed_the_check_is_never_a_known_one() -> None:
+    forged = Verdicts(authentication="dmarc=fail")
+    decided = decide(Facts(**KNOWN, by_subject=(OPEN_CALL,), verdicts=forged), CALLS)  # type: ignore[arg-type]
+    assert isinstance(decided, OpenMail)
+    assert (decided.reason, decided.call) == (Reason.SENDER_FORGED, 4711)
+    assert "hans@kunde.example" in decided.detail
+    assert reason(Facts(sender=TWO_FROM, verdicts=forged)) is Reason.SENDER_FORGED
+    passed = Verdicts(authentication="dmarc=none")
+    assert decide(Facts(**KNOWN, verdicts=passed), CALLS) == CreateServicecall(address=7)  # type: ignore[arg-type]
+
+
+def test_what_comes_above_the_budget_is_left_open() -> None:
+    rules = AccountRules(action=Action.CREATE_SERVICECALL, mails_per_hour=3)
+    assert decide(Facts(**KNOWN, earlier=2), rules) == CreateServicecall(address=7)  # type: ignore[arg-type]
+    assert reason(Facts(**KNOWN, earlier=3), rules) is Reason.SENDER_BUDGET  # type: ignore[arg-type]
+    assert decide(Facts(**KNOWN, earlier=10_000), CALLS) == CreateServicecall(address=7)  # type: ignore[arg-type]
+
+
+def test_spam_of_a_known_sender_is_told_of_and_of_others_not() -> None:
+    spam = Verdicts(spam="x-spam-flag: YES")
+    for addresses, quiet in ((KUNDE, False), (frozenset(), True), (frozenset({7, 8}), True)):
+        decided = decide(Facts(sender=HANS, addresses=addresses, verdicts=spam), CALLS)
+        assert decided == OpenMail(reason=Reason.SPAM, detail="x-spam-flag: YES", quiet=quiet)
+
+
+@pytest.mark.parametrize("rules", [CALLS, CONTACTS])
+def test_a_newsletter_of_nobody_is_kept_apart(rules: AccountRules) -> None:
+    decided = decide(Facts(sender=HANS, signals=(LIST,)), rules)
+    assert isinstance(decided, OpenMail)
+    assert (decided.reason, decided.quiet) == (Reason.NEWSLETTER, True)
+    assert reason(Facts(sender=HANS, signals=(AWAY, LIST)), CALLS) is Reason.AUTOMATIC
+    assert reason(Facts(**KNOWN, signals=(LIST,)), CALLS) is Reason.AUTOMATIC  # type: ignore[arg-type]
+
+
+def test_a_report_on_our_mail_is_for_a_person_only_if_it_bounced() -> None:
+    bounced = OwnReport(mail="outgoingMails/5", detail="it bounced", bounced=True)
+    assert decide(Facts(sender=HANS, signals=(LOOP,), report=bounced), CALLS) == OpenMail(
+        reason=Reason.BOUNCED, detail="it bounced"
+    )
+    delayed = OwnReport(mail="outgoingMails/5", detail="it is late", bounced=False)
+    assert decide(Facts(sender=HANS, signals=(BOUNCE,), report=delayed), CALLS) == PutAside(detail="it is late")

@@ -6,8 +6,8 @@ from alembic import op
 import mesh.columns
 from server_business.documents.tables import FULL_TEXT
 
-revision = "0003"
-down_revision = "0002"
+revision = "0005"
+down_revision = "0004"
 
 
 def upgrade() -> None:
@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.SmallInteger(), nullable=False),
+        sa.Column("store", sa.String(length=40), nullable=False),
         sa.Column("locator", sa.Text(), nullable=False),
         sa.Column("touch_time", mesh.columns.UtcDateTime(timezone=True), nullable=False),
         sa.Column("verify_time", mesh.columns.UtcDateTime(timezone=True), nullable=True),

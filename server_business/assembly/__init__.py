@@ -1,0 +1,1 @@
+"""Puts the larger rooms together, for `server_business.app`."""

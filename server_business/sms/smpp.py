@@ -1,0 +1,443 @@
+"""An SMS centre over SMPP 3.4: one transceiver, a window of submits without an answer, receipts for every part."""
+
+import contextlib
+import ssl
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+
+from smpplib import consts
+
+from mesh import log
+from mesh.clock import Clock
+from server_business.sending.carrier import Away
+from server_business.sending.rules import Answer, Outcome
+from server_business.sms import delivery
+from server_business.sms.delivery import Receipt
+from server_business.sms.encoding import Piece, coding, decode, encode, header, without_header
+from server_business.sms.providers import Arrival, Asked, Handed, Parcel, Received, Take
+from server_business.sms.smpp_wire import DELIVER, Garbled, Lost, Wire, acknowledgement, parse
+
+_AGAIN: Final = 2.0
+_UDHI: Final = 0x40
+_RECEIPT: Final = 0x3C
+"""Bits of esm_class that tell a receipt or another report from a message (SMPP 3.4, 5.2.12)."""
+_LATEST_VALIDITY: Final = timedelta(days=99)
+_TOO_FAST: Final = frozenset({consts.SMPP_ESME_RTHROTTLED, consts.SMPP_ESME_RMSGQFUL})
+_LATER: Final = frozenset(
+    {
+        consts.SMPP_ESME_RSYSERR,
+        consts.SMPP_ESME_RINVBNDSTS,
+        consts.SMPP_ESME_RSUBMITFAIL,
+        consts.SMPP_ESME_RX_T_APPN,
+        consts.SMPP_ESME_RUNKNOWNERR,
+    }
+)
+_UNATTENDED: Final = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Centre:
+    """How an SMS centre is reached.
+
+    Attributes:
+        name: of the provider, for people.
+        window: parts that may be without an answer at a time.
+        timeout: seconds an answer is waited for.
+        enquire: seconds of silence after which the connection is tested.
+        sender: number or name messages come from; may be empty.
+    """
+
+    name: str
+    host: str
+    port: int
+    system_id: str
+    password: str
+    system_type: str = ""
+    window: int = 10
+    timeout: float = 4.0
+    enquire: float = 30.0
+    sender: str = ""
+
+
+@dataclass(slots=True)
+class _Progress:
+    references: dict[int, str] = field(default_factory=dict)
+    refused: str = ""
+    later: str = ""
+    throttled: bool = False
+
+
+class SmppProvider:
+    """Speaks with one SMS centre. Between its turns a thread watches for receipts and rings.
+
+    Args:
+        centre: where, and as who.
+        context: for TLS; None: without.
+        clock: for time limits.
+        ring: wakes who calls these methods.
+    """
+
+    gives_receipts = True
+
+    def __init__(
+        self, centre: Centre, context: ssl.SSLContext | None, clock: Clock, ring: Callable[[], object]
+    ) -> None:
+        self._centre = centre
+        self._context = context
+        self._clock = clock
+        self._ring = ring
+        self._wire: Wire | None = None
+        self._rests = threading.Event()
+        self._why = ""
+        self._again = 0.0
+        self._attended = 0.0
+        self._heard = 0.0
+        self._enquired = 0.0
+        self._waiting: dict[int, Callable[[Any], None]] = {}
+        self._unstored: list[tuple[int, Arrival | None]] = []
+
+    # -- the connection -----------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Connect and bind, unless it is; a failed attempt is not repeated at once. Raises Away."""
+        self._rests.clear()
+        self._attended = self._clock.monotonic()
+        if self._wire is not None:
+            return
+        if self._clock.monotonic() < self._again:
+            raise Away(self._why)
+        try:
+            self._wire = Wire(self._centre.host, self._centre.port, self._context, self._centre.timeout)
+            self._bind(self._wire)
+        except Lost as lost:
+            self._lose(lost)
+            raise Away(self._why) from lost
+        threading.Thread(target=self._watch, args=(self._wire,), name=f"smpp-{self._centre.name}", daemon=True).start()
+
+    def rest(self) -> None:
+        """Watch until the next `open`."""
+        self._rests.set()
+
+    def close(self) -> None:
+        wire, self._wire = self._wire, None
+        self._waiting.clear()
+        self._unstored.clear()
+        if wire is not None:
+            with contextlib.suppress(Lost):
+                wire.send(wire.make("unbind")[1])
+            wire.close()
+
+    def _bind(self, wire: Wire) -> None:
+        said: list[Any] = []
+        sequence, pdu = wire.make(
+            "bind_transceiver",
+            system_id=self._centre.system_id,
+            password=self._centre.password[:8],
+            system_type=self._centre.system_type,
+        )
+        self._waiting = {sequence: said.append}
+        self._heard = self._clock.monotonic()
+        wire.send(pdu)
+        self._until(wire, lambda: bool(said), "does not answer to the bind")
+        if said[0].is_error():
+            raise Lost(f"{self._centre.host} does not let '{self._centre.system_id}' in: {_words(said[0].status)}")
+
+    def _lose(self, lost: Lost) -> None:
+        """Let go of a connection that is of no use."""
+        self._why = str(lost)
+        self._again = self._clock.monotonic() + _AGAIN
+        self._waiting.clear()
+        self._unstored.clear()
+        if self._wire is not None:
+            self._wire.close()
+            self._wire = None
+
+    def _watch(self, wire: Wire) -> None:
+        """Ring when something comes between two turns; hang up when nobody has come for a minute."""
+        poll = wire.readable()
+        while self._wire is wire:
+            if not self._rests.wait(1.0):
+                continue
+            readable = poll.poll(1000)
+            if self._clock.monotonic() - self._attended > _UNATTENDED:  # another instance does the work now
+                self._wire = None
+                wire.close()
+            elif readable and self._wire is wire:
+                self._rests.clear()
+                self._ring()
+
+    # -- handing over -------------------------------------------------------------------------------------------------
+
+    def hand_over(self, parcels: Sequence[Parcel], take: Take) -> Mapping[int, Handed]:
+        """Submit the parts that are missing; see `Provider`."""
+        work = deque((parcel, number) for parcel in parcels for number in parcel.missing)
+        progress: dict[int, _Progress] = {}
+        out: dict[int, tuple[int, int, float]] = {}
+        why = ""
+        try:
+            while work or out:
+                wait = self._fill(work, out, progress, take)
+                self._answers(out, wait if work else 60.0)
+                if any(one.throttled for one in progress.values()):
+                    work.clear()
+        except Lost as lost:
+            why = str(lost)
+            self._lose(lost)
+        unknown: dict[int, list[int]] = {}
+        for id_, number, _ in out.values():
+            unknown.setdefault(id_, []).append(number)
+        return {
+            one.id: _handed(one, progress[one.id], tuple(unknown.get(one.id, ())), why)
+            for one in parcels
+            if one.id in progress
+        }
+
+    def _fill(
+        self,
+        work: deque[tuple[Parcel, int]],
+        out: dict[int, tuple[int, int, float]],
+        progress: dict[int, _Progress],
+        take: Take,
+    ) -> float:
+        """Send as much as the window and the rate allow; return how long the rate makes us wait."""
+        wire = self._connected()
+        data, wait = bytearray(), 60.0
+        now = self._clock.monotonic()
+        while work and len(out) < self._centre.window:
+            wait = take()
+            if wait > 0:
+                break
+            parcel, number = work.popleft()
+            sequence, pdu = self._submit(wire, parcel, number)
+            out[sequence] = (parcel.id, number, now)
+            self._waiting[sequence] = _noting(out, sequence, progress.setdefault(parcel.id, _Progress()), number)
+            data += pdu
+            wait = 60.0
+        if data:
+            wire.send(bytes(data))
+        return wait
+
+    def _answers(self, out: Mapping[int, tuple[int, int, float]], wait: float) -> None:
+        """Read what comes, until something is answered or the wait is over. Raises Lost: an answer is overdue."""
+        oldest = next(iter(out.values()))[2] + self._centre.timeout if out else None
+        now = self._clock.monotonic()
+        if oldest is not None:
+            if now > oldest:
+                raise Lost(f"no answer within {self._centre.timeout:g} s")
+            wait = min(wait, oldest - now + 0.001)
+        self._read(wait)
+
+    def _submit(self, wire: Wire, parcel: Parcel, number: int) -> tuple[int, bytes]:
+        body = encode(parcel.parts[number - 1], parcel.alphabet)
+        long = len(parcel.parts) > 1
+        if long:
+            body = header(Piece(parcel.id, len(parcel.parts), number)) + body
+        ton, npi, sender = _address(self._centre.sender)
+        return wire.make(
+            "submit_sm",
+            source_addr_ton=ton,
+            source_addr_npi=npi,
+            source_addr=sender,
+            dest_addr_ton=consts.SMPP_TON_INTL,
+            dest_addr_npi=consts.SMPP_NPI_ISDN,
+            destination_addr=parcel.to.removeprefix("+"),
+            esm_class=_UDHI if long else 0,
+            validity_period=_validity(parcel.validity),
+            registered_delivery=1,
+            data_coding=coding(parcel.alphabet, flash=parcel.flash),
+            short_message=body,
+        )
+
+    def found(self, parcel: Parcel) -> Outcome | None:
+        """Nobody can tell: SMPP knows no key of ours."""
+
+    # -- what comes ---------------------------------------------------------------------------------------------------
+
+    def arrivals(self) -> Sequence[Arrival]:
+        """Read what has come, and test the connection when it has been silent."""
+        if self._wire is None:
+            return ()
+        try:
+            self._read(0)
+            self._enquire(self._wire)
+        except Lost as lost:
+            self._lose(lost)
+        return [arrival for _, arrival in self._unstored if arrival is not None]
+
+    def stored(self) -> None:
+        """Acknowledge what `arrivals` gave."""
+        if self._wire is None or not self._unstored:
+            return
+        done, self._unstored = self._unstored, []
+        answers = b"".join(acknowledgement(sequence) for sequence, _ in done)
+        try:
+            self._wire.send(answers)
+        except Lost as lost:
+            self._lose(lost)
+
+    def ask(self, parts: Sequence[Asked]) -> Sequence[tuple[int, Receipt]]:
+        """Ask for the state of parts by query_sm."""
+        answers: dict[int, Any] = {}
+        ton, npi, sender = _address(self._centre.sender)
+        try:
+            wire = self._connected()
+            for one in parts:
+                sequence, pdu = wire.make(
+                    "query_sm", message_id=one.reference, source_addr_ton=ton, source_addr_npi=npi, source_addr=sender
+                )
+                self._waiting[sequence] = _keeping(answers, one.part)
+                wire.send(pdu)
+            self._until(wire, lambda: len(answers) == len(parts), "does not answer to query_sm")
+        except Lost as lost:
+            self._lose(lost)
+        return [
+            (one.part, Receipt(reference=one.reference, state=delivery.of_state(answers[one.part].message_state or 0)))
+            for one in parts
+            if one.part in answers and answers[one.part].command == "query_sm_resp" and not answers[one.part].is_error()
+        ]
+
+    def _enquire(self, wire: Wire) -> None:
+        now = self._clock.monotonic()
+        if self._enquired > self._heard:
+            if now - self._enquired > self._centre.timeout:
+                raise Lost("the other side does not answer any more")
+        elif now - self._heard > self._centre.enquire:
+            wire.send(wire.make("enquire_link")[1])
+            self._enquired = now
+
+    def _until(self, wire: Wire, done: Callable[[], bool], why: str) -> None:
+        end = self._clock.monotonic() + self._centre.timeout
+        while not done():
+            left = end - self._clock.monotonic()
+            if left <= 0 or self._wire is not wire:
+                raise Lost(f"{self._centre.host} {why}")
+            self._read(left)
+
+    def _connected(self) -> Wire:
+        if self._wire is None:
+            raise Lost("the connection was lost")
+        return self._wire
+
+    def _read(self, seconds: float) -> None:
+        wire = self._connected()
+        frames = wire.read(seconds)
+        if frames:
+            self._heard = self._clock.monotonic()
+        for frame in frames:
+            try:
+                pdu = parse(frame)
+            except Garbled as garbled:
+                self._garbled(wire, garbled)
+                continue
+            self._met(wire, pdu)
+
+    def _met(self, wire: Wire, pdu: Any) -> None:
+        if pdu.command in ("submit_sm_resp", "query_sm_resp", "generic_nack", "bind_transceiver_resp"):
+            note = self._waiting.pop(pdu.sequence, None)
+            if note is not None:
+                note(pdu)
+        elif pdu.command == "deliver_sm":
+            self._unstored.append((pdu.sequence, _arrival(pdu)))
+        elif pdu.command == "enquire_link":
+            wire.send(wire.make("enquire_link_resp", sequence=pdu.sequence)[1])
+        elif pdu.command == "unbind":
+            wire.send(wire.make("unbind_resp", sequence=pdu.sequence)[1])
+            raise Lost("the other side ended the session")
+        elif pdu.is_request():
+            status = consts.SMPP_ESME_RINVCMDID
+            wire.send(wire.make("generic_nack", sequence=pdu.sequence, status=status)[1])
+
+    def _garbled(self, wire: Wire, garbled: Garbled) -> None:
+        """Refuse for good what cannot be read, so that it does not come again and again; one bad PDU stops no other."""
+        log.get("sms").warning("PDU cannot be read", provider=self._centre.name, command=f"{garbled.command:#010x}")
+        if garbled.command & 0x80000000:
+            return  # an answer: who waits for it will not get it
+        answer = "deliver_sm_resp" if garbled.command == DELIVER else "generic_nack"
+        status = consts.SMPP_ESME_RX_P_APPN if garbled.command == DELIVER else consts.SMPP_ESME_RINVCMDID
+        wire.send(wire.make(answer, sequence=garbled.sequence, status=status)[1])
+
+
+def _noting(
+    out: dict[int, tuple[int, int, float]], sequence: int, progress: _Progress, number: int
+) -> Callable[[Any], None]:
+    def note(pdu: Any) -> None:
+        del out[sequence]
+        if pdu.command == "submit_sm_resp" and not pdu.is_error():
+            progress.references[number] = (pdu.message_id or b"").decode("latin-1")
+        elif pdu.status in _TOO_FAST:
+            progress.throttled, progress.later = True, _words(pdu.status)
+        elif pdu.status in _LATER:
+            progress.later = _words(pdu.status)
+        else:
+            progress.refused = f"part {number}: {_words(pdu.status)}"
+
+    return note
+
+
+def _keeping(answers: dict[int, Any], part: int) -> Callable[[Any], None]:
+    def note(pdu: Any) -> None:
+        answers[part] = pdu
+
+    return note
+
+
+def _handed(parcel: Parcel, progress: _Progress, unknown: tuple[int, ...], why: str) -> Handed:
+    if unknown:
+        outcome = Outcome(answer=Answer.NONE, reason=f"{why} before the answer came")
+    elif progress.refused:
+        outcome = Outcome(answer=Answer.REFUSED, reason=progress.refused)
+    elif len(progress.references) < len(parcel.missing):
+        outcome = Outcome(answer=Answer.LATER, reason=progress.later or why)
+    else:
+        first = progress.references[min(progress.references)]
+        outcome = Outcome(answer=Answer.TAKEN, reason="taken", reference=first)
+    return Handed(outcome=outcome, references=progress.references, unknown=unknown, throttled=progress.throttled)
+
+
+def _arrival(pdu: Any) -> Arrival | None:
+    """Return what a deliver_sm brings; None for reports about nothing we know."""
+    body: bytes = pdu.short_message or getattr(pdu, "message_payload", None) or b""
+    sender, recipient = _text(pdu.source_addr), _text(pdu.destination_addr)
+    reference = _text(getattr(pdu, "receipted_message_id", None))
+    if (pdu.esm_class or 0) & _RECEIPT or reference:
+        return delivery.read(body.decode("latin-1"), reference=reference, state=pdu.message_state, number=sender)
+    piece = None
+    if (pdu.esm_class or 0) & _UDHI:
+        piece, body = without_header(body)
+    elif getattr(pdu, "sar_total_segments", None) and pdu.sar_segment_seqnum:
+        piece = Piece(pdu.sar_msg_ref_num or 0, pdu.sar_total_segments, pdu.sar_segment_seqnum)
+    number = f"+{sender}" if pdu.source_addr_ton == consts.SMPP_TON_INTL and sender[:1].isdigit() else sender
+    return Received(sender=number, recipient=recipient, text=decode(body, pdu.data_coding or 0), piece=piece)
+
+
+def _text(value: bytes | None) -> str:
+    return (value or b"").decode("latin-1")
+
+
+def _address(sender: str) -> tuple[int, int, str]:
+    """Return type of number, numbering plan and address of a sender."""
+    if not sender:
+        return 0, 0, ""
+    if sender.startswith("+"):
+        return consts.SMPP_TON_INTL, consts.SMPP_NPI_ISDN, sender[1:]
+    if sender.isdigit():
+        return consts.SMPP_TON_UNK, consts.SMPP_NPI_ISDN, sender
+    return consts.SMPP_TON_ALNUM, 0, sender[:11]
+
+
+def _validity(span: timedelta | None) -> str:
+    """Return a relative time, YYMMDDhhmmss000R (SMPP 3.4, 7.1.1.2)."""
+    if span is None:
+        return ""
+    span = min(max(span, timedelta(seconds=1)), _LATEST_VALIDITY)
+    days, seconds = span.days, span.seconds
+    months, days = divmod(days, 30)
+    return f"00{months:02}{days:02}{seconds // 3600:02}{seconds // 60 % 60:02}{seconds % 60:02}000R"
+
+
+def _words(status: int) -> str:
+    return f"{consts.DESCRIPTIONS.get(status, 'unknown status')} ({status:#x})"

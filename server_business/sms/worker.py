@@ -1,0 +1,341 @@
+"""Sends what waits for one provider, many at a time, and keeps what the provider reports.
+
+As in `server_business.sending.worker`, every message is marked in a commit of its own before the provider can take it;
+here one commit marks as many as the provider's window holds, and one records them.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from mesh import claims, log
+from mesh.claims import Claim
+from mesh.database import Database, UnitOfWork
+from mesh.failpoints import failpoint
+from mesh.wakeups import Doorbell
+from mesh.workers import HealthLine, Turn, Worker
+from server_business.sending import rules as sending
+from server_business.sending.carrier import Away
+from server_business.sending.rules import Answer, Outcome, State, Step
+from server_business.sms import inbox, rules, store
+from server_business.sms.delivery import Delivery, Receipt
+from server_business.sms.pacing import Bucket
+from server_business.sms.providers import Arrival, Handed, Parcel, Provider, Received
+from server_business.sms.routing import Quiet, Way, quiet_until
+from server_business.sms.rules import Alphabet, Priority
+from server_business.sms.tables import SMS
+
+_LIMIT: Final = timedelta(seconds=50)
+_TURN: Final = 20.0
+_LEASE: Final = timedelta(minutes=5)
+_LEADS: Final = timedelta(seconds=60)
+_EVERY: Final = timedelta(seconds=5)
+_BATCH_SECONDS: Final = 0.5
+_AWAY: Final = timedelta(seconds=1)
+_ASKED_AT_ONCE: Final = 20
+_C: Final = SMS.table.c
+_STOPPED: Final = "the recipient has said STOP"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneTerms:
+    """How one provider is used.
+
+    Attributes:
+        way: what it serves.
+        window: messages that are marked at a time.
+        per_second: parts it allows; 0: any number.
+        query_after: after how long without a receipt a part's state is asked for; None: never.
+        receipts: how long receipts are waited for.
+        quiet: the site's quiet hours.
+    """
+
+    way: Way
+    window: int = 10
+    per_second: int = 0
+    query_after: timedelta | None = None
+    receipts: timedelta = timedelta(hours=12)
+    quiet: Quiet | None = None
+
+
+class Lane:
+    """The way of messages to one provider.
+
+    Args:
+        database: of the service.
+        provider: takes them.
+        terms: how it is used.
+        ways: all providers, for what this one does not take.
+        owner: of claims, for people to read.
+        line: tells administrators how it goes.
+        bell_of: returns the bell that wakes the lane of a provider; rings for received messages by the name `inbox`.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        provider: Provider,
+        terms: LaneTerms,
+        *,
+        ways: Sequence[Way],
+        owner: str,
+        line: HealthLine,
+        bell_of: Callable[[str], Doorbell],
+    ) -> None:
+        self._database = database
+        self._provider = provider
+        self._terms = terms
+        self._ways = ways
+        self._owner = owner
+        self._line = line
+        self._bell_of = bell_of
+        self._name = terms.way.name
+        self._bucket = Bucket(terms.per_second)
+        self._said: str | None = None
+        self._asked = 0.0
+        mine = _C.provider == self._name
+        self._mine = mine
+        self._dead = mine & (_C.state == State.SENDING)
+        self._fresh = [mine & (_C.state == State.QUEUED) & (_C.priority == int(one)) for one in Priority]
+
+    def worker(self) -> Worker:
+        """Return the worker for the runtime; one replica does the work, for the rate and the session are one."""
+        return Worker(
+            name=f"sms.{self._name}", work=self.turn, every=_EVERY, bell=self._bell_of(self._name), limit=_LIMIT,
+            lease=_LEADS,
+        )  # fmt: skip
+
+    def turn(self, turn: Turn) -> bool | timedelta:
+        """Send and receive until nothing is left; return whether there may be more, or how long there is nothing."""
+        clock = self._database.clock
+        until = clock.monotonic() + _TURN
+        busy = True
+        try:
+            while busy and not turn.stopping.is_set() and clock.monotonic() < until:
+                self._provider.open()
+                self._say("")
+                busy = self._receive() | self._send()
+                self._query()
+        except Away as error:
+            self._say(str(error))
+            self._let_go()
+            return _AWAY
+        finally:
+            self._provider.rest()
+        return busy
+
+    # -- sending ------------------------------------------------------------------------------------------------------
+
+    def _send(self) -> bool:
+        """Hand over what one window holds; return whether there was anything."""
+        with self._database.unit() as unit:
+            dead = claims.claim(
+                unit, SMS.table, limit=self._terms.window, lease=_LEASE, owner=self._owner, where=self._dead
+            )
+            due = self._claimed(unit)
+            parcels = self._marked(unit, due)
+        failpoint("sending.marked")
+        for one in dead:
+            self._settle(one)
+        if not parcels:
+            return bool(dead or due)
+        sent = [claim for claim in due if claim.key[0] in parcels]
+        try:
+            handed = self._provider.hand_over(list(parcels.values()), self._take)
+        except Exception as error:  # noqa: BLE001 - one that cannot be sent must not hold up the others for ever
+            handed = self._defect(parcels, error)
+        failpoint("sending.carried")
+        self._pace(handed.values())
+        with self._database.unit() as unit:
+            self._record(unit, sent, handed)
+        failpoint("sending.recorded")
+        return True
+
+    def _claimed(self, unit: UnitOfWork) -> list[Claim]:
+        """Take what is due, the urgent first; in quiet hours nothing else."""
+        room = self._bucket.batch(self._terms.window, _BATCH_SECONDS)
+        due: list[Claim] = []
+        for priority, where in zip(Priority, self._fresh, strict=True):
+            if len(due) == room or quiet_until(self._terms.quiet, priority, unit.now) is not None:
+                break
+            due += claims.claim(unit, SMS.table, limit=room - len(due), lease=_LEASE, owner=self._owner, where=where)
+        return due
+
+    def _marked(self, unit: UnitOfWork, due: Sequence[Claim]) -> dict[int, Parcel]:
+        """Mark what will be handed over; end what must not be any more."""
+        stopped = store.opted_out(unit, [one.row["to"] for one in due]) if due else set()
+        fresh = []
+        for one in due:
+            row = one.row
+            step = sending.found(State.QUEUED, now=unit.now, give_up=row["give_up_time"])
+            if row["to"] in stopped:
+                SMS.record(unit, one, Step(State.FAILED), Outcome(answer=Answer.REFUSED, reason=_STOPPED))
+            elif step is not None:
+                reason = row["reason"] or "it could not be sent in time"
+                SMS.record(unit, one, step, Outcome(answer=Answer.LATER, reason=reason))
+            else:
+                fresh.append(one)
+        if not fresh:
+            return {}
+        SMS.begin_all(unit, fresh)
+        begun = store.taken_parts(unit, [one.key[0] for one in fresh])
+        return {one.key[0]: _parcel(one.row, begun.get(one.key[0], ()), unit) for one in fresh}
+
+    def _take(self) -> float:
+        now = self._database.clock.monotonic()
+        wait = self._bucket.wait(now)
+        if not wait:
+            self._bucket = self._bucket.taken(now)
+        return wait
+
+    def _pace(self, handed: Collection[Handed]) -> None:
+        if any(one.throttled for one in handed):
+            self._bucket = self._bucket.refused(self._database.clock.monotonic())
+        elif handed:
+            self._bucket = self._bucket.accepted()
+
+    def _record(self, unit: UnitOfWork, sent: Sequence[Claim], handed: Any) -> None:
+        """Write what became of messages, and of their parts."""
+        ours = claims.held(unit, SMS.table, sent)
+        taken: list[Claim] = []
+        rows: list[dict[str, Any]] = []
+        for claim in ours:
+            id_ = claim.key[0]
+            result: Handed | None = handed.get(id_)
+            if result is None:  # the connection broke before its turn: it is as it was
+                claims.release(
+                    unit, SMS.table, claim, next_attempt_time=unit.now, state=State.QUEUED,
+                    attempts=claim.row["attempts"],
+                )  # fmt: skip
+            elif result.outcome.answer is Answer.TAKEN:
+                taken.append(claim)
+                rows.append(self._taken(result.outcome))
+            else:
+                self._not_taken(unit, claim, result)
+        SMS.record_taken(unit, taken, rows)
+        if len(ours) < len(sent):
+            log.get("sms").warning("taken out of the hand", provider=self._name, count=len(sent) - len(ours))
+        if self._provider.gives_receipts:
+            self._keep_parts(unit, {one.key[0]: handed[one.key[0]] for one in ours if one.key[0] in handed})
+
+    def _taken(self, outcome: Outcome) -> dict[str, Any]:
+        delivery = Delivery.PENDING if self._provider.gives_receipts else Delivery.NONE
+        return {"reason": outcome.reason[:2000], "reference": outcome.reference[:500], "delivery": int(delivery)}
+
+    def _not_taken(self, unit: UnitOfWork, claim: Claim, result: Handed) -> None:
+        attempts = claim.row["attempts"] + 1
+        give_up = claim.row["give_up_time"]
+        if result.throttled:  # that was our fault, not the message's: it keeps its turn
+            rest = timedelta(seconds=self._bucket.wait(self._database.clock.monotonic()))
+            step = Step(State.QUEUED, min(unit.now + rest, give_up))
+        else:
+            step = sending.after(result.outcome.answer, attempts=attempts, now=unit.now, give_up=give_up)
+        SMS.record(unit, claim, step, result.outcome)
+
+    def _keep_parts(self, unit: UnitOfWork, handed: dict[int, Handed]) -> None:
+        ask = unit.now + (self._terms.query_after or self._terms.receipts)
+        rows, references = [], []
+        for id_, result in handed.items():
+            parts: list[tuple[int, str | None]] = [*result.references.items(), *((one, None) for one in result.unknown)]
+            for number, reference in parts:
+                rows.append(store.part_row(id_, number, self._name, reference, now=unit.now, ask=ask))
+                if reference:
+                    references.append(reference)
+        store.add_parts(unit, rows)
+        if references:
+            store.meet_early(unit, self._name, references)
+        if len(references) < len(rows):
+            store.clear_doubts(unit, self._name)
+
+    def _settle(self, claim: Claim) -> None:
+        """Say what became of a message that a dead process has left."""
+        row = claim.row
+        with self._database.unit() as unit:
+            parcel = _parcel(row, store.taken_parts(unit, [claim.key[0]]).get(claim.key[0], ()), unit)
+            known = self._provider.found(parcel)
+            outcome = known or Outcome(answer=Answer.NONE, reason="a process ended while it was handed over")
+            step = sending.after(outcome.answer, attempts=row["attempts"], now=unit.now, give_up=row["give_up_time"])
+            SMS.record(unit, claim, step, outcome)
+            if step.state is State.IN_DOUBT and self._provider.gives_receipts:
+                result = Handed(outcome=outcome, unknown=parcel.missing)
+                self._keep_parts(unit, {parcel.id: result})
+
+    def _defect(self, parcels: dict[int, Parcel], error: Exception) -> dict[int, Handed]:
+        """Whatever it was in the middle of: nobody knows what the provider has."""
+        log.get("sms").error("a defect", provider=self._name, exc_info=error)
+        self._provider.close()
+        reason = f"a defect: {type(error).__name__}; the log says more"
+        outcome = Outcome(answer=Answer.NONE, reason=reason)
+        return {id_: Handed(outcome=outcome, unknown=one.missing) for id_, one in parcels.items()}
+
+    # -- what comes ---------------------------------------------------------------------------------------------------
+
+    def _receive(self) -> bool:
+        """Keep what has come; return whether there was anything."""
+        arrivals = self._provider.arrivals()
+        if arrivals:
+            keep(self._database, self._name, arrivals, self._bell_of)
+            failpoint("sms.stored")
+        self._provider.stored()
+        return bool(arrivals)
+
+    def _query(self) -> None:
+        """Ask for the state of parts whose receipts are late, a few at a time."""
+        now = self._database.clock.monotonic()
+        if self._terms.query_after is None or now < self._asked + 1:
+            return
+        self._asked = now
+        with self._database.reading() as unit:
+            late = store.silent(unit, self._name, _ASKED_AT_ONCE)
+        if late:
+            found = self._provider.ask(late)
+            with self._database.unit() as unit:
+                store.answered(unit, [one.part for one in late], found, again=self._terms.query_after)
+
+    # -- how it is ----------------------------------------------------------------------------------------------------
+
+    def _say(self, problem: str) -> None:
+        if problem == self._said:
+            return
+        self._said = problem
+        self._line.healthy, self._line.sentence = not problem, problem or "takes messages"
+        with self._database.unit() as unit:
+            store.say(unit, self._name, healthy=not problem, sentence=self._line.sentence)
+
+    def _let_go(self) -> None:
+        """Let other providers have what waits."""
+        with self._database.unit() as unit:
+            missing = store.away(unit) | {self._name}
+            moved = store.move(unit, self._mine, self._ways, missing)
+            for name in moved:
+                self._bell_of(name).ring_after(unit)
+
+
+def keep(database: Database, provider: str, arrivals: Sequence[Arrival], bell_of: Callable[[str], Doorbell]) -> None:
+    """Make durable what a provider has brought, in one transaction."""
+    receipts = [one for one in arrivals if isinstance(one, Receipt)]
+    messages = [one for one in arrivals if isinstance(one, Received)]
+    with database.unit() as unit:
+        store.receive(unit, provider, receipts)
+        for one in messages:
+            inbox.keep(unit, provider, one)
+        if messages:
+            bell_of(inbox.BELL).ring_after(unit)
+
+
+def _parcel(row: Any, begun: Collection[int], unit: UnitOfWork) -> Parcel:
+    alphabet = Alphabet(row["alphabet"])
+    parts = rules.write(row["text"]).parts
+    expire: Any = row["expire_time"]
+    return Parcel(
+        id=row["id"],
+        to=row["to"],
+        text=row["text"],
+        alphabet=alphabet,
+        parts=parts,
+        missing=tuple(number for number in range(1, len(parts) + 1) if number not in begun),
+        flash=row["flash"],
+        validity=expire - unit.now if expire else None,
+        create_time=row["create_time"],
+    )

@@ -1,0 +1,424 @@
+"""SmsService over a real channel: what is accepted, which way it leaves, and what is received; on both databases."""
+
+import json
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, time, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import grpc
+import httpx
+import pytest
+from esoffice.business.v1 import sms_pb2 as pb
+
+from mesh import claims
+from mesh.clock import ManualClock, SystemClock
+from mesh.workers import Turn
+from server_business.sms import store, webhook
+from server_business.sms.answering import Answering, Later
+from server_business.sms.encoding import Piece
+from server_business.sms.http_gateway import HttpGateway
+from server_business.sms.mail_gateway import MailGateway
+from server_business.sms.outbox import Outbox
+from server_business.sms.presets import PRESETS, VONAGE
+from server_business.sms.providers import Received
+from server_business.sms.routing import Quiet, Way
+from server_business.sms.tables import SMS
+from server_business.sms.templates import Gateway
+from server_business.sms.webhook import Hook
+from server_business.sms.worker import keep
+from tests.builders.sms import NUMBER, Switchboard, smpp, switchboard, turn, until
+from tests.contract.conftest import Serve, refused
+from tests.servers import gateway, smsc
+
+AUSTRIA = "+436641234567"
+
+
+@pytest.fixture
+def database_address(database_url: str) -> str:
+    return database_url
+
+
+@pytest.fixture
+async def board(serve: Serve) -> AsyncIterator[Switchboard]:
+    """Two providers: `two` has Austria, `one` everything, and is the first choice for the rest."""
+    ways = (Way(name="one"), Way(name="two", rank=5), Way(name="austria", prefixes=("+43",)))
+    quiet = Quiet(start=time(22), end=time(6, 30), zone=ZoneInfo("Europe/Berlin"))
+    with ExitStack() as stack:
+        yield await switchboard(serve, stack, *ways, quiet=quiet)
+
+
+def written(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(file.read_text()) for file in sorted(folder.glob("*.json"))]
+
+
+# -- accepting --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_short_message_is_written_into_the_folder_once(board: Switchboard, tmp_path: Path) -> None:
+    sent = await board.stub.SendSms(pb.SendSmsRequest(to="0170 1234567", text="Heizung „Süd“ – Alarm"))
+    assert (sent.to, sent.alphabet, sent.part_count, sent.provider) == (
+        NUMBER,
+        pb.SMS_ALPHABET_UCS2,
+        1,
+        "smsProviders/one",
+    )
+    turn(board.lane(Outbox(tmp_path)))
+    (said,) = written(tmp_path)
+    assert (said["to"], said["text"], said["alphabet"]) == (NUMBER, "Heizung „Süd“ – Alarm", "UCS2")
+    done = await board.get(sent.name)
+    assert (await board.state(sent.name), done.provider_reference) == (("SENT", "UNSPECIFIED"), "sms-1.json")
+    error = await refused(board.stub.RetrySms(pb.RetrySmsRequest(name=sent.name)))
+    assert "is sent; only what failed" in str(error.details())
+
+
+async def test_a_file_that_a_dead_process_has_written_is_found(board: Switchboard, tmp_path: Path) -> None:
+    names = [await board.send(), await board.send()]
+    with board.database.unit() as unit:
+        SMS.begin_all(unit, claims.claim(unit, SMS.table, limit=2, lease=timedelta(minutes=5), owner="dead"))
+    (tmp_path / "sms-1.json").write_text("{}")
+    board.give_back("dead")
+    turn(board.lane(Outbox(tmp_path)))
+    assert [(await board.state(name))[0] for name in names] == ["SENT", "IN_DOUBT"]
+
+
+async def test_a_folder_that_cannot_be_written_holds_everything_back(
+    board: Switchboard, tmp_path: Path, clock: ManualClock
+) -> None:
+    name = await board.send(to=AUSTRIA)
+    with board.database.unit() as unit:
+        for other in ("one", "two"):
+            store.say(unit, other, healthy=False, sentence="off")
+    turn(board.lane(Outbox(tmp_path / "missing"), "austria"))
+    assert "cannot be written: No such file" in board.lines["austria"].sentence
+    turn(board.lane(Outbox(tmp_path), "austria"))
+    several = await board.stub.BatchGetSms(pb.BatchGetSmsRequest(names=[name]))
+    assert [one.state for one in several.sms] == [3]
+
+
+async def test_numbers_and_texts_that_cannot_be_sent_are_said_together(board: Switchboard) -> None:
+    error = await refused(board.stub.SendSms(pb.SendSmsRequest(to="110x", text="–" * 800)))
+    assert "to: '110x' is no phone number; write it like +49" in str(error.details())
+    assert "text: needs 12 parts; at most 10 are sent" in str(error.details())
+    assert not (await board.stub.ListSms(pb.ListSmsRequest())).sms
+
+
+async def test_a_preview_says_how_a_text_would_be_sent(board: Switchboard) -> None:
+    preview = await board.stub.PreviewSms(pb.PreviewSmsRequest(text="x" * 161))
+    assert ([len(one) for one in preview.parts], preview.remaining_count) == ([153, 8], 145)
+    text = "„Alarm“ – Anlage Süd …" + "x" * 80
+    preview = await board.stub.PreviewSms(pb.PreviewSmsRequest(text=text))
+    assert (len(preview.parts), preview.transliterated_part_count) == (2, 1)
+    assert preview.transliterated_text == '"Alarm" - Anlage Süd ...' + "x" * 80
+    kept = await board.stub.SendSms(pb.SendSmsRequest(to=NUMBER, text=text))
+    plain = await board.stub.SendSms(pb.SendSmsRequest(to=NUMBER, text=text, transliterate=True))
+    assert ((kept.text, kept.part_count), (plain.text, plain.part_count)) == (
+        (text, 2), (preview.transliterated_text, 1),
+    )  # fmt: skip
+
+
+async def test_a_site_without_a_provider_for_a_country_says_so(serve: Serve) -> None:
+    with ExitStack() as stack:
+        board = await switchboard(serve, stack, Way(name="one", prefixes=("+49", "+43")))
+        error = await refused(board.stub.SendSms(pb.SendSmsRequest(to="+41791234567", text="Alarm")))
+        assert error.details() == "to: no provider of this site serves +41791234567"
+
+
+# -- which way --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_message_leaves_by_the_longest_prefix_and_the_smallest_rank(board: Switchboard) -> None:
+    names = [await board.send(to=to) for to in (NUMBER, AUSTRIA, "+41791234567")]
+    providers = [(await board.get(name)).provider.partition("/")[2] for name in names]
+    assert providers == ["one", "austria", "one"]
+
+
+async def test_what_waits_for_one_that_is_away_leaves_by_another(board: Switchboard, tmp_path: Path) -> None:
+    names = [await board.send(f"Nummer {n}") for n in range(3)]
+    turn(board.lane(smpp(1)))
+    turn(board.lane(Outbox(tmp_path), "two"))
+    assert [(await board.state(name))[0] for name in names] == ["SENT"] * 3
+    assert (await board.get(await board.send())).provider == "smsProviders/two"  # while it is away
+    listed = (await board.stub.ListSmsProviders(pb.ListSmsProvidersRequest())).providers
+    assert [(one.name, one.healthy) for one in listed] == [
+        ("smsProviders/austria", False), ("smsProviders/one", False), ("smsProviders/two", True),
+    ]  # fmt: skip
+
+
+async def test_one_that_hangs_loses_its_queue_within_five_seconds(board: Switchboard, tmp_path: Path) -> None:
+    clock = SystemClock()
+    with smsc.hostile(rule=lambda _: []) as centre:
+        hanging, others = await board.send("Erste"), [await board.send(f"Nummer {n}") for n in range(20)]
+        provider = smpp(centre.port, window=1, timeout=4.0)
+        lane = board.lane(provider, window=5)
+        began = clock.monotonic()
+        turn(lane)  # it takes one, and says nothing
+        turn(lane)
+        turn(board.lane(Outbox(tmp_path), "two"))
+        took = clock.monotonic() - began
+        provider.close()
+    assert took < 5.0
+    assert (await board.state(hanging))[0] == "IN_DOUBT"
+    assert {(await board.state(name))[0] for name in others} == {"SENT"}
+
+
+async def test_the_urgent_go_first_and_alone_in_quiet_hours(
+    board: Switchboard, tmp_path: Path, clock: ManualClock
+) -> None:
+    clock.advance(timedelta(hours=14))  # 23:00 in Berlin
+    bulk = await board.send("Masse", priority=pb.SMS_PRIORITY_BULK)
+    normal = await board.stub.SendSms(pb.SendSmsRequest(to=NUMBER, text="Normal"))
+    urgent = await board.send("Dringend", priority=pb.SMS_PRIORITY_URGENT)
+    assert normal.next_attempt_time.ToDatetime(UTC).isoformat() == "2026-03-03T05:30:00+00:00"
+    lane = board.lane(Outbox(tmp_path), window=1)
+    turn(lane)
+    assert [(await board.state(name))[0] for name in (bulk, normal.name, urgent)] == ["QUEUED", "QUEUED", "SENT"]
+    with board.database.unit() as unit:
+        unit.connection.execute(SMS.table.update().values(give_up_time=unit.now + timedelta(days=1)))
+    clock.advance(timedelta(hours=7, minutes=31))
+    await board.send("Noch dringender", priority=pb.SMS_PRIORITY_URGENT)
+    turn(lane)
+    times = [file.stat().st_mtime_ns for file in (tmp_path / f"sms-{n}.json" for n in (4, 2, 1))]
+    assert times == sorted(times)
+
+
+async def test_what_is_out_of_date_is_not_sent(board: Switchboard, tmp_path: Path, clock: ManualClock) -> None:
+    request = pb.SendSmsRequest(to=NUMBER, text="Alarm")
+    request.expire_time.FromDatetime(clock.now() + timedelta(minutes=1))
+    name = (await board.stub.SendSms(request)).name
+    clock.advance(timedelta(minutes=1))
+    turn(board.lane(Outbox(tmp_path)))
+    assert ((await board.state(name))[0], written(tmp_path)) == ("EXPIRED", [])
+
+
+# -- over HTTP and mail -----------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Served:
+    """A gateway of the tests."""
+
+    board: Switchboard
+    server: gateway.Running
+    made: list[HttpGateway] = field(default_factory=list)
+
+    def provider(self, said: Gateway, **more: Any) -> HttpGateway:
+        given = {"sender": "Firma", "user": "ich", "password": "geheim&", **more}
+        made = HttpGateway(said, site="muster", window=5, timeout=1.0, clock=SystemClock(), **given)
+        self.made.append(made)
+        return made
+
+
+@pytest.fixture
+def http(board: Switchboard) -> Iterator[Served]:
+    with gateway.running() as server:
+        served = Served(board, server)
+        yield served
+        for one in served.made:
+            one.close()
+
+
+async def test_a_gateway_is_asked_as_its_preset_says_and_reports_by_its_webhook(http: Served) -> None:
+    board = http.board
+    vonage = replace(PRESETS[VONAGE], url=f"{http.server.url}/sms/json")
+    http.server.answer = lambda _: (200, {"messages": [{"status": "0", "message-id": f"id-{n}"} for n in (1, 2)]})
+    name = await board.send("Süd „" + "x" * 80)
+    turn(board.lane(http.provider(vonage)))
+    ((path, form, _),) = http.server.asked
+    assert (path, form["to"], form["api_secret"], form["client-ref"]) == (
+        "/sms/json", "491701234567", "geheim&", "muster-sms-1",
+    )  # fmt: skip
+    assert form["text"] == "Süd „" + "x" * 80
+    hooks = {"one": Hook(gateway=vonage, secret="0123456789abcdef")}
+    application = webhook.app(board.database, hooks, board.bell_of)
+    transport = httpx.ASGITransport(application)
+    async with httpx.AsyncClient(transport=transport, base_url="http://hook") as client:
+        report = {"messageId": "id-1", "status": "delivered", "msisdn": "491701234567"}
+        for secret, where in (("wrong", "one"), ("", "one"), ("0123456789abcdef", "other")):
+            answer = await client.post(f"/sms/{where}", params={"secret": secret}, json=report)
+            assert answer.status_code == 403
+        assert (await board.state(name)) == ("SENT", "PENDING")
+        told = {"x-webhook-secret": "0123456789abcdef"}
+        assert (await client.post("/sms/one", headers=told, json=report)).status_code == 204
+        assert (await board.state(name)) == ("SENT", "PENDING")
+        report |= {"messageId": "id-2", "secret": "0123456789abcdef"}
+        assert (await client.get("/sms/one", params=report)).status_code == 204
+        assert (await board.state(name)) == ("SENT", "DELIVERED")
+        for odd in (b"[]", b"\xff\xfe", b"{" * 5000, b'{"msisdn": {"a": 1}, "text": ["\\ud800"]}'):
+            assert (await client.post("/sms/one", headers=told, content=odd)).status_code == 204
+        assert (await client.post("/sms/one", headers=told, content=b"x" * 70_000)).status_code == 413
+        said = {"msisdn": "491709999999", "to": "4930123", "text": "Komme \ud800", "messageId": "in-1"}
+        for _ in range(2):
+            await client.post("/sms/one", headers=told, content=json.dumps(said))
+    found = (await board.stub.ListInboundSms(pb.ListInboundSmsRequest())).messages
+    assert [(one.sender, one.text, one.outcome) for one in found[:2]] == [
+        ("+491709999999", "Komme ?", pb.INBOUND_SMS_OUTCOME_REPEATED),
+        ("+491709999999", "Komme ?", pb.INBOUND_SMS_OUTCOME_OPEN),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "reason"),
+    [
+        ((200, {"state": "ok", "id": 17}), "SENT", "taken"),
+        ((200, {"state": "bad number"}), "FAILED", "the gateway says bad number"),
+        ((200, {"state": "slow"}), "QUEUED", "the gateway says slow"),
+        ((200, "what?"), "FAILED", "the gateway says nothing we know"),
+        ((400, "text too long"), "FAILED", 'status 400: "text too long"'),
+        ((429, ""), "QUEUED", "status 429"),
+        ((500, ""), "IN_DOUBT", "status 500"),
+        ("drop", "IN_DOUBT", "the answer was lost: RemoteProtocolError"),
+        ("hang", "IN_DOUBT", "the answer was lost: ReadTimeout"),
+    ],
+)
+async def test_every_answer_of_a_gateway_ends_in_a_named_state(
+    http: Served, answer: Any, state: str, reason: str
+) -> None:
+    said = Gateway(
+        url=f"{http.server.url}/send/{{digits}}", body='{"an": "{to}", "text": "{text}"}', id_path="id", basic=True,
+        success_path="state", success_values=("ok",), later_values=("slow",),
+    )  # fmt: skip
+    http.server.answer = lambda _: answer
+    name = await http.board.send('Er sagte "Ja"\n')
+    turn(http.board.lane(http.provider(said)))
+    found = await http.board.get(name)
+    assert ((await http.board.state(name))[0], found.reason) == (state, reason)
+    ((path, body, headers),) = http.server.asked
+    assert (path, body) == ("/send/491701234567", {"an": NUMBER, "text": 'Er sagte "Ja"\n'})
+    assert headers["authorization"].startswith("Basic ")
+
+
+async def test_a_gateway_that_knows_our_references_is_asked_again_by_itself(http: Served, clock: ManualClock) -> None:
+    said = Gateway(url=f"{http.server.url}/send", body="ref={reference}", idempotent=True)
+    http.server.answer = lambda _: "drop"
+    name = await http.board.send()
+    lane = http.board.lane(http.provider(said))
+    turn(lane)
+    assert (await http.board.state(name))[0] == "QUEUED"
+    http.server.answer = lambda _: (200, "")
+    clock.advance(timedelta(seconds=30))
+    turn(lane)
+    assert (await http.board.state(name))[0] == "SENT"
+    assert {one["ref"] for _, one, _ in http.server.asked} == {"muster-sms-1"}
+
+
+async def test_a_gateway_that_lets_nobody_in_loses_its_queue(http: Served, tmp_path: Path) -> None:
+    http.server.answer = lambda _: (401, "wrong key")
+    name = await http.board.send()
+    turn(http.board.lane(http.provider(Gateway(url=http.server.url))))
+    assert http.board.lines["one"].sentence == "127.0.0.1 does not let us in: status 401"
+    turn(http.board.lane(Outbox(tmp_path), "two"))
+    assert (await http.board.state(name))[0] == "SENT"
+
+
+async def test_a_mail_to_a_gateway_is_posted_once_for_each_message(board: Switchboard) -> None:
+    posted: dict[str, tuple[str, str]] = {}
+
+    def post(request_id: str, address: str, text: str) -> str:
+        posted[request_id] = (address, text)
+        return f"outgoingMails/{len(posted)}"
+
+    name = await board.send()
+    with board.database.unit() as unit:
+        SMS.begin_all(unit, claims.claim(unit, SMS.table, limit=1, lease=timedelta(minutes=5), owner="dead"))
+    board.give_back("dead")
+    turn(board.lane(MailGateway("{digits}@sms.example.de", post)))
+    assert list(posted.values()) == [("491701234567@sms.example.de", "Alarm")]
+    assert (await board.get(name)).provider_reference == "outgoingMails/1"
+
+
+# -- what is received -------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Es:
+    """server_es, as the answers need it."""
+
+    acknowledged: list[tuple[str, str]] = field(default_factory=list)
+    told: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    away: bool = False
+    refusal: str = ""
+
+    def acknowledge(self, code: str, number: str, request_id: str) -> str:
+        if self.away:
+            raise Later("away")
+        if code != "Q7K3M":
+            return f"No short message with the code {code} went to {number}."
+        self.acknowledged.append((code, number))
+        return ""
+
+    def tell(self, team: str, subject: str, text: str, about: str, request_id: str) -> str:
+        if self.away:
+            raise Later("away")
+        self.told[request_id] = (team, subject, text)
+        return self.refusal
+
+
+async def test_replies_stop_start_acknowledge_and_everything_else_is_told(
+    board: Switchboard, tmp_path: Path, clock: ManualClock
+) -> None:
+    es = Es(away=True)
+    answering = Answering(board.database, es.acknowledge, es.tell, "teams/hotline", "me")
+    waiting = await board.send()
+    with smsc.hostile() as centre:
+        provider = smpp(centre.port)
+        lane = board.lane(provider, "two")
+        turn(lane)
+        umlauts = "Wir sind da – 😀".encode("utf-16-be")
+        head = b"\x05\x00\x03\x2a\x02"
+        sent = [
+            smsc.message(NUMBER, b"Mache ich, q7k3m!"),
+            smsc.message(NUMBER, b"Q9999 kommt gleich"),
+            smsc.message(NUMBER, umlauts, coding=8),
+            smsc.message(NUMBER, head + b"\x02zweite", esm_class=0x40),
+            smsc.message(NUMBER, head + b"\x01Erste und ", esm_class=0x40),
+            smsc.message(NUMBER, umlauts, coding=8),
+            smsc.message(NUMBER, b" Stop. "),
+        ]
+        centre.push(*sent)
+        until(lane, lambda: len(centre.answered) == len(sent))
+        provider.close()
+    answering.turn(Turn(threading.Event()))
+    es.away = False
+    clock.advance(timedelta(seconds=10))
+    answering.turn(Turn(threading.Event()))
+    assert es.acknowledged == [("Q7K3M", NUMBER)]
+    assert sorted(es.told.values()) == [
+        ("teams/hotline", f"SMS von {NUMBER}", "Erste und zweite"),
+        ("teams/hotline", f"SMS von {NUMBER}", "Q9999 kommt gleich"),
+        ("teams/hotline", f"SMS von {NUMBER}", "Wir sind da – 😀"),
+    ]
+    listed = (await board.stub.ListInboundSms(pb.ListInboundSmsRequest())).messages
+    outcomes = [pb.InboundSmsOutcome.Name(one.outcome).removeprefix("INBOUND_SMS_OUTCOME_") for one in listed]
+    assert outcomes == ["STOPPED", "REPEATED", "TOLD", "TOLD", "TOLD", "ACKNOWLEDGED"]
+    error = await refused(board.stub.SendSms(pb.SendSmsRequest(to=NUMBER, text="Werbung")))
+    assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert error.details() == f"{NUMBER} has said STOP and gets no short messages."
+    turn(board.lane(Outbox(tmp_path)))
+    assert ((await board.state(waiting))[0], (await board.get(waiting)).reason) == (
+        "FAILED", "the recipient has said STOP",
+    )  # fmt: skip
+    (gone,) = (await board.stub.ListSmsOptOuts(pb.ListSmsOptOutsRequest())).opt_outs
+    assert (gone.number, gone.message) == (NUMBER, listed[0].name)
+    keep(board.database, "two", [Received(sender=NUMBER, recipient="4930123", text="START")], board.bell_of)
+    answering.turn(Turn(threading.Event()))
+    assert (await board.get(await board.send())).state == 1
+
+
+async def test_a_longer_message_with_a_gap_is_told_after_ten_minutes(board: Switchboard, clock: ManualClock) -> None:
+    es = Es(refusal="teams/gone does not exist.")
+    answering = Answering(board.database, es.acknowledge, es.tell, "teams/gone", "me")
+    part = Received(sender=NUMBER, recipient="1", text="Anfang", piece=Piece(7, 2, 1))
+    keep(board.database, "one", [part, part], board.bell_of)
+    answering.turn(Turn(threading.Event()))
+    assert not es.told
+    clock.advance(timedelta(minutes=10))
+    answering.turn(Turn(threading.Event()))
+    (found,) = (await board.stub.ListInboundSms(pb.ListInboundSmsRequest())).messages
+    assert (found.text, found.outcome, found.reason) == (
+        "Anfang […] ", pb.INBOUND_SMS_OUTCOME_KEPT, "teams/gone does not exist.",
+    )  # fmt: skip

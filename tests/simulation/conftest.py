@@ -1,0 +1,3 @@
+from tests.integration.conftest import postgres
+
+__all__ = ["postgres"]
