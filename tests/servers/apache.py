@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 
@@ -43,8 +44,16 @@ class Apache:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Apache]:
-    """Run it until the block ends; both collections are empty and want `USER` and `PASSWORD`."""
+def running() -> Iterator[Apache]:
+    """Run it until the block ends; both collections are empty and want `USER` and `PASSWORD`.
+
+    In a folder of its own: those of pytest are closed to the user Apache runs as.
+    """
+    with TemporaryDirectory(prefix="apache-") as folder:
+        yield from _running(Path(folder))
+
+
+def _running(folder: Path) -> Iterator[Apache]:
     port, repository, plain = free_port(), folder / "repository", folder / "plain"
     subprocess.run(["svnadmin", "create", repository], check=True)
     plain.mkdir()
@@ -54,13 +63,8 @@ def running(folder: Path) -> Iterator[Apache]:
     subprocess.run(["svn", "mkdir", "-q", "-m", "begin", made], check=True, stdout=subprocess.DEVNULL)
     (folder / "passwords").write_text(f"{USER}:{_hashed(PASSWORD)}\n")
     (folder / "apache.conf").write_text(_configuration(folder, port))
-    owner = ""
     if os.getuid() == 0:
-        owner = "www-data"
-        for path in (folder, *folder.parents):  # pytest's folders are closed to others
-            if path.stat().st_uid == 0 and path != Path("/") and not path.stat().st_mode & 0o001:
-                path.chmod(path.stat().st_mode | 0o011)
-        _give(folder, owner)
+        _give(folder, "www-data")
     with (folder / "log").open("ab") as log:
         command = [shutil.which("apache2", path=_PATH) or "apache2", "-f", str(folder / "apache.conf"), "-DFOREGROUND"]
         process = subprocess.Popen(command, stdout=log, stderr=log)

@@ -28,10 +28,8 @@ def stack() -> Iterator[ExitStack]:
 
 
 @pytest.fixture
-def server(tmp_path: Path, stack: ExitStack) -> apache.Apache:
-    folder = tmp_path / "apache"
-    folder.mkdir()
-    return stack.enter_context(apache.running(folder))
+def server(stack: ExitStack) -> apache.Apache:
+    return stack.enter_context(apache.running())
 
 
 @pytest.fixture

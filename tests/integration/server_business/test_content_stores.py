@@ -34,10 +34,10 @@ class Kept:
 
 
 @pytest.fixture(scope="module")
-def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apache.Apache]:
+def web() -> Iterator[apache.Apache]:
     if apache.missing():
         pytest.skip(apache.missing())
-    with apache.running(tmp_path_factory.mktemp("apache")) as server:
+    with apache.running() as server:
         yield server
 
 
