@@ -12,6 +12,7 @@ from mesh.threads import Threads
 from mesh.workers import Turn, Worker
 from server_business.documents.content_store import ContentStore
 from server_business.documents.file_tree import FileTree
+from server_business.documents.links import Links
 from server_business.documents.mail_attachments import MailAttachments
 from server_business.documents.s3 import S3
 from server_business.documents.service import Documents
@@ -64,4 +65,4 @@ def _stores(said: settings.DocumentSettings, folder: Path) -> Stores:
             access_key=said.s3.access_key, secret_key=said.s3.secret_key.value,
         )  # fmt: skip
     first = known.pop(said.store or said.STORE_FILES)
-    return Stores(first, *known.values())
+    return Stores(first, *known.values(), Links(said.link_prefixes))

@@ -34,12 +34,14 @@ class Parcel:
         size: how many.
         data: the bytes, or None when they lie in `file`.
         file: where they lie, durable already; the store may take the file away.
+        link: locator of bytes that stay elsewhere; nothing is stored then.
     """
 
     sha256: str
     size: int
     data: bytes | None = None
     file: Path | None = None
+    link: str = ""
 
 
 class ContentStore(Protocol):

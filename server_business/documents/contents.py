@@ -12,6 +12,8 @@ from mesh.errors import FailedPrecondition, Unavailable
 from server_business.documents.content_store import Parcel
 from server_business.documents.tables import CONTENT, UPLOAD, VERSION, ContentState
 
+LINKED: Final = timedelta(days=1)
+"""So often it is looked whether what is linked is still there."""
 UNUSED: Final = timedelta(days=1)
 """So long bytes may be unused before they are removed: longer than any call that stores them takes."""
 _C = CONTENT.c
@@ -23,6 +25,11 @@ class ContentDamaged(FailedPrecondition):
     """The stored bytes are not those that were written."""
 
     reason = "CONTENT_DAMAGED"
+
+
+def is_link(locator: str) -> bool:
+    """Tell whether bytes are not kept here."""
+    return locator.startswith("link:")
 
 
 def intend(unit: UnitOfWork, parcels: Sequence[Parcel]) -> list[Parcel]:
@@ -44,8 +51,9 @@ def intend(unit: UnitOfWork, parcels: Sequence[Parcel]) -> list[Parcel]:
     for row in of(unit, wanted):
         if row.state == ContentState.LEAVING:
             raise Unavailable(_LEAVING)
-        if row.state == ContentState.PENDING or row.damage:
-            missing.append(wanted[row.sha256])
+        one = wanted[row.sha256]
+        if row.state == ContentState.PENDING or row.damage or (is_link(row.locator) and not one.link):
+            missing.append(one)
     return missing
 
 
@@ -72,7 +80,7 @@ def settle(unit: UnitOfWork, wanted: Iterable[str], stored: Mapping[str, str], *
         {
             "sha256": sha,
             "locator": locator,
-            "next_attempt_time": _first_reading(sha, unit.now, verify),
+            "next_attempt_time": _first_reading(sha, unit.now, min(verify, LINKED) if is_link(locator) else verify),
             **fixed,
         }
         for sha, locator in sorted(stored.items())

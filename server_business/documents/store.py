@@ -137,7 +137,7 @@ def events(unit: UnitOfWork, id_: int, *, before: int | None, limit: int) -> Seq
 
 # -- versions ----------------------------------------------------------------------------------------------------------
 
-_WITH_CONTENT = (*VERSION.c, CONTENT.c.damage, CONTENT.c.verify_time)
+_WITH_CONTENT = (*VERSION.c, CONTENT.c.damage, CONTENT.c.verify_time, CONTENT.c.locator)
 _JOINED = VERSION.join(CONTENT, CONTENT.c.sha256 == _V.sha256)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from server_business.documents.content_store import ContentStore, Parcel, StoreAway
+from server_business.documents.links import NAME, Links
 
 
 class Stores:
@@ -41,6 +42,12 @@ class Stores:
     def close(self) -> None:
         for one in self._by_name.values():
             one.close()
+
+    def link(self, uri: str) -> str:
+        """Return the locator of bytes that stay where they are. Raises InvalidArgument: that is not allowed there."""
+        links = self._by_name.get(NAME)
+        (links if isinstance(links, Links) else Links(())).check(uri)
+        return f"{NAME}:{uri}"
 
     def _of(self, locator: str) -> tuple[ContentStore, str]:
         """Return who has bytes, and where; what was never settled can only be in the first."""

@@ -200,7 +200,7 @@ def version_row(content: pb.DocumentContent, parcel: Parcel, *, by: str, field: 
         "mime_type": content.mime_type or mimetypes.guess_type(file_name)[0] or "application/octet-stream",
         "author": by,
         "comment": content.comment,
-        "origin": content.origin,
+        "origin": content.origin or content.link[:255],
     }
 
 

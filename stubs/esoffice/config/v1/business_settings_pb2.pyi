@@ -1597,6 +1597,7 @@ class DocumentSettings(_message.Message):
     STORE_FIELD_NUMBER: _builtins.int
     WEBDAV_FIELD_NUMBER: _builtins.int
     S3_FIELD_NUMBER: _builtins.int
+    LINK_PREFIXES_FIELD_NUMBER: _builtins.int
     LEAVE_MAIL_ATTACHMENTS_FIELD_NUMBER: _builtins.int
     folder: _builtins.str
     """Folder for uploads and, by default, the bytes of documents: an absolute path, the same files for all replicas; at most
@@ -1641,6 +1642,12 @@ class DocumentSettings(_message.Message):
     def s3(self) -> Global___S3StoreSettings:
         """The bucket."""
 
+    @_builtins.property
+    def link_prefixes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Where documents that are linked, not kept here, may lie: `https://dms.example.de/`, `file:///mnt/plans/`. The service reads
+        there whatever a user names, so name no more than is meant. At most 50; none, the default: nothing is linked.
+        """
+
     def __init__(
         self,
         *,
@@ -1653,11 +1660,12 @@ class DocumentSettings(_message.Message):
         store: Global___DocumentSettings.Store.ValueType = ...,
         webdav: Global___WebDavStoreSettings | None = ...,
         s3: Global___S3StoreSettings | None = ...,
+        link_prefixes: _abc.Iterable[_builtins.str] | None = ...,
         leave_mail_attachments: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["check_out_duration", b"check_out_duration", "s3", b"s3", "upload_keep_duration", b"upload_keep_duration", "verify_duration", b"verify_duration", "webdav", b"webdav"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["check_out_duration", b"check_out_duration", "folder", b"folder", "leave_mail_attachments", b"leave_mail_attachments", "retentions", b"retentions", "s3", b"s3", "store", b"store", "structures", b"structures", "upload_keep_duration", b"upload_keep_duration", "verify_duration", b"verify_duration", "webdav", b"webdav"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["check_out_duration", b"check_out_duration", "folder", b"folder", "leave_mail_attachments", b"leave_mail_attachments", "link_prefixes", b"link_prefixes", "retentions", b"retentions", "s3", b"s3", "store", b"store", "structures", b"structures", "upload_keep_duration", b"upload_keep_duration", "verify_duration", b"verify_duration", "webdav", b"webdav"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
