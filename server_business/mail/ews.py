@@ -176,7 +176,9 @@ class EwsMailbox:
                 _require(answer)
 
     def close(self) -> None:
-        self._opened = self._folder = None
+        opened, self._opened, self._folder = self._opened, None, None
+        if opened is not None:
+            opened.protocol.close()
 
     def _signed_in(self) -> Account:
         account = self.account

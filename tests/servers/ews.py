@@ -451,7 +451,12 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return
-        self._send(200, enveloped(operation, answers), "text/xml; charset=utf-8")
+        body = enveloped(operation, answers)
+        if what == "cut_middle":
+            self.close_connection = True
+            self._send(200, body[: len(body) // 2], "text/xml; charset=utf-8", {"Content-Length": str(len(body))})
+            return
+        self._send(200, body, "text/xml; charset=utf-8")
 
     def _answers(self, operation: str, asked: Element, address: str) -> list[Element]:
         try:

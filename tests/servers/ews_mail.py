@@ -122,8 +122,8 @@ class Handler(ews.Handler):
     """One connection. By NTLM it is the connection that is signed in."""
 
     exchange: MailExchange
+    disable_nagle_algorithm = True
     user = ""
-    halves = False
 
     def _controlled(self, order: dict[str, Any]) -> Any:
         return control(self.exchange, order)
@@ -161,25 +161,12 @@ class Handler(ews.Handler):
         self.user = self.ntlm.client_principal.rpartition("\\")[2].lower()
         return True
 
-    def _answers(self, operation: str, asked: Element, address: str, what: str) -> list[Element]:
+    def _answers(self, operation: str, asked: Element, address: str) -> list[Element]:
         mine = f"{self.user.partition('@')[0]}@{DOMAIN}"
         box = address or next((one.text for one in asked.iter(t("EmailAddress"))), mine)
-        self.halves = what == "cut_middle"
         if box != mine and not address:
             return [refusal(operation, Refusal("ErrorAccessDenied", "Access is denied."))]
-        return super()._answers(operation, asked, box, what)
-
-    def _send(self, status: int, body: bytes, kind: str, headers: dict[str, str] | None = None) -> None:
-        if self.halves:
-            self.halves = False
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body[: len(body) // 2])
-            self.close_connection = True
-        else:
-            super()._send(status, body, kind, headers)
+        return super()._answers(operation, asked, box)
 
 
 def control(exchange: MailExchange, order: dict[str, Any]) -> Any:

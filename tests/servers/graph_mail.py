@@ -101,6 +101,7 @@ class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     graph: Graph
 
     def do_GET(self) -> None:
