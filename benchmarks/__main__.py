@@ -37,6 +37,8 @@ ABOUT = {
     "synced; and accepted over gRPC by 16 callers while they are sent.",
     "servicecalls": "Servicecalls over a real channel on SQLite: batches of 500 beside the same calls one by one.",
     "escalations": "Escalations with a million waiting: how late they are told, a burst, waiting, re-timing.",
+    "forwarding": "A dispatcher forwards a servicecall; the technician's open stream gets the popup. Milliseconds at "
+    "the clients, the whole of server_es with all its workers in a process of its own.",
     "duty": "Who is on duty: 10,000 compiled rosters at random instants, beside dateutil's RRULE, which knows neither "
     "layers nor replacements; and the month view of 1,000 rosters. CPU time of one thread.",
     "documents": "Documents through the DMZ Envoy with its ticket check, beside nginx (sendfile) behind the same "

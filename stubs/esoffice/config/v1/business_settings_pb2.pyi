@@ -471,6 +471,8 @@ class MailAccount(_message.Message):
     SILENCE_MINUTES_FIELD_NUMBER: _builtins.int
     SILENCE_HOURS_FIELD_NUMBER: _builtins.int
     OAUTH2_FIELD_NUMBER: _builtins.int
+    SMIME_CERTIFICATE_FIELD_NUMBER: _builtins.int
+    SMIME_KEY_FIELD_NUMBER: _builtins.int
     active: _builtins.bool
     """Whether mail is taken from this account (aktiv). The settings of an inactive account are not checked. Default: no."""
     kind: Global___MailAccount.Kind.ValueType
@@ -535,6 +537,10 @@ class MailAccount(_message.Message):
     """
     silence_hours: _builtins.str
     """Hours of the site's days, Monday to Friday, that count towards `silence_minutes`, such as `7-18`. Empty, the default: every hour."""
+    smime_certificate: _builtins.str
+    """Certificate that mails for this mailbox are encrypted for (S/MIME), PEM. With `smime_key` they are opened when they come in, and
+    kept as they came besides. Empty, the default: encrypted mails are kept closed. At most 20,000 characters.
+    """
     @_builtins.property
     def password(self) -> _common_settings_pb2.Secret:
         """Password to sign in with; not together with `oauth2_token`."""
@@ -591,6 +597,10 @@ class MailAccount(_message.Message):
     def oauth2(self) -> Global___OAuth2Client:
         """Signing in by OAuth 2 with tokens that are fetched and kept; instead of `password` and `oauth2_token`."""
 
+    @_builtins.property
+    def smime_key(self) -> _common_settings_pb2.Secret:
+        """Its private RSA key, PEM without a password."""
+
     def __init__(
         self,
         *,
@@ -633,10 +643,12 @@ class MailAccount(_message.Message):
         silence_minutes: _builtins.int = ...,
         silence_hours: _builtins.str = ...,
         oauth2: Global___OAuth2Client | None = ...,
+        smime_certificate: _builtins.str = ...,
+        smime_key: _common_settings_pb2.Secret | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["oauth2", b"oauth2", "oauth2_token", b"oauth2_token", "password", b"password", "poll_duration", b"poll_duration"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["oauth2", b"oauth2", "oauth2_token", b"oauth2_token", "password", b"password", "poll_duration", b"poll_duration", "smime_key", b"smime_key"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "active", b"active", "activity_type", b"activity_type", "address_kinds", b"address_kinds", "after_import", b"after_import", "authentication_server", b"authentication_server", "contact_date", b"contact_date", "done_folder", b"done_folder", "excluded_senders", b"excluded_senders", "failed_folder", b"failed_folder", "folder", b"folder", "folders", b"folders", "follow_up_employee", b"follow_up_employee", "follow_up_team", b"follow_up_team", "forwarding_senders", b"forwarding_senders", "host", b"host", "kind", b"kind", "mails_per_hour", b"mails_per_hour", "max_mail_bytes", b"max_mail_bytes", "oauth2", b"oauth2", "oauth2_token", b"oauth2_token", "open_mail_team", b"open_mail_team", "password", b"password", "path", b"path", "poll_duration", b"poll_duration", "port", b"port", "recognition_template", b"recognition_template", "reopen_solved", b"reopen_solved", "reply_to_senders", b"reply_to_senders", "responsible_employee", b"responsible_employee", "responsible_team", b"responsible_team", "rules", b"rules", "security", b"security", "silence_hours", b"silence_hours", "silence_minutes", b"silence_minutes", "spam_signs", b"spam_signs", "unknown_folder", b"unknown_folder", "use_idle", b"use_idle", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "active", b"active", "activity_type", b"activity_type", "address_kinds", b"address_kinds", "after_import", b"after_import", "authentication_server", b"authentication_server", "contact_date", b"contact_date", "done_folder", b"done_folder", "excluded_senders", b"excluded_senders", "failed_folder", b"failed_folder", "folder", b"folder", "folders", b"folders", "follow_up_employee", b"follow_up_employee", "follow_up_team", b"follow_up_team", "forwarding_senders", b"forwarding_senders", "host", b"host", "kind", b"kind", "mails_per_hour", b"mails_per_hour", "max_mail_bytes", b"max_mail_bytes", "oauth2", b"oauth2", "oauth2_token", b"oauth2_token", "open_mail_team", b"open_mail_team", "password", b"password", "path", b"path", "poll_duration", b"poll_duration", "port", b"port", "recognition_template", b"recognition_template", "reopen_solved", b"reopen_solved", "reply_to_senders", b"reply_to_senders", "responsible_employee", b"responsible_employee", "responsible_team", b"responsible_team", "rules", b"rules", "security", b"security", "silence_hours", b"silence_hours", "silence_minutes", b"silence_minutes", "smime_certificate", b"smime_certificate", "smime_key", b"smime_key", "spam_signs", b"spam_signs", "unknown_folder", b"unknown_folder", "use_idle", b"use_idle", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
