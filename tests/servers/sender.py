@@ -1,4 +1,4 @@
-"""A process that sends what is queued until it is killed: `python -m tests.servers.sender FOLDER SMTP_PORT SMPP_PORT GATEWAY_URL`.
+"""A process that sends what is queued until it is killed: `… tests.servers.sender FOLDER SMTP_PORT SMPP_PORT URL`.
 
 The database lies in the folder. Short messages go to an SMS centre, those for Austria into `outbox`,
 those for Switzerland to a gateway; whom received ones would be told to is written into `told`.
