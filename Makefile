@@ -35,6 +35,11 @@ benchmarks: .venv/ready ## measure everything beside its peers and print the tab
 kill-test: .venv/ready ## kill the mail import at random points, KILLS=1000 times
 	ESMESH_KILLS=$(or $(KILLS),1000) $(PY) -m pytest -x tests/faults/test_mail_kills.py
 
+fuzz: .venv/ready ## fuzz what reads mails and reports on delivery, SECONDS=60 each
+	.venv/bin/uv pip install --quiet --python $(PY) --require-hashes -r requirements-fuzz.lock
+	$(PY) -m tests.fuzz mail $(or $(SECONDS),60)
+	$(PY) -m tests.fuzz report $(or $(SECONDS),60)
+
 simulation: .venv/ready ## drive a company through weeks: SEED= WEEKS= EMPLOYEES= CALLS= ACTS= DATABASE=
 	$(PY) -m tests.simulation --seed $(or $(SEED),1) --weeks $(or $(WEEKS),3) \
 	  --employees $(or $(EMPLOYEES),500) --calls $(or $(CALLS),20000) --acts $(or $(ACTS),0) \
@@ -56,4 +61,4 @@ clean: ## remove what the commands made, the demo site's data too
 var/third_party/ready: deploy/third-party-protos | .venv/ready
 	deploy/third-party-protos
 
-.PHONY: help run test check protos format benchmarks kill-test simulation compose-test fresh-test clean
+.PHONY: help run test check protos format benchmarks kill-test fuzz simulation compose-test fresh-test clean

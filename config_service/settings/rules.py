@@ -204,6 +204,9 @@ def _procedures(path: str, account: business_settings_pb2.MailAccount) -> Iterat
     for name, folder in sorted(account.folders.items()):
         if not folder.folder:
             yield Violation(f"{path}.folders.{name}.folder", "say which folder of the mailbox is meant")
+    has_key = bool(account.smime_key.value or account.smime_key.stored)
+    if bool(account.smime_certificate) != has_key:
+        yield Violation(f"{path}.smime_key", "opening encrypted mails needs both smime_certificate and smime_key")
     first, _, last = account.silence_hours.partition("-")
     if last and int(first) >= int(last):
         yield Violation(f"{path}.silence_hours", "ends before it begins; write it like 7-18")
