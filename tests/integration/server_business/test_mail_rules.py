@@ -14,7 +14,7 @@ from server_business.mail.reconciling import reconcile
 from server_business.mail.silence import Silence
 from server_business.mail.silence_watch import SilenceWatch
 from server_business.mail.tables import State
-from server_business.mail.trying import Trial, changed_account
+from server_business.mail.trying import Trial
 from tests.builders import mails
 from tests.builders.reception import Mailroom
 
@@ -145,8 +145,7 @@ def test_a_dry_run_shows_what_differs_and_changes_nothing(room: Mailroom) -> Non
         "10": Rule(headers=["Subject: Angebot"], outcome=Rule.OUTCOME_IGNORE),
         "20": Rule(senders=["@fremd.example"], outcome=Rule.OUTCOME_LEAVE_OPEN),
     }
-    changed = changed_account("info", said(room, rules=rules), room.clock)
-    steps = list(Trial(room.database, room.by_hand, room.account, changed).steps(0))
+    steps = list(Trial.of(room.database, room.by_hand, room.account, said(room, rules=rules)).steps(0))
     differences = {one.subject + one.sender: one for step in steps for one in step.differences}
     assert (steps[-1].compared_count, steps[-1].total_count) == (4, 4)
     assert {name: (one.before.state, one.after.state) for name, one in differences.items()} == {
