@@ -19,9 +19,11 @@ from server_business.sms import delivery
 from server_business.sms.delivery import Receipt
 from server_business.sms.encoding import Piece, coding, decode, encode, header, without_header
 from server_business.sms.providers import Arrival, Asked, Handed, Parcel, Received, Take
-from server_business.sms.smpp_wire import DELIVER, Garbled, Lost, Wire, acknowledgement, parse
+from server_business.sms.smpp_wire import DELIVER, Garbled, Lost, Silent, Wire, acknowledgement, parse
 
 _AGAIN: Final = 2.0
+_LONGEST_REST: Final = 60.0
+_DOUBLINGS: Final = 5
 _UDHI: Final = 0x40
 _RECEIPT: Final = 0x3C
 """Bits of esm_class that tell a receipt or another report from a message (SMPP 3.4, 5.2.12)."""
@@ -94,6 +96,8 @@ class SmppProvider:
         self._rests = threading.Event()
         self._why = ""
         self._again = 0.0
+        self._failures = 0
+        self._proven = False
         self._attended = 0.0
         self._heard = 0.0
         self._enquired = 0.0
@@ -149,7 +153,12 @@ class SmppProvider:
     def _lose(self, lost: Lost) -> None:
         """Let go of a connection that is of no use."""
         self._why = str(lost)
-        self._again = self._clock.monotonic() + _AGAIN
+        if self._proven and not isinstance(lost, Silent):
+            self._again = 0.0  # it worked, and was cut: a new one is made at once
+        else:
+            self._again = self._clock.monotonic() + min(_AGAIN * 2**self._failures, _LONGEST_REST)
+            self._failures = min(self._failures + 1, _DOUBLINGS)
+        self._proven = False
         self._waiting.clear()
         self._unstored.clear()
         if self._wire is not None:
@@ -207,7 +216,8 @@ class SmppProvider:
         wire = self._connected()
         data, wait = bytearray(), 60.0
         now = self._clock.monotonic()
-        while work and len(out) < self._centre.window:
+        # One that has answered nothing yet gets one: whatever it swallows without an answer is in doubt.
+        while work and len(out) < (self._centre.window if self._proven else 1):
             wait = take()
             if wait > 0:
                 break
@@ -227,7 +237,7 @@ class SmppProvider:
         now = self._clock.monotonic()
         if oldest is not None:
             if now > oldest:
-                raise Lost(f"no answer within {self._centre.timeout:g} s")
+                raise Silent(f"no answer within {self._centre.timeout:g} s")
             wait = min(wait, oldest - now + 0.001)
         self._read(wait)
 
@@ -304,7 +314,7 @@ class SmppProvider:
         now = self._clock.monotonic()
         if self._enquired > self._heard:
             if now - self._enquired > self._centre.timeout:
-                raise Lost("the other side does not answer any more")
+                raise Silent("the other side does not answer any more")
         elif now - self._heard > self._centre.enquire:
             wire.send(wire.make("enquire_link")[1])
             self._enquired = now
@@ -314,7 +324,7 @@ class SmppProvider:
         while not done():
             left = end - self._clock.monotonic()
             if left <= 0 or self._wire is not wire:
-                raise Lost(f"{self._centre.host} {why}")
+                raise Silent(f"{self._centre.host} {why}")
             self._read(left)
 
     def _connected(self) -> Wire:
@@ -339,6 +349,8 @@ class SmppProvider:
         if pdu.command in ("submit_sm_resp", "query_sm_resp", "generic_nack", "bind_transceiver_resp"):
             note = self._waiting.pop(pdu.sequence, None)
             if note is not None:
+                self._proven = self._proven or pdu.command == "submit_sm_resp"
+                self._failures = 0 if self._proven else self._failures
                 note(pdu)
         elif pdu.command == "deliver_sm":
             self._unstored.append((pdu.sequence, _arrival(pdu)))

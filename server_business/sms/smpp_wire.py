@@ -27,6 +27,10 @@ class Lost(Exception):
     """The connection is gone, or of no use any more; says why."""
 
 
+class Silent(Lost):
+    """The connection stands, and nobody answers."""
+
+
 class Garbled(Exception):
     """A PDU that cannot be read.
 

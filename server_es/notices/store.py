@@ -18,8 +18,6 @@ from server_es.notices.tables import notice, preferences
 
 C: Final = notice.c
 _P: Final = preferences.c
-_AT_ONCE: Final = 1000
-_ROWS: Final = 500  # of 25 values each: below SQLite's limit of 32,766
 _INSERTS: Final[Mapping[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _SUBJECT, _TEXT = 200, 4000
 

@@ -39,7 +39,7 @@ _DONE_BEFORE = frozenset({grpc.StatusCode.ABORTED, grpc.StatusCode.ALREADY_EXIST
 """What a change without a request id may answer when it comes a second time."""
 _LONGEST = timedelta(hours=3)
 _SECOND = timedelta(seconds=1)
-_LOOKS = 30
+_LOOKS = 300
 _SELDOM = 0.03
 """How often the other workers turn, which keep the house clean."""
 _TURNS = 10_000

@@ -20,6 +20,8 @@ NEW, ADDENDUM, REOPENED = (
     "Servicecall {number} wieder geöffnet: {title}",
 )
 _AT_ONCE = 200
+_MARK = 600
+"""Seconds between the times at which many calls were received: a house with thousands of calls has busy instants."""
 
 
 class People:
@@ -55,7 +57,7 @@ class People:
     def report(self, count: int = 1) -> None:
         """Customers report faults."""
         who = self._someone()
-        drafts = [self._draft(at) for at in range(count)]
+        drafts = [self._draft(at, 1 if count == 1 else _MARK) for at in range(count)]
         pb = servicecalls_pb2
         if count == 1:
             _, made = self._driver.ask("CreateServicecall", drafts[0], who, must=True)
@@ -76,7 +78,7 @@ class People:
         for start in range(0, count, _AT_ONCE):
             self.report(min(_AT_ONCE, count - start))
 
-    def _draft(self, at: int) -> servicecalls_pb2.CreateServicecallRequest:
+    def _draft(self, at: int, step: int) -> servicecalls_pb2.CreateServicecallRequest:
         rng = self._rng
         system = rng.choice((*self._company.systems, "", ""))
         address = self._company.systems[system] if system else rng.choice(self._company.customers)
@@ -90,7 +92,7 @@ class People:
         elif kind < 0.9:
             call.responsible_team = f"teams/{rng.choice(sorted(self._company.teams))}"
         if rng.random() < 0.3:
-            call.receive_time.FromDatetime(self._driver.now - timedelta(seconds=rng.randint(1, 7200)))
+            call.receive_time.FromDatetime(self._driver.now - timedelta(seconds=step * rng.randint(1, 7200 // step)))
         return servicecalls_pb2.CreateServicecallRequest(servicecall=call, request_id=self._driver.new_id())
 
     def _verb(self) -> None:
