@@ -230,7 +230,9 @@ class EwsCalendar:
             raise TokenLost from error
         gone = [one.id for change, one in told if change == service.DELETE]
         changed = [one for change, one in told if change in (service.CREATE, service.UPDATE)]
-        changed = [one for one in changed if not token or self._echoes.pop(one.id, "") != one.changekey]
+        if not token:
+            self._echoes.clear()  # who reads everything anew must find everything, on the later pages too
+        changed = [one for one in changed if self._echoes.pop(one.id, "") != one.changekey]
         items = [*(Item(id=id_) for id_ in gone), *self._fetched(kind, changed)]
         return Page(items=items, token=service.sync_state, more=not service.includes_last_item_in_range)
 
