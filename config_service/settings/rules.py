@@ -11,6 +11,7 @@ from zoneinfo import available_timezones
 from esoffice.config.v1 import business_settings_pb2, common_settings_pb2, settings_pb2
 
 from config_service.identity import rules as roles
+from config_service.settings.documents import documents
 from config_service.settings.sms import SMS, short_messages, unprotected
 from mesh.errors import FailedPrecondition, InvalidArgument, Violation
 from mesh.setting_paths import secrets
@@ -41,6 +42,7 @@ def problems(settings: settings_pb2.Settings) -> list[Violation]:
     found += _accounts(business.mail.accounts)
     found += _outgoing(business.outgoing_mail)
     found += short_messages(business.sms)
+    found += documents(business.documents)
     return sorted(found, key=lambda one: one.field)
 
 

@@ -19,7 +19,7 @@ from mesh.pages import page_of
 from mesh.status import status_of
 from mesh.threads import Threads
 from server_business.documents import contents, folders, rules, store, uploads
-from server_business.documents.content_store import ContentStore, Parcel
+from server_business.documents.content_store import Missing, Parcel
 from server_business.documents.custody import Custody
 from server_business.documents.messages import (
     assignment_message,
@@ -34,6 +34,7 @@ from server_business.documents.messages import (
 from server_business.documents.rules import Facts
 from server_business.documents.search import Asked, search
 from server_business.documents.settings import Settings
+from server_business.documents.stores import Stores
 from server_business.documents.tables import ASSIGNMENT
 from server_business.documents.transfer import Downloading, Uploading
 from server_business.documents.uploads import Landing
@@ -56,15 +57,15 @@ class Documents(grpc_.DocumentServiceServicer):
     """
 
     def __init__(
-        self, database: Database, content_store: ContentStore, landing: Landing, settings: Settings, disk: Threads
+        self, database: Database, content_store: Stores, landing: Landing, settings: Settings, disk: Threads
     ) -> None:
         self._database = database
         self._store = content_store
         self._landing = landing
         self._settings = settings
         self._disk = disk
-        self._writing = Writing(settings, content_store.name)
-        self._custody = Custody(settings, self._writing)
+        self._writing = Writing(settings)
+        self._custody = Custody(settings, self._writing, content_store)
         self._uploading = Uploading(database, landing, disk)
         self._downloading = Downloading(database, content_store, disk)
 
@@ -302,6 +303,8 @@ class Documents(grpc_.DocumentServiceServicer):
         if content.WhichOneof("source") == "upload":
             row = await self._database.read(uploads.get, upload_id(content.upload), owner=actor())
             parcel = self._landing.parcel(row)
+        elif content.WhichOneof("source") == "link":
+            parcel = await self._disk.run(self._linked, content.link)
         else:
             digest = await self._disk.run(sha256, content.data)
             parcel = Parcel(sha256=digest.hexdigest(), size=len(content.data), data=content.data)
@@ -313,8 +316,21 @@ class Documents(grpc_.DocumentServiceServicer):
         missing = await self._database.run(contents.intend, parcels)
         if not missing:
             return {}
-        locators = await self._disk.run(self._store.put, missing)
-        return {one.sha256: locator for one, locator in zip(missing, locators, strict=True)}
+        links = {one.sha256: one.link for one in missing if one.link}
+        kept = [one for one in missing if not one.link]
+        locators = await self._disk.run(self._store.put, kept)
+        return links | {one.sha256: locator for one, locator in zip(kept, locators, strict=True)}
+
+    def _linked(self, uri: str) -> Parcel:
+        """Read what is linked once, to know it again. Raises InvalidArgument: it is not there, or may not be."""
+        locator, digest, size = self._store.link(uri), sha256(), 0
+        try:
+            for piece in self._store.read("", locator):
+                digest.update(piece)
+                size += len(piece)
+        except Missing as error:
+            raise InvalidArgument([Violation("content.link", str(error))]) from error
+        return Parcel(sha256=digest.hexdigest(), size=size, link=locator)
 
     def _create_several(
         self, unit: UnitOfWork, asked: Sequence[tuple[pb.CreateDocumentRequest, Parcel]], by: str

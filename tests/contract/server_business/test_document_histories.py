@@ -42,8 +42,8 @@ class House:
         definition.metadata.create_all(self.database.engine)
         self.folder = folder
         self.tree = FileTree(folder)
-        self.writing = Writing(SETTINGS, "files")
-        self.custody = Custody(SETTINGS, self.writing)
+        self.writing = Writing(SETTINGS)
+        self.custody = Custody(SETTINGS, self.writing, self.tree)
 
     def parcel(self, text: bytes) -> tuple[Parcel, dict[str, str]]:
         parcel = Parcel(sha256=sha256(text).hexdigest(), size=len(text), data=text)
