@@ -1684,6 +1684,249 @@ class DocumentSettings(_message.Message):
 Global___DocumentSettings: _TypeAlias = DocumentSettings  # noqa: Y015
 
 @_typing.final
+class ExchangeMailboxSettings(_message.Message):
+    """A mailbox whose appointments and tasks are kept in sync (Postfach)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    APPOINTMENTS_FIELD_NUMBER: _builtins.int
+    TASKS_FIELD_NUMBER: _builtins.int
+    address: _builtins.str
+    """Mail address of the mailbox. Required."""
+    appointments: Global___ExchangeSettings.Direction.ValueType
+    """Which way appointments go. Default: as for all."""
+    tasks: Global___ExchangeSettings.Direction.ValueType
+    """Which way tasks go. Default: as for all."""
+    def __init__(
+        self,
+        *,
+        address: _builtins.str = ...,
+        appointments: Global___ExchangeSettings.Direction.ValueType = ...,
+        tasks: Global___ExchangeSettings.Direction.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "appointments", b"appointments", "tasks", b"tasks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExchangeMailboxSettings: _TypeAlias = ExchangeMailboxSettings  # noqa: Y015
+
+@_typing.final
+class ExchangeSettings(_message.Message):
+    """Appointments and tasks, the same in the ERP and in Exchange (ES Exchange)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Protocol:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ProtocolEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ExchangeSettings._Protocol.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        PROTOCOL_UNSPECIFIED: ExchangeSettings._Protocol.ValueType  # 0
+        """Not said: read as PROTOCOL_EWS."""
+        PROTOCOL_EWS: ExchangeSettings._Protocol.ValueType  # 1
+        """Exchange Web Services, of Exchange 2016 and later on premises. Exchange Online has it shut off."""
+
+    class Protocol(_Protocol, metaclass=_ProtocolEnumTypeWrapper):
+        """How the server is spoken to."""
+
+    PROTOCOL_UNSPECIFIED: ExchangeSettings.Protocol.ValueType  # 0
+    """Not said: read as PROTOCOL_EWS."""
+    PROTOCOL_EWS: ExchangeSettings.Protocol.ValueType  # 1
+    """Exchange Web Services, of Exchange 2016 and later on premises. Exchange Online has it shut off."""
+
+    class _Authentication:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _AuthenticationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ExchangeSettings._Authentication.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        AUTHENTICATION_UNSPECIFIED: ExchangeSettings._Authentication.ValueType  # 0
+        """Not said: read as AUTHENTICATION_NTLM."""
+        AUTHENTICATION_NTLM: ExchangeSettings._Authentication.ValueType  # 1
+        """By a domain's user and password (Windows)."""
+        AUTHENTICATION_BASIC: ExchangeSettings._Authentication.ValueType  # 2
+        """By user and password, readable for the server: only over TLS."""
+
+    class Authentication(_Authentication, metaclass=_AuthenticationEnumTypeWrapper):
+        """How the service signs in."""
+
+    AUTHENTICATION_UNSPECIFIED: ExchangeSettings.Authentication.ValueType  # 0
+    """Not said: read as AUTHENTICATION_NTLM."""
+    AUTHENTICATION_NTLM: ExchangeSettings.Authentication.ValueType  # 1
+    """By a domain's user and password (Windows)."""
+    AUTHENTICATION_BASIC: ExchangeSettings.Authentication.ValueType  # 2
+    """By user and password, readable for the server: only over TLS."""
+
+    class _Direction:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _DirectionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ExchangeSettings._Direction.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        DIRECTION_UNSPECIFIED: ExchangeSettings._Direction.ValueType  # 0
+        """Not said."""
+        DIRECTION_BOTH: ExchangeSettings._Direction.ValueType  # 1
+        """Both."""
+        DIRECTION_TO_EXCHANGE: ExchangeSettings._Direction.ValueType  # 2
+        """Exchange alone: what changes there is not taken over."""
+        DIRECTION_TO_ERP: ExchangeSettings._Direction.ValueType  # 3
+        """The ERP alone."""
+        DIRECTION_OFF: ExchangeSettings._Direction.ValueType  # 4
+        """None."""
+
+    class Direction(_Direction, metaclass=_DirectionEnumTypeWrapper):
+        """Which side takes changes of the other one over."""
+
+    DIRECTION_UNSPECIFIED: ExchangeSettings.Direction.ValueType  # 0
+    """Not said."""
+    DIRECTION_BOTH: ExchangeSettings.Direction.ValueType  # 1
+    """Both."""
+    DIRECTION_TO_EXCHANGE: ExchangeSettings.Direction.ValueType  # 2
+    """Exchange alone: what changes there is not taken over."""
+    DIRECTION_TO_ERP: ExchangeSettings.Direction.ValueType  # 3
+    """The ERP alone."""
+    DIRECTION_OFF: ExchangeSettings.Direction.ValueType  # 4
+    """None."""
+
+    class _Winner:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _WinnerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ExchangeSettings._Winner.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        WINNER_UNSPECIFIED: ExchangeSettings._Winner.ValueType  # 0
+        """Not said: read as WINNER_NEWEST."""
+        WINNER_NEWEST: ExchangeSettings._Winner.ValueType  # 1
+        """The newer one; that of the ERP if both are of the same instant."""
+        WINNER_ERP: ExchangeSettings._Winner.ValueType  # 2
+        """That of the ERP."""
+        WINNER_EXCHANGE: ExchangeSettings._Winner.ValueType  # 3
+        """That of Exchange."""
+
+    class Winner(_Winner, metaclass=_WinnerEnumTypeWrapper):
+        """Whose change counts when both sides have changed the same."""
+
+    WINNER_UNSPECIFIED: ExchangeSettings.Winner.ValueType  # 0
+    """Not said: read as WINNER_NEWEST."""
+    WINNER_NEWEST: ExchangeSettings.Winner.ValueType  # 1
+    """The newer one; that of the ERP if both are of the same instant."""
+    WINNER_ERP: ExchangeSettings.Winner.ValueType  # 2
+    """That of the ERP."""
+    WINNER_EXCHANGE: ExchangeSettings.Winner.ValueType  # 3
+    """That of Exchange."""
+
+    @_typing.final
+    class MailboxesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> Global___ExchangeMailboxSettings: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: Global___ExchangeMailboxSettings | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    ACTIVE_FIELD_NUMBER: _builtins.int
+    PROTOCOL_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    AUTHENTICATION_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
+    PASSWORD_FIELD_NUMBER: _builtins.int
+    CA_CERTIFICATE_FILE_FIELD_NUMBER: _builtins.int
+    MAILBOXES_FIELD_NUMBER: _builtins.int
+    APPOINTMENTS_FIELD_NUMBER: _builtins.int
+    TASKS_FIELD_NUMBER: _builtins.int
+    WINNER_FIELD_NUMBER: _builtins.int
+    PAST_DAYS_FIELD_NUMBER: _builtins.int
+    FUTURE_DAYS_FIELD_NUMBER: _builtins.int
+    BRAKE_MINIMUM_COUNT_FIELD_NUMBER: _builtins.int
+    BRAKE_PERCENT_FIELD_NUMBER: _builtins.int
+    POLL_DURATION_FIELD_NUMBER: _builtins.int
+    active: _builtins.bool
+    """Whether there is a sync (aktiv). While it is off nothing is changed on either side. Default: no."""
+    protocol: Global___ExchangeSettings.Protocol.ValueType
+    """How the server is spoken to. Default: PROTOCOL_EWS."""
+    url: _builtins.str
+    """Address of the service, such as `https://mail.firma.de/EWS/Exchange.asmx`. Empty: it is found by autodiscover for each mailbox,
+    which is recommended. At most 500 characters.
+    """
+    authentication: Global___ExchangeSettings.Authentication.ValueType
+    """How the service signs in. Default: AUTHENTICATION_NTLM."""
+    user: _builtins.str
+    """User with the right of impersonation (ApplicationImpersonation), such as `FIRMA\\\\esexchange`. At most 256 characters."""
+    ca_certificate_file: _builtins.str
+    """File of the CA certificate that the server's certificate comes from (CA-Zertifikat), PEM. An absolute path. Empty: those of the
+    machine. At most 1,000 characters.
+    """
+    appointments: Global___ExchangeSettings.Direction.ValueType
+    """Which way appointments go. Default: DIRECTION_BOTH."""
+    tasks: Global___ExchangeSettings.Direction.ValueType
+    """Which way tasks go. Default: DIRECTION_BOTH."""
+    winner: Global___ExchangeSettings.Winner.ValueType
+    """Whose change counts when both sides have changed the same. Default: WINNER_NEWEST."""
+    past_days: _builtins.int
+    """How many days ago something may have ended to be written to the other side, 1 to 3,650. Default: 30."""
+    future_days: _builtins.int
+    """How many days ahead it may begin, 1 to 3,650. Default: 730."""
+    brake_minimum_count: _builtins.int
+    """So many deletions in one round are never asked about (Bremse), 1 to 100,000. Default: 10."""
+    brake_percent: _builtins.int
+    """Nor so many percent of all items of the mailbox, 1 to 100. Default: 20."""
+    @_builtins.property
+    def password(self) -> _common_settings_pb2.Secret:
+        """Password to sign in with."""
+
+    @_builtins.property
+    def mailboxes(self) -> _containers.MessageMap[_builtins.str, Global___ExchangeMailboxSettings]:
+        """Mailboxes by the personnel number of their employee. At most 2,000."""
+
+    @_builtins.property
+    def poll_duration(self) -> _duration_pb2.Duration:
+        """How often a mailbox is looked at without being told of news, 5 s to 1 h. Default: 30 s."""
+
+    def __init__(
+        self,
+        *,
+        active: _builtins.bool = ...,
+        protocol: Global___ExchangeSettings.Protocol.ValueType = ...,
+        url: _builtins.str = ...,
+        authentication: Global___ExchangeSettings.Authentication.ValueType = ...,
+        user: _builtins.str = ...,
+        password: _common_settings_pb2.Secret | None = ...,
+        ca_certificate_file: _builtins.str = ...,
+        mailboxes: _abc.Mapping[_builtins.str, Global___ExchangeMailboxSettings] | None = ...,
+        appointments: Global___ExchangeSettings.Direction.ValueType = ...,
+        tasks: Global___ExchangeSettings.Direction.ValueType = ...,
+        winner: Global___ExchangeSettings.Winner.ValueType = ...,
+        past_days: _builtins.int = ...,
+        future_days: _builtins.int = ...,
+        brake_minimum_count: _builtins.int = ...,
+        brake_percent: _builtins.int = ...,
+        poll_duration: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["password", b"password", "poll_duration", b"poll_duration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "appointments", b"appointments", "authentication", b"authentication", "brake_minimum_count", b"brake_minimum_count", "brake_percent", b"brake_percent", "ca_certificate_file", b"ca_certificate_file", "future_days", b"future_days", "mailboxes", b"mailboxes", "password", b"password", "past_days", b"past_days", "poll_duration", b"poll_duration", "protocol", b"protocol", "tasks", b"tasks", "url", b"url", "user", b"user", "winner", b"winner"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExchangeSettings: _TypeAlias = ExchangeSettings  # noqa: Y015
+
+@_typing.final
 class BusinessSettings(_message.Message):
     """Settings of server_business."""
 
@@ -1697,6 +1940,7 @@ class BusinessSettings(_message.Message):
     OUTGOING_MAIL_FIELD_NUMBER: _builtins.int
     SMS_FIELD_NUMBER: _builtins.int
     DOCUMENTS_FIELD_NUMBER: _builtins.int
+    EXCHANGE_FIELD_NUMBER: _builtins.int
     log_level: _common_settings_pb2.LogLevel.ValueType
     """How much it logs. Default: LOG_LEVEL_INFO."""
     service_user: _builtins.str
@@ -1727,6 +1971,10 @@ class BusinessSettings(_message.Message):
     def documents(self) -> Global___DocumentSettings:
         """Documents."""
 
+    @_builtins.property
+    def exchange(self) -> Global___ExchangeSettings:
+        """Appointments and tasks in Exchange."""
+
     def __init__(
         self,
         *,
@@ -1738,10 +1986,11 @@ class BusinessSettings(_message.Message):
         outgoing_mail: Global___OutgoingMailSettings | None = ...,
         sms: Global___SmsSettings | None = ...,
         documents: Global___DocumentSettings | None = ...,
+        exchange: Global___ExchangeSettings | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["database", b"database", "documents", b"documents", "mail", b"mail", "metrics", b"metrics", "outgoing_mail", b"outgoing_mail", "sms", b"sms"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["database", b"database", "documents", b"documents", "exchange", b"exchange", "mail", b"mail", "metrics", b"metrics", "outgoing_mail", b"outgoing_mail", "sms", b"sms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["database", b"database", "documents", b"documents", "log_level", b"log_level", "mail", b"mail", "metrics", b"metrics", "outgoing_mail", b"outgoing_mail", "service_user", b"service_user", "sms", b"sms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["database", b"database", "documents", b"documents", "exchange", b"exchange", "log_level", b"log_level", "mail", b"mail", "metrics", b"metrics", "outgoing_mail", b"outgoing_mail", "service_user", b"service_user", "sms", b"sms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
