@@ -40,6 +40,9 @@ simulation: .venv/ready ## drive a company through weeks: SEED= WEEKS= EMPLOYEES
 	  --employees $(or $(EMPLOYEES),500) --calls $(or $(CALLS),20000) --acts $(or $(ACTS),0) \
 	  $(if $(DATABASE),--database $(DATABASE))
 
+simulation-defects: .venv/ready ## plant defects, also those that take minutes to find
+	ESMESH_DEFECTS=1 $(PY) -m pytest -q tests/simulation/test_laws_bite.py
+
 compose-test: ## run the demo of docker-compose.yml on a local engine (root)
 	deploy/compose-test
 
@@ -56,4 +59,4 @@ clean: ## remove what the commands made, the demo site's data too
 var/third_party/ready: deploy/third-party-protos | .venv/ready
 	deploy/third-party-protos
 
-.PHONY: help run test check protos format benchmarks kill-test simulation compose-test fresh-test clean
+.PHONY: help run test check protos format benchmarks kill-test simulation simulation-defects compose-test fresh-test clean
