@@ -35,6 +35,11 @@ benchmarks: .venv/ready ## measure everything beside its peers and print the tab
 kill-test: .venv/ready ## kill the mail import at random points, KILLS=1000 times
 	ESMESH_KILLS=$(or $(KILLS),1000) $(PY) -m pytest -x tests/faults/test_mail_kills.py
 
+fuzz: .venv/ready ## fuzz what reads mails and reports on delivery, SECONDS=60 each
+	.venv/bin/uv pip install --quiet --python $(PY) --require-hashes -r requirements-fuzz.lock
+	$(PY) -m tests.fuzz mail $(or $(SECONDS),60)
+	$(PY) -m tests.fuzz report $(or $(SECONDS),60)
+
 simulation: .venv/ready ## drive a company through weeks: SEED= WEEKS= EMPLOYEES= CALLS= ACTS= DATABASE=
 	$(PY) -m tests.simulation --seed $(or $(SEED),1) --weeks $(or $(WEEKS),3) \
 	  --employees $(or $(EMPLOYEES),500) --calls $(or $(CALLS),20000) --acts $(or $(ACTS),0) \
@@ -42,6 +47,9 @@ simulation: .venv/ready ## drive a company through weeks: SEED= WEEKS= EMPLOYEES
 
 simulation-defects: .venv/ready ## plant defects, also those that take minutes to find
 	ESMESH_DEFECTS=1 $(PY) -m pytest -q tests/simulation/test_laws_bite.py
+
+sync-histories: .venv/ready ## live through N=1000000 random histories of the sync with Exchange
+	PYTHONPATH=stubs:. $(PY) -m tests.builders.sync_histories $(or $(N),1000000)
 
 compose-test: ## run the demo of docker-compose.yml on a local engine (root)
 	deploy/compose-test
@@ -59,4 +67,5 @@ clean: ## remove what the commands made, the demo site's data too
 var/third_party/ready: deploy/third-party-protos | .venv/ready
 	deploy/third-party-protos
 
-.PHONY: help run test check protos format benchmarks kill-test simulation simulation-defects compose-test fresh-test clean
+.PHONY: help run test check protos format benchmarks kill-test sync-histories fuzz simulation simulation-defects compose-test \
+	fresh-test clean

@@ -37,10 +37,16 @@ ABOUT = {
     "synced; and accepted over gRPC by 16 callers while they are sent.",
     "servicecalls": "Servicecalls over a real channel on SQLite: batches of 500 beside the same calls one by one.",
     "escalations": "Escalations with a million waiting: how late they are told, a burst, waiting, re-timing.",
+    "forwarding": "A dispatcher forwards a servicecall; the technician's open stream gets the popup. Milliseconds at "
+    "the clients, the whole of server_es with all its workers in a process of its own.",
     "duty": "Who is on duty: 10,000 compiled rosters at random instants, beside dateutil's RRULE, which knows neither "
     "layers nor replacements; and the month view of 1,000 rosters. CPU time of one thread.",
     "documents": "Documents through the DMZ Envoy with its ticket check, beside nginx (sendfile) behind the same "
     "Envoy, both over TLS 1.3. Requests a second, the best of three rounds each, asked by h2load on the same machine.",
+    "exchange": "The sync of a mailbox over EWS, with a server of the tests in its own process and a real server_es: "
+    "new appointments on both sides at once. Calls to Exchange beside the fewest: tokens by 512, items by 100.",
+    "document_store": "Documents of server_business, bytes and rows durable, beside what the disk gives without it; "
+    "client and service share the machine.",
     "idle": "The whole mesh while nothing happens: three services with their supervisors, the real Envoy, a mailbox.",
 }
 FOLDER = Path(__file__).resolve().parent.parent / "docs"

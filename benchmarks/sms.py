@@ -149,22 +149,12 @@ async def _call(stub: Any, numbers: range) -> None:
 def _queue(database: Database, count: int) -> None:
     with database.unit() as unit:
         for number in range(count):
+            text = f"Anlage {number} steht, bitte melden."
             SMS.accept(
-                unit,
-                sms_pb2.SendSmsRequest(to=str(number)),
-                caller="bench",
-                expire_time=None,
-                give_up_time=unit.now + timedelta(hours=4),
-                to=f"+49170{number:07}",
-                text=f"Anlage {number} steht, bitte melden.",
-                alphabet=1,
-                parts=1,
-                about="",
-                priority=2,
-                flash=False,
-                provider="null",
-                delivery=0,
-            )
+                unit, sms_pb2.SendSmsRequest(text=text), caller="bench", give_up_time=unit.now + timedelta(hours=4),
+                expire_time=None, to=f"+49170{number:07}", text=text, alphabet=1, parts=1, about="", priority=2,
+                flash=False, provider="null", delivery=0,
+            )  # fmt: skip
 
 
 def _until_all_reported(database: Database, count: int) -> None:

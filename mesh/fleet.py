@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from importlib import metadata
 
 from esoffice.config.v1 import fleet_pb2 as pb
@@ -79,6 +80,7 @@ class StatusReporter:
         return status
 
 
+@cache  # a file is read for it
 def version() -> str:
     """Return the version of the program."""
     try:

@@ -12,6 +12,7 @@ from mesh.clock import Clock
 from mesh.keys import published_keys
 from mesh.wakeups import Doorbell
 from server_business.assembly.documents import add_documents
+from server_business.assembly.exchange import add_exchange
 from server_business.assembly.sms import add_sms
 from server_business.mail.accounts import Account, account, active_accounts, oauth2_client
 from server_business.mail.automatic import OwnMarks
@@ -44,6 +45,7 @@ async def build(app: App) -> None:
     _add_outgoing_mail(app, own.outgoing_mail, domain)
     await add_sms(app, own.sms, partial(_tell, es), domain)
     add_documents(app, own.documents)
+    add_exchange(app, own.exchange)
 
 
 def _tell(es: EsServer, /, team: str, subject: str, text: str, about: str, request_id: str) -> str:  # noqa: PLR0917

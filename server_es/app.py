@@ -131,7 +131,7 @@ async def build(app: App) -> None:
     _add_follow_ups(app, FollowUps(app.database, notices))
     app.serve(duty_pb2.DESCRIPTOR, Duty(app.database, REQUESTS, absences=absence_facts, tell=notices.tell))
     app.work(Handover(app.database, Announcing(notices.tell)).worker())
-    app.serve(appointments_pb2.DESCRIPTOR, Appointments(app.database))
+    app.serve(appointments_pb2.DESCRIPTOR, Appointments(app.database, zone))
     absence_room = Absences(
         app.database,
         compiled=compiled,
@@ -171,6 +171,8 @@ definition = Definition(
     keys=published_keys,
     allows={
         "server_business": [
+            "appointments.sync",
+            "appointments.write",
             "directory.read",
             "levels.read",
             "servicecalls.read",

@@ -13,6 +13,7 @@ from config_service.cli import (
     clients,
     directory,
     escalations,
+    exchange,
     health,
     mails,
     pki,
@@ -45,6 +46,7 @@ app.add_typer(directory.app, name="directory", callback=prepared)
 app.add_typer(clients.app, name="clients")
 app.add_typer(sending.mails, name="outgoing")
 app.add_typer(sending.sms, name="sms")
+app.add_typer(exchange.app, name="exchange")
 app.add_typer(absences.app, name="absences")
 app.add_typer(escalations.app, name="escalations")
 app.add_typer(audit.app, name="audit")

@@ -19,7 +19,7 @@ from config_service.cli.session import Session
 from config_service.settings.paths import merged
 
 _ACCOUNTS = "server_business.mail.accounts"
-_SECRETS = ("password", "oauth2_token", "oauth2")
+_SECRETS = ("password", "oauth2_token", "oauth2", "smime_certificate", "smime_key")
 Account = Annotated[str, typer.Argument(help="Mail account (E-Mail-Konto), a further folder as account.folder.")]
 _COUNTS = ("stored", "received", "servicecall", "contact", "open", "dismissed", "duplicate", "gone")
 

@@ -59,10 +59,43 @@ _MARKED = {
     "MAIL": lambda one: short(one.outgoing_mail),
     "BECAUSE": lambda one: one.reason,
 }
-_SMS = {"ID": lambda one: short(one.name), "TO": lambda one: one.to, "TEXT": lambda one: one.text, **_SHARED}
+_SMS = {
+    "ID": lambda one: short(one.name),
+    "TO": lambda one: one.to,
+    "TEXT": lambda one: one.text,
+    **_SHARED,
+    "DELIVERY": lambda one: _delivered(one.delivery),
+    "BY": lambda one: short(one.provider),
+}
+_PROVIDER = {
+    "PROVIDER": lambda one: short(one.name),
+    "HEALTHY": lambda one: "yes" if one.healthy else "no",
+    "SAYS": lambda one: one.sentence,
+    "SINCE": lambda one: local_time(one.change_time) if one.HasField("change_time") else "",
+    "WAITING": lambda one: str(one.waiting_count),
+    "IN DOUBT": lambda one: str(one.in_doubt_count),
+}
+_INBOUND = {
+    "ID": lambda one: short(one.name),
+    "FROM": lambda one: one.sender,
+    "TEXT": lambda one: one.text,
+    "WHEN": lambda one: local_time(one.receive_time),
+    "BY": lambda one: short(one.provider),
+    "LED TO": lambda one: enum_word("InboundSmsOutcome", sms_pb2.InboundSmsOutcome.Name(one.outcome)),
+    "SAYS": lambda one: one.reason,
+}
+_OPT_OUT = {
+    "NUMBER": lambda one: one.number,
+    "SINCE": lambda one: local_time(one.create_time),
+    "MESSAGE": lambda one: short(one.message),
+}
 States = Annotated[list[State] | None, typer.Option("--state", help="In this state, repeatable; default: all.")]
 About = Annotated[str, typer.Option(help="About this resource, such as servicecalls/4711.")]
 Id = Annotated[str, typer.Argument(help="Id, as `list` shows it.")]
+
+
+def _delivered(value: Any) -> str:
+    return enum_word("SmsDelivery", sms_pb2.SmsDelivery.Name(value)) if value else ""
 
 
 def _states(states: list[State] | None) -> list[Any]:
@@ -135,6 +168,39 @@ def list_sms(context: typer.Context, limit: Limit = 50, state: States = None, ab
         return SmsServiceStub(channel).ListSms(request)
 
     show_list(session.output, options.pages(session, page, "sms", limit), _SMS)  # type: ignore[arg-type]
+
+
+@sms.command("providers")
+def list_providers(context: typer.Context) -> None:
+    """List the providers: how each is, and what waits for it (Anbieter)."""
+    session = session_of(context)
+    request = sms_pb2.ListSmsProvidersRequest()
+    answer = session.ask(lambda channel: SmsServiceStub(channel).ListSmsProviders(request))
+    show_list(session.output, list(answer.providers), _PROVIDER)
+
+
+@sms.command("inbox")
+def list_inbound(context: typer.Context, limit: Limit = 50) -> None:
+    """List short messages that were received, the newest first."""
+    session = session_of(context)
+
+    def page(channel: grpc.aio.Channel, size: int, token: str) -> object:
+        request = sms_pb2.ListInboundSmsRequest(page_size=size, page_token=token)
+        return SmsServiceStub(channel).ListInboundSms(request)
+
+    show_list(session.output, options.pages(session, page, "messages", limit), _INBOUND)  # type: ignore[arg-type]
+
+
+@sms.command("opt-outs")
+def list_opt_outs(context: typer.Context, limit: Limit = 50) -> None:
+    """List the numbers that have said STOP (Abmeldungen)."""
+    session = session_of(context)
+
+    def page(channel: grpc.aio.Channel, size: int, token: str) -> object:
+        request = sms_pb2.ListSmsOptOutsRequest(page_size=size, page_token=token)
+        return SmsServiceStub(channel).ListSmsOptOuts(request)
+
+    show_list(session.output, options.pages(session, page, "opt_outs", limit), _OPT_OUT)  # type: ignore[arg-type]
 
 
 @sms.command("retry")

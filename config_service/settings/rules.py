@@ -11,6 +11,7 @@ from zoneinfo import available_timezones
 from esoffice.config.v1 import business_settings_pb2, common_settings_pb2, settings_pb2
 
 from config_service.identity import rules as roles
+from config_service.settings.documents import documents
 from config_service.settings.sms import SMS, short_messages, unprotected
 from mesh.errors import FailedPrecondition, InvalidArgument, Violation
 from mesh.setting_paths import secrets
@@ -41,6 +42,7 @@ def problems(settings: settings_pb2.Settings) -> list[Violation]:
     found += _accounts(business.mail.accounts)
     found += _outgoing(business.outgoing_mail)
     found += short_messages(business.sms)
+    found += documents(business.documents)
     return sorted(found, key=lambda one: one.field)
 
 
@@ -202,6 +204,9 @@ def _procedures(path: str, account: business_settings_pb2.MailAccount) -> Iterat
     for name, folder in sorted(account.folders.items()):
         if not folder.folder:
             yield Violation(f"{path}.folders.{name}.folder", "say which folder of the mailbox is meant")
+    has_key = bool(account.smime_key.value or account.smime_key.stored)
+    if bool(account.smime_certificate) != has_key:
+        yield Violation(f"{path}.smime_key", "opening encrypted mails needs both smime_certificate and smime_key")
     first, _, last = account.silence_hours.partition("-")
     if last and int(first) >= int(last):
         yield Violation(f"{path}.silence_hours", "ends before it begins; write it like 7-18")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from esclient.cli import absences, calls, documents, duty, escalations, forwarding, messages, notifications
+from esclient.cli import absences, calls, documents, duty, escalations, forwarding, messages, notifications, sms
 from esclient.cli.exits import CODES, Exit, ended_by, say
 from esclient.cli.options import Options, options_of
 from esclient.cli.output import Output
@@ -28,6 +28,7 @@ app.add_typer(escalations.app, name="escalations")
 app.add_typer(absences.app, name="absences")
 app.add_typer(duty.app, name="duty")
 app.add_typer(notifications.app, name="notifications")
+app.add_typer(sms.app, name="sms")
 app.command("popups")(messages.popups)
 app.command("inbox")(messages.inbox)
 app.command("read")(messages.read)

@@ -34,12 +34,14 @@ class Parcel:
         size: how many.
         data: the bytes, or None when they lie in `file`.
         file: where they lie, durable already; the store may take the file away.
+        link: locator of bytes that stay elsewhere; nothing is stored then.
     """
 
     sha256: str
     size: int
     data: bytes | None = None
     file: Path | None = None
+    link: str = ""
 
 
 class ContentStore(Protocol):
@@ -49,7 +51,7 @@ class ContentStore(Protocol):
     """
 
     name: str
-    """Kind of store; rows remember it beside the locator."""
+    """Short name, the first part of locators where there are several stores."""
 
     def put(self, parcels: Sequence[Parcel]) -> list[str]:
         """Store bytes and return where each lies; durable when it returns.
@@ -73,6 +75,9 @@ class ContentStore(Protocol):
         Raises:
             StoreAway: it cannot be reached.
         """
+
+    def forgets(self, locator: str) -> bool:
+        """Tell whether `remove` leaves nothing to be read, as it does not where every version is kept for ever."""
 
     def has(self, sha256: str, locator: str) -> bool:
         """Tell whether the bytes can still be read, so that nobody has to believe `remove`. Raises as `read`."""

@@ -12,6 +12,8 @@ from mesh.errors import FailedPrecondition, Unavailable
 from server_business.documents.content_store import Parcel
 from server_business.documents.tables import CONTENT, UPLOAD, VERSION, ContentState
 
+LINKED: Final = timedelta(days=1)
+"""So often it is looked whether what is linked is still there."""
 UNUSED: Final = timedelta(days=1)
 """So long bytes may be unused before they are removed: longer than any call that stores them takes."""
 _C = CONTENT.c
@@ -25,6 +27,11 @@ class ContentDamaged(FailedPrecondition):
     reason = "CONTENT_DAMAGED"
 
 
+def is_link(locator: str) -> bool:
+    """Tell whether bytes are not kept here."""
+    return locator.startswith("link:")
+
+
 def intend(unit: UnitOfWork, parcels: Sequence[Parcel]) -> list[Parcel]:
     """Note that bytes are about to be stored; return those that are not there in full, each once.
 
@@ -34,7 +41,7 @@ def intend(unit: UnitOfWork, parcels: Sequence[Parcel]) -> list[Parcel]:
     wanted = {one.sha256: one for one in parcels}
     # In order, so that two who want the same bytes never wait for each other both.
     fixed = {
-        "state": ContentState.PENDING, "store": "", "locator": "", "touch_time": unit.now, "damage": "",
+        "state": ContentState.PENDING, "locator": "", "touch_time": unit.now, "damage": "",
         "lease_token": 0,
     }  # fmt: skip
     rows = [{"sha256": sha, "size": wanted[sha].size, **fixed} for sha in sorted(wanted)]
@@ -44,21 +51,19 @@ def intend(unit: UnitOfWork, parcels: Sequence[Parcel]) -> list[Parcel]:
     for row in of(unit, wanted):
         if row.state == ContentState.LEAVING:
             raise Unavailable(_LEAVING)
-        if row.state == ContentState.PENDING or row.damage:
-            missing.append(wanted[row.sha256])
+        one = wanted[row.sha256]
+        if row.state == ContentState.PENDING or row.damage or (is_link(row.locator) and not one.link):
+            missing.append(one)
     return missing
 
 
-def settle(
-    unit: UnitOfWork, wanted: Iterable[str], stored: Mapping[str, str], *, store: str, verify: timedelta
-) -> None:
+def settle(unit: UnitOfWork, wanted: Iterable[str], stored: Mapping[str, str], *, verify: timedelta) -> None:
     """Note where bytes were stored; part of the transaction that refers to them.
 
     Args:
         unit: the transaction.
         wanted: all it refers to, by SHA-256.
         stored: locators of those that were not there before.
-        store: which store has them.
         verify: within which time they are read again.
 
     Raises:
@@ -70,12 +75,13 @@ def settle(
         raise Unavailable(_LEAVING)
     if not stored:
         return
-    fixed = {"state": ContentState.STORED, "store": store, "damage": ""}
+    # Whoever reads the old bytes at this moment loses his claim: what he finds is out of date.
+    fixed = {"state": ContentState.STORED, "damage": "", "lease_until": None}
     rows = [
         {
             "sha256": sha,
             "locator": locator,
-            "next_attempt_time": _first_reading(sha, unit.now, verify),
+            "next_attempt_time": _first_reading(sha, unit.now, min(verify, LINKED) if is_link(locator) else verify),
             **fixed,
         }
         for sha, locator in sorted(stored.items())

@@ -7,8 +7,9 @@ from sqlalchemy import Row, delete
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mesh.database import UnitOfWork
-from mesh.errors import NotFound
+from mesh.errors import FailedPrecondition, NotFound
 from server_business.documents import rules, store
+from server_business.documents.content_store import ContentStore
 from server_business.documents.messages import (
     assignment_message,
     document_id,
@@ -27,9 +28,11 @@ class Custody:
     Args:
         settings: of the room.
         writing: shows documents.
+        content_store: has the bytes.
     """
 
-    def __init__(self, settings: Settings, writing: Writing) -> None:
+    def __init__(self, settings: Settings, writing: Writing, content_store: ContentStore) -> None:
+        self._store = content_store
         self._settings = settings
         self._writing = writing
 
@@ -144,6 +147,12 @@ class Custody:
         row = store.get(unit, document_id(request.name), lock=True)
         held = [one.id for one in store.holds(unit, [row.id]).get(row.id, ())]
         rules.erasable(store.facts(row), until=self._settings.retained_until(row), holds=held, now=unit.now)
+        kept = [one for one in store.contents_of(unit, row.id) if not self._store.forgets(one.locator)]
+        if kept:
+            raise FailedPrecondition(
+                f"The store of {request.name} keeps every version for ever: erase {kept[0].locator} there first.",
+                resource=request.name,
+            )
         return store.erase(unit, row.id, reason=request.reason, actor=by)
 
     def _changed(self, unit: UnitOfWork, id_: int, **values: Any) -> pb.Document:

@@ -54,7 +54,7 @@ class MailAttachments:
         self._writing = writing
 
     def worker(self) -> Worker:
-        return Worker(name="documents.mail", work=self.turn, every=timedelta(seconds=2), limit=_LIMIT, lease=_LEASE)
+        return Worker(name="documents.mail", work=self.turn, every=timedelta(seconds=10), limit=_LIMIT, lease=_LEASE)
 
     def turn(self, turn: Turn) -> bool:
         """Take over what is due; return whether something was done."""

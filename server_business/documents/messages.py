@@ -10,6 +10,7 @@ from sqlalchemy import Row
 from mesh.etags import etag
 from mesh.instants import timestamp
 from mesh.names import NamePattern
+from server_business.documents.contents import is_link
 from server_business.documents.rules import FixedFolder
 
 DOCUMENT: Final = NamePattern("documents/{document}", numeric=True)
@@ -85,6 +86,7 @@ def version_message(row: Row[Any]) -> pb.DocumentVersion:
         state=pb.DocumentVersionState.ValueType(row.state),
         health=pb.CONTENT_HEALTH_DAMAGED if row.damage else pb.CONTENT_HEALTH_SOUND,
         health_detail=row.damage,
+        link=row.locator.removeprefix("link:") if is_link(row.locator) else "",
     )
     if row.verify_time is not None:
         message.verify_time.CopyFrom(timestamp(row.verify_time))

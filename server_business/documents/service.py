@@ -18,8 +18,8 @@ from mesh.errors import DomainError, InvalidArgument, Violation
 from mesh.pages import page_of
 from mesh.status import status_of
 from mesh.threads import Threads
-from server_business.documents import contents, folders, rules, store, uploads
-from server_business.documents.content_store import ContentStore, Parcel
+from server_business.documents import contents, filing, folders, rules, store, uploads
+from server_business.documents.content_store import Parcel
 from server_business.documents.custody import Custody
 from server_business.documents.messages import (
     assignment_message,
@@ -34,6 +34,7 @@ from server_business.documents.messages import (
 from server_business.documents.rules import Facts
 from server_business.documents.search import Asked, search
 from server_business.documents.settings import Settings
+from server_business.documents.stores import Stores
 from server_business.documents.tables import ASSIGNMENT
 from server_business.documents.transfer import Downloading, Uploading
 from server_business.documents.uploads import Landing
@@ -56,32 +57,26 @@ class Documents(grpc_.DocumentServiceServicer):
     """
 
     def __init__(
-        self, database: Database, content_store: ContentStore, landing: Landing, settings: Settings, disk: Threads
+        self, database: Database, content_store: Stores, landing: Landing, settings: Settings, disk: Threads
     ) -> None:
         self._database = database
         self._store = content_store
         self._landing = landing
         self._settings = settings
         self._disk = disk
-        self._writing = Writing(settings, content_store.name)
-        self._custody = Custody(settings, self._writing)
+        self._writing = Writing(settings)
+        self._custody = Custody(settings, self._writing, content_store)
         self._uploading = Uploading(database, landing, disk)
         self._downloading = Downloading(database, content_store, disk)
 
     # -- documents and versions ---------------------------------------------------------------------------------------
 
     async def CreateDocument(self, request: pb.CreateDocumentRequest, _context: Any) -> pb.Document:
-        parcel = await self._parcel(request.content)
-        stored = await self._put([parcel])
+        return await self._created(request, request)
 
-        def create(unit: UnitOfWork) -> pb.Document:
-            self._writing.settle(unit, [parcel], stored)
-            (made,) = self._writing.create(unit, [(request, parcel)], by=actor())
-            if isinstance(made, DomainError):
-                raise made
-            return self._writing.shown(unit, [store.get(unit, made)], duplicates=True)[0]
-
-        return await self._once(request, create, pb.Document)
+    async def FileMessage(self, request: pb.FileMessageRequest, _context: Any) -> pb.Document:
+        asked = await self._database.read(filing.creation, request, caller())
+        return await self._created(request, asked)
 
     async def BatchCreateDocuments(
         self, request: pb.BatchCreateDocumentsRequest, _context: Any
@@ -302,6 +297,8 @@ class Documents(grpc_.DocumentServiceServicer):
         if content.WhichOneof("source") == "upload":
             row = await self._database.read(uploads.get, upload_id(content.upload), owner=actor())
             parcel = self._landing.parcel(row)
+        elif content.WhichOneof("source") == "link":
+            parcel = await self._disk.run(self._store.linked, content.link)
         else:
             digest = await self._disk.run(sha256, content.data)
             parcel = Parcel(sha256=digest.hexdigest(), size=len(content.data), data=content.data)
@@ -313,8 +310,10 @@ class Documents(grpc_.DocumentServiceServicer):
         missing = await self._database.run(contents.intend, parcels)
         if not missing:
             return {}
-        locators = await self._disk.run(self._store.put, missing)
-        return {one.sha256: locator for one, locator in zip(missing, locators, strict=True)}
+        links = {one.sha256: one.link for one in missing if one.link}
+        kept = [one for one in missing if not one.link]
+        locators = await self._disk.run(self._store.put, kept)
+        return links | {one.sha256: locator for one, locator in zip(kept, locators, strict=True)}
 
     def _create_several(
         self, unit: UnitOfWork, asked: Sequence[tuple[pb.CreateDocumentRequest, Parcel]], by: str
@@ -337,6 +336,21 @@ class Documents(grpc_.DocumentServiceServicer):
         ids = [one for one in answers if not isinstance(one, DomainError)]
         shown = {document_id(one.name): one for one in self._writing.shown(unit, store.several(unit, ids))}
         return [one if isinstance(one, DomainError) else shown[one] for one in answers]
+
+    async def _created(
+        self, request: pb.CreateDocumentRequest | pb.FileMessageRequest, asked: pb.CreateDocumentRequest
+    ) -> pb.Document:
+        parcel = await self._parcel(asked.content)
+        stored = await self._put([parcel])
+
+        def create(unit: UnitOfWork) -> pb.Document:
+            self._writing.settle(unit, [parcel], stored)
+            (made,) = self._writing.create(unit, [(asked, parcel)], by=actor())
+            if isinstance(made, DomainError):
+                raise made
+            return self._writing.shown(unit, [store.get(unit, made)], duplicates=True)[0]
+
+        return await self._once(request, create, pb.Document)
 
     async def _written(
         self,

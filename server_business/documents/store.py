@@ -137,7 +137,7 @@ def events(unit: UnitOfWork, id_: int, *, before: int | None, limit: int) -> Seq
 
 # -- versions ----------------------------------------------------------------------------------------------------------
 
-_WITH_CONTENT = (*VERSION.c, CONTENT.c.damage, CONTENT.c.verify_time)
+_WITH_CONTENT = (*VERSION.c, CONTENT.c.damage, CONTENT.c.verify_time, CONTENT.c.locator)
 _JOINED = VERSION.join(CONTENT, CONTENT.c.sha256 == _V.sha256)
 
 
@@ -164,6 +164,12 @@ def versions_of(unit: UnitOfWork, document: int, *, before: int | None, limit: i
     if before is not None:
         query = query.where(_V.number < before)
     return unit.connection.execute(query.order_by(_V.number.desc()).limit(limit)).all()
+
+
+def contents_of(unit: UnitOfWork, document: int) -> Sequence[Row[Any]]:
+    """Return the rows of the bytes of a document."""
+    query = select(CONTENT).where(CONTENT.c.sha256.in_(select(_V.sha256).where(_V.document == document)))
+    return unit.connection.execute(query).all()
 
 
 def set_state(unit: UnitOfWork, document: int, number: int, state: VersionState) -> None:

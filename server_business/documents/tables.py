@@ -48,8 +48,7 @@ CONTENT: Final = Table(
     Column("sha256", String(64), primary_key=True),
     Column("size", BigInteger, nullable=False),
     Column("state", SmallInteger, nullable=False),
-    # Which store has them, and where; empty while they are PENDING.
-    Column("store", String(40), nullable=False),
+    # Where they lie, as the store says; empty while they are PENDING.
     Column("locator", Text, nullable=False),
     # When somebody last wanted to write them: what is PENDING or unused for long is removed.
     Column("touch_time", UtcDateTime(), nullable=False),

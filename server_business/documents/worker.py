@@ -24,9 +24,9 @@ from server_business.documents.uploads import Landing
 _AT_ONCE: Final = 20
 _LEASE: Final = timedelta(minutes=30)
 _LIMIT: Final = timedelta(minutes=15)
+_TIDYING_LEASE: Final = timedelta(minutes=20)
 _AGAIN: Final = timedelta(hours=1)
-_DAMAGED_AGAIN: Final = timedelta(days=1)
-"""So often damaged bytes are looked at: a restored backup mends them."""
+_AWAY: Final = timedelta(minutes=10)
 _WORDS_BYTES: Final = 500_000
 _STORED: Final = CONTENT.c.state == ContentState.STORED
 
@@ -58,18 +58,21 @@ class Scrubber:
         """Read what is due; return whether there may be more."""
         with self._database.unit() as unit:
             due = claims.claim(unit, CONTENT, limit=_AT_ONCE, lease=_LEASE, owner=self._owner, where=_STORED)
+        away: DomainError | None = None
         for place, claim in enumerate(due):
             if turn.stopping.is_set():
-                self._give_back(due[place:])
+                self._give_back(due[place:], timedelta(0))
                 return False
             try:
                 self._read(claim)
             except ClaimLost:
                 continue  # it is being removed, or was written anew meanwhile
-            except DomainError:
-                self._give_back(due[place:])
-                raise
+            except DomainError as error:  # a store that is away holds up no other
+                self._give_back([claim], _AWAY)
+                away = error
         self._say()
+        if away is not None:
+            raise away
         return len(due) == _AT_ONCE
 
     def _read(self, claim: Claim) -> None:
@@ -79,7 +82,8 @@ class Scrubber:
             log.get("documents").error("content is damaged", sha256=row["sha256"], damage=damage)
         with self._database.unit() as unit:
             # A tenth before the time is over: what is late by a night is still in time.
-            pause = min(self._verify, _DAMAGED_AGAIN) if damage else self._verify
+            often = damage or contents.is_link(row["locator"])
+            pause = min(self._verify, contents.LINKED) if often else self._verify
             again = unit.now + pause * 0.9
             claims.release(unit, CONTENT, claim, next_attempt_time=again, verify_time=unit.now, damage=damage)
 
@@ -92,9 +96,12 @@ class Scrubber:
                 read += len(piece)
         except Missing as error:
             return str(error)
-        if read != size:
-            return f"it has {read} bytes, not {size}"
-        return "" if found.hexdigest() == digest else "its bytes are not those that were written"
+        if read == size and found.hexdigest() == digest:
+            return ""
+        word = "changed: " if contents.is_link(locator) else ""
+        return word + (
+            f"it has {read} bytes, not {size}" if read != size else "its bytes are not those that were written"
+        )
 
     def _say(self) -> None:
         with self._database.reading() as unit:
@@ -106,10 +113,10 @@ class Scrubber:
         said += [f"{late} were not read in time"] if late else []
         self._line.sentence = "; ".join(said)
 
-    def _give_back(self, due: Sequence[Claim]) -> None:
+    def _give_back(self, due: Sequence[Claim], pause: timedelta) -> None:
         with self._database.unit() as unit:
             for claim in claims.held(unit, CONTENT, due):
-                claims.release(unit, CONTENT, claim, next_attempt_time=unit.now)
+                claims.release(unit, CONTENT, claim, next_attempt_time=unit.now + pause)
 
 
 class Tidying:
@@ -129,7 +136,10 @@ class Tidying:
         self._owner = owner
 
     def worker(self) -> Worker:
-        return Worker(name="documents.tidy", work=self.turn, every=timedelta(minutes=1), limit=_LIMIT)
+        # Of all replicas one: a second, slower one would remove bytes that came back after the first had let them go.
+        return Worker(
+            name="documents.tidy", work=self.turn, every=timedelta(minutes=1), limit=_LIMIT, lease=_TIDYING_LEASE
+        )
 
     def turn(self, _: Turn) -> bool:
         """Do what is due; return whether there may be more."""
@@ -154,7 +164,7 @@ class Tidying:
         """Remove bytes; return whether they are gone."""
         self._store.remove(row.sha256, row.locator)
         failpoint("documents.removed")
-        if self._store.has(row.sha256, row.locator):
+        if self._store.forgets(row.locator) and self._store.has(row.sha256, row.locator):
             return False
         with self._database.unit() as unit:
             contents.forget(unit, row.sha256)

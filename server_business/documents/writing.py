@@ -31,17 +31,15 @@ class Writing:
 
     Args:
         settings: of the room.
-        store_name: kind of the store bytes are put into.
     """
 
-    def __init__(self, settings: Settings, store_name: str) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._store_name = store_name
 
     def settle(self, unit: UnitOfWork, parcels: Sequence[Parcel], stored: Stored) -> None:
         """Let this transaction refer to bytes. Raises Unavailable."""
         wanted = [one.sha256 for one in parcels]
-        contents.settle(unit, wanted, stored, store=self._store_name, verify=self._settings.verify)
+        contents.settle(unit, wanted, stored, verify=self._settings.verify)
 
     def shown(self, unit: UnitOfWork, rows: Sequence[Row[Any]], *, duplicates: bool = False) -> list[pb.Document]:
         """Return documents as the contract shows them."""
@@ -202,7 +200,7 @@ def version_row(content: pb.DocumentContent, parcel: Parcel, *, by: str, field: 
         "mime_type": content.mime_type or mimetypes.guess_type(file_name)[0] or "application/octet-stream",
         "author": by,
         "comment": content.comment,
-        "origin": content.origin,
+        "origin": content.origin or content.link[:255],
     }
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from esoffice.config.v1 import business_settings_pb2 as settings
 
 from mesh.clock import Clock
+from server_business.mail.decryption import Decryption
 from server_business.mail.filters import HeaderPattern, Outcome, Rule, SenderPatterns
 from server_business.mail.imap import ImapSource
 from server_business.mail.imap_account import ImapAccount, Security
@@ -168,6 +169,7 @@ def _policy(said: settings.MailAccount) -> Policy:
         forwarding_senders=SenderPatterns.of(said.forwarding_senders),
         authentication_server=said.authentication_server,
         spam_signs=tuple(HeaderPattern.of(one) for one in said.spam_signs),
+        decryption=Decryption(said.smime_certificate, said.smime_key.value) if said.smime_certificate else None,
     )
 
 

@@ -1,6 +1,6 @@
 """A raw mail to the rows that keep it. Pure: bytes in, rows out; nothing here may fail because of a mail."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
@@ -71,7 +71,12 @@ def opened_row(reason: Reason, detail: str, *, announce: bool) -> dict[str, Any]
 def _parsed(mail: RawMail, budget: Budget, policy: Policy) -> ParsedMail:
     if not mail.complete:
         raise UnreadableMail(Problem.OVERSIZE, "the mail is larger than the account takes; only its head is kept")
-    return parse(mail.content, budget, policy.wanted)
+    opened = policy.decryption.opened(mail.content) if policy.decryption is not None else None
+    if opened is None:
+        return parse(mail.content, budget, policy.wanted)
+    inside = parse(opened, budget, policy.wanted)
+    digest, problems = sha256(mail.content).hexdigest(), (*inside.problems, "it came encrypted")
+    return replace(inside, size=len(mail.content), sha256=digest, problems=problems)
 
 
 def _readable(mail: RawMail, parsed: ParsedMail, own: OwnMarks, policy: Policy) -> Arrival:

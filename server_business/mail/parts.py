@@ -152,6 +152,8 @@ def _take(part: Mail, section: _Section | None, collected: _Collected) -> None:
     disposition, parameters = split_value(_raw(part, "content-disposition"))
     if "/" not in kind or kind.startswith("multipart/"):
         kind = part.get_default_type() if not kind else "text/plain"
+    if not (kind.isascii() and kind.isprintable()):  # raw bytes: no database keeps a lone surrogate
+        kind = "application/octet-stream"
     name = parameters.get("filename") or type_parameters.get("name") or ""
     content = _content(part)
     if kind in {"text/plain", "text/html"} and disposition != "attachment" and not name:

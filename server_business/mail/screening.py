@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from server_business.mail import authentication
 from server_business.mail.automatic import headers_by_name
+from server_business.mail.decryption import Decryption
 from server_business.mail.filters import HeaderPattern, Headers, Outcome, Rule, SenderPatterns, first_fitting
 from server_business.mail.forwarded import is_forwarded, original_sender
 from server_business.mail.parsing import ParsedMail, parse
@@ -41,6 +42,7 @@ class Policy:
         forwarding_senders: who passes mails on for others.
         authentication_server: whose Authentication-Results count; empty: nobody's.
         spam_signs: how the site's filter marks spam.
+        decryption: opens encrypted mails; None: they stay closed.
         wanted: lower-case names of the headers all this needs.
     """
 
@@ -49,6 +51,7 @@ class Policy:
     forwarding_senders: SenderPatterns = _NOBODY
     authentication_server: str = ""
     spam_signs: tuple[HeaderPattern, ...] = ()
+    decryption: Decryption | None = None
     wanted: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -36,7 +36,7 @@ from server_business.mail.source import MailIdentity, RawMail
 from server_business.mail.store import Row
 from server_business.mail.suggestions import hints, suggest
 from server_business.mail.tables import MAIL, State
-from server_business.mail.trying import Trial, changed_account
+from server_business.mail.trying import Trial
 
 _CHUNK: Final = 256 * 1024
 _MAIL: Final = NamePattern("mails/{id}", numeric=True)
@@ -120,8 +120,7 @@ class MailServicer(grpc_.MailServiceServicer):
         self, request: pb.TryMailRulesRequest, _context: Any
     ) -> AsyncIterator[pb.TryMailRulesProgress]:
         account = self._active(request.account)
-        changed = changed_account(account.name, request.settings, self._database.clock)
-        steps = Trial(self._database, self._by_hand, account, changed).steps(request.limit)
+        steps = Trial.of(self._database, self._by_hand, account, request.settings).steps(request.limit)
         while (step := await asyncio.to_thread(next, steps, None)) is not None:
             yield step
 
@@ -160,7 +159,7 @@ class MailServicer(grpc_.MailServiceServicer):
         made = mail_message(row, attached)
         if any(one["content_type"] in SIGNATURES for one in attached):
             sender = made.from_address or made.sender
-            found = signatures(listing.raw(unit, number), sender, row["receive_time"], self._authorities)
+            found = signatures(self._raw(unit, row), sender, row["receive_time"], self._authorities)
             made.signatures.extend(signature_message(one) for one in found)
         return made
 
@@ -170,13 +169,19 @@ class MailServicer(grpc_.MailServiceServicer):
         row = listing.mail(unit, id_)
         limit = Budget(size=max(row["size"], 1))
         try:
-            found = parse(listing.raw(unit, id_), limit).attachments
+            found = parse(self._raw(unit, row), limit).attachments
         except UnreadableMail as error:
             raise NotFound(f"{name} cannot be read any more: {error.message}", resource=name) from error
         content = next((one.content for one in found if one.sha256 == known["sha256"]), None)
         if content is None:
             raise NotFound(f"{name} cannot be read any more", resource=name)
         return content
+
+    def _raw(self, unit: UnitOfWork, row: Row) -> bytes:
+        """Return a mail as it can be read: opened, if it came encrypted."""
+        raw = listing.raw(unit, row["id"])
+        decryption = self._account_of(row["account"]).policy.decryption
+        return (decryption and decryption.opened(raw)) or raw
 
     def _list_accounts(self, unit: UnitOfWork, request: pb.ListMailAccountsRequest) -> pb.ListMailAccountsResponse:
         page = page_of(request)

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import NameOID
 from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store, VerificationError
 
+from mesh.errors import InvalidArgument, Violation
 from server_business.mail.parameters import split_value
 from server_business.mail.parsing import parse
 from server_business.mail.problems import UnreadableMail
@@ -53,11 +54,15 @@ class Authorities:
         pem: their certificates, one below the other; empty: nobody's are.
 
     Raises:
-        ValueError: it holds something else.
+        InvalidArgument: it holds something else.
     """
 
     def __init__(self, pem: str) -> None:
-        trusted = x509.load_pem_x509_certificates(pem.encode()) if pem.strip() else []
+        try:
+            trusted = x509.load_pem_x509_certificates(pem.encode()) if pem.strip() else []
+        except ValueError as error:
+            text = "holds something that is no certificate in PEM"
+            raise InvalidArgument([Violation("smime_authorities", text)]) from error
         self._store = Store(trusted) if trusted else None
 
     def check(self, leaf: x509.Certificate, others: Sequence[x509.Certificate], at: datetime) -> None:

@@ -3,10 +3,11 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
-_SHARE: Final = 0.99
-"""Of the allowed rate: what is left covers the uneven ways of the network."""
-_SLACK: Final = 0.008
-"""Seconds by which a late one may be caught up. With the share above no second ever holds more than is allowed."""
+_SPREAD: Final = 1.01
+"""A window is made this much longer than a provider's: messages are not equally long on their way to it."""
+_CATCH_UP: Final = 0.1
+"""Seconds that may be caught up: while outcomes are written nothing leaves."""
+_REMEMBERED: Final = 1000
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
 _DOUBLINGS: Final = 5
@@ -14,27 +15,34 @@ _DOUBLINGS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A token bucket that holds one token.
+    """Lets parts leave evenly, and in no second more than are allowed.
 
     Attributes:
         per_second: what the provider allows; 0: any number.
         ready: when the next one may leave, in seconds of a clock that never goes back.
+        left: when the last ones left, as many as one window holds.
         throttled: how often in a row the provider said it was too fast.
     """
 
     per_second: int
     ready: float = 0.0
+    left: tuple[float, ...] = ()
     throttled: int = 0
 
     def wait(self, now: float) -> float:
         """Return how many seconds to wait before the next one leaves."""
-        return max(0.0, self.ready - now)
+        count, seconds = self._window()
+        full = bool(count) and len(self.left) == count
+        free = self.left[0] + seconds * _SPREAD if full else now
+        return max(0.0, self.ready - now, free - now)
 
     def taken(self, now: float) -> "Bucket":
         """Return the bucket after one has left."""
-        if not self.per_second:
+        count, _ = self._window()
+        if not count:
             return self
-        return replace(self, ready=max(self.ready, now - _SLACK) + 1 / (_SHARE * self.per_second))
+        ready = max(self.ready, now - _CATCH_UP) + _SPREAD / self.per_second
+        return replace(self, ready=ready, left=(*self.left[-count + 1 :], now) if count > 1 else (now,))
 
     def refused(self, now: float) -> "Bucket":
         """Return the bucket after the provider said it was too fast: each rest is twice as long as the one before."""
@@ -48,3 +56,8 @@ class Bucket:
     def batch(self, most: int, seconds: float) -> int:
         """Return how many may leave within so many seconds, at least one and `most` at most."""
         return most if not self.per_second else max(1, min(most, int(self.per_second * seconds)))
+
+    def _window(self) -> tuple[int, float]:
+        """Return how many may leave within how many seconds: a second, or an even part of it for high rates."""
+        pieces = -(-self.per_second // _REMEMBERED) or 1
+        return self.per_second // pieces, 1 / pieces

@@ -1,6 +1,7 @@
 """Requests are approved, rejected, withdrawn and revoked (Genehmigen, Ablehnen, Zurückziehen, Widerrufen)."""
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from esoffice.es.v1 import absences_pb2 as pb
 
@@ -103,7 +104,7 @@ class Deciding:
         else:
             reason = "" if agree else request.comment
             if decided.state is State.APPROVED:
-                _write_appointment(unit, case)
+                self._write_appointment(unit, case)
             after = self._ended(unit, case, decided.state, by, reason)
         text = letters.decided(after, there, request.comment)
         self._tell(unit, News(case=after, office=there, by=by, event="decided", word=_WORDS[decided.state], text=text))
@@ -128,6 +129,23 @@ class Deciding:
             for refused in stressed(unit, wanted, there):
                 raise refused
 
+    def _write_appointment(self, unit: UnitOfWork, case: Case) -> None:
+        row, span = case.row, store.span_of(case.row)
+        zone = self._working_times.calendar(unit, row.employee).zone
+        whole = not (span.starts_at_noon or span.ends_at_noon)
+        appointments.write(
+            unit,
+            employee=row.employee,
+            title=case.kind.title,
+            activity_type=case.kind.activity_type,
+            start=row.start_time,
+            end=row.end_time,
+            # The zone of the working times may have changed since it was asked for.
+            all_day=whole and (row.start_time, row.end_time) == span.instants(ZoneInfo(zone)),
+            time_zone=zone,
+            origin=case.name,
+        )
+
     def _ended(self, unit: UnitOfWork, case: Case, state: State, by: Asker, reason: str) -> Case:
         values = {"state": state, "ended_by": by.name, "ended_time": unit.now, "ended_reason": reason}
         store.change(unit, case.row, values)
@@ -144,16 +162,3 @@ _WORDS = {
     State.APPROVED: "Genehmigt",
     State.REJECTED: "Abgelehnt",
 }
-
-
-def _write_appointment(unit: UnitOfWork, case: Case) -> None:
-    row = case.row
-    appointments.write(
-        unit,
-        employee=row.employee,
-        title=case.kind.title,
-        activity_type=case.kind.activity_type,
-        start=row.start_time,
-        end=row.end_time,
-        origin=case.name,
-    )

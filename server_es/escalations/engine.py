@@ -223,7 +223,7 @@ def _locked(unit: UnitOfWork, numbers: Sequence[int]) -> list[Any]:
     """Return these calls, kept from others until the unit ends, without those that somebody is just changing."""
     query = select(servicecall).where(among(unit.connection, servicecall.c.number, numbers))
     query = query.order_by(servicecall.c.number)
-    return list(unit.connection.execute(query.with_for_update(skip_locked=True)))
+    return list(unit.connection.execute(query.with_for_update(skip_locked=True)).all())
 
 
 def _is_due(timer: Timer, now: datetime) -> bool:

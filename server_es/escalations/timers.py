@@ -14,7 +14,6 @@ from server_es.escalations.rules import Clock, Fired, Progress
 from server_es.escalations.tables import escalation_timer
 from server_es.servicecalls.rules import Kind
 
-AT_ONCE: Final = 1000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _BITS: Final[Mapping[Kind, int]] = {Kind.REACTION: 1, Kind.ARRIVAL: 2, Kind.SOLUTION: 4}
@@ -101,7 +100,7 @@ def of(unit: UnitOfWork, calls: Iterable[int], *, lock: bool = False) -> dict[in
     """Return the timers of those of these calls that have one."""
     query = select(escalation_timer).where(among(unit.connection, _TIMER.servicecall, calls))
     query = query.order_by(_TIMER.servicecall)
-    rows = unit.connection.execute(query.with_for_update() if lock else query)
+    rows = unit.connection.execute(query.with_for_update() if lock else query).all()
     return {row.servicecall: timer_of(row) for row in rows}
 
 

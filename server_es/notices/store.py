@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, delete, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from mesh.bulk import among, insert_many, update_many
 from mesh.claims import Claim, claim
@@ -18,9 +17,6 @@ from server_es.notices.tables import notice, preferences
 
 C: Final = notice.c
 _P: Final = preferences.c
-_AT_ONCE: Final = 1000
-_ROWS: Final = 500  # of 25 values each: below SQLite's limit of 32,766
-_INSERTS: Final[Mapping[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _SUBJECT, _TEXT = 200, 4000
 
 

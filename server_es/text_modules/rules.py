@@ -6,7 +6,7 @@ Rendered(subject='Call 4711', body='Bitte prüfen.')
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -37,10 +37,11 @@ class Template:
     body: tuple[str, ...]
     language: Language = "de"
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The placeholders in the order of the text, each once."""
-        return tuple(dict.fromkeys((*self.subject[1::2], *self.body[1::2])))
+    names: tuple[str, ...] = field(init=False)
+    """The placeholders in the order of the text, each once."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(dict.fromkeys((*self.subject[1::2], *self.body[1::2]))))
 
 
 @lru_cache(maxsize=1000)

@@ -15,11 +15,11 @@ from mesh.database import Database
 from mesh.threads import Threads
 from mesh.workers import HealthLine, Turn
 from server_business.app import definition
-from server_business.documents.content_store import ContentStore
 from server_business.documents.file_tree import FileTree
 from server_business.documents.rules import structure
 from server_business.documents.service import Documents
 from server_business.documents.settings import Settings
+from server_business.documents.stores import Stores
 from server_business.documents.uploads import Landing
 from server_business.documents.worker import Indexing, Scrubber, Tidying
 
@@ -36,7 +36,7 @@ class Archive:
         line: what administrators see.
     """
 
-    def __init__(self, served: Any, folder: Path, store: ContentStore, settings: Settings) -> None:
+    def __init__(self, served: Any, folder: Path, store: Stores, settings: Settings) -> None:
         self.served = served
         self.folder = folder
         self.database: Database = served.database
@@ -100,7 +100,7 @@ async def archive(
     folder: Path,
     *,
     settings: Settings = SETTINGS,
-    make_store: Callable[[Path], ContentStore] = FileTree,
+    make_store: Callable[[Path], Stores] = lambda folder: Stores(FileTree(folder)),
 ) -> Archive:
     """Serve the room on a fresh database."""
     from esoffice.business.v1 import documents_pb2

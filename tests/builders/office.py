@@ -225,13 +225,18 @@ async def open_office(serve: Any, *, rooms: Rooms | None = None, more: Sequence[
     served = await serve(*rooms.all(), *more)
     with served.database.unit() as unit:
         seed(unit)
+    return await office_at(served.channel, served=served, rooms=rooms)
+
+
+async def office_at(channel: Any, *, served: Any = None, rooms: Any = None) -> Office:
+    """Furnish an office that is served already."""
     office = Office(
         served=served,
         rooms=rooms,
-        directory=DirectoryServiceStub(served.channel),
-        calendars=CalendarServiceStub(served.channel),
-        levels=ServiceLevelServiceStub(served.channel),
-        calls=ServicecallServiceStub(served.channel),
+        directory=DirectoryServiceStub(channel),
+        calendars=CalendarServiceStub(channel),
+        levels=ServiceLevelServiceStub(channel),
+        calls=ServicecallServiceStub(channel),
     )
     await furnish(office)
     return office

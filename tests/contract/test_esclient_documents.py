@@ -22,6 +22,7 @@ from mesh.threads import Threads
 from server_business.app import definition
 from server_business.documents.file_tree import FileTree
 from server_business.documents.service import Documents
+from server_business.documents.stores import Stores
 from server_business.documents.uploads import Landing
 from tests.builders.documents import SETTINGS
 from tests.builders.front_door import FrontDoor, front_door
@@ -66,7 +67,7 @@ async def room(tmp_path: Path) -> AsyncIterator[Breaking]:
         disk = Threads(2, name="documents")
         stack.callback(disk.close)
         folder = tmp_path / "documents"
-        yield Breaking(database, FileTree(folder), Landing(folder), SETTINGS, disk)
+        yield Breaking(database, Stores(FileTree(folder)), Landing(folder), SETTINGS, disk)
 
 
 @pytest.fixture

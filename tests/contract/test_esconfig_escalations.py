@@ -54,11 +54,13 @@ async def door(tmp_path: Path) -> AsyncIterator[FrontDoor]:
         yield served
 
 
-async def esconfig(door: FrontDoor, *arguments: str, stdin: str = "", user: str = "chief") -> Ran:
+async def esconfig(
+    door: FrontDoor, *arguments: str, stdin: str = "", user: str = "chief", noun: str = "escalations"
+) -> Ran:
     script = Path(sys.executable).parent / "esconfig"
     environment = {**os.environ, "ESCONFIG_PASSWORD": PASSWORD}
     process = await asyncio.create_subprocess_exec(
-        script, "--server", door.address, "--ca", str(door.ca), "--user", user, "escalations", *arguments,
+        script, "--server", door.address, "--ca", str(door.ca), "--user", user, noun, *arguments,
         env=environment, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     out, err = await asyncio.wait_for(process.communicate(stdin.encode()), 60)

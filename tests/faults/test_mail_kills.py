@@ -13,15 +13,19 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from esoffice.business.v1.outgoing_mail_pb2 import SendMailRequest
+from sqlalchemy import insert, select, update
 
 from mesh.channel import connect_blocking
 from mesh.clock import SystemClock
 from mesh.database import Database
-from server_business.mail.tables import MAIL, Announcement, State
+from server_business.mail.tables import MAIL, MAIL_ACCOUNT, Announcement, State
+from server_business.outgoing_mail.rules import Delivery
+from server_business.outgoing_mail.tables import MAILS, MARKED_ADDRESS
 from tests.builders import mails
 from tests.builders.es_house import EsHouse
 from tests.servers import dovecot, es, mail_worker
@@ -238,6 +242,62 @@ def test_a_folder_that_counts_anew_between_two_lives_makes_nothing_twice(site: S
     site.start_reception()
     site.settle()
     site.check()
+
+
+def test_a_report_on_our_mail_marks_its_recipient_once_whatever_is_killed(site: Site) -> None:
+    site.start_es()
+    missed = []
+    commits = (f"database.{what}:{hit}" for hit in (4, 5) for what in ("commit", "committed"))
+    armed = ["mail.stored:1", "mail.decided:1", *commits]
+    for number, one in enumerate(armed):
+        message_id, recipient = f"{number}@mesh.firma.example", f"gone{number}@kunde.example"
+        with site.database.unit() as unit:
+            MAILS.accept(
+                unit, SendMailRequest(), caller="test", give_up_time=unit.now + timedelta(hours=1), expire_time=None,
+                to=[recipient], cc=[], subject="Ihr Anruf", text="x", html="", reply_to="", in_reply_to="", origin=2,
+                about="", message_id=f"<{message_id}>",
+            )  # fmt: skip
+        with imaplib.IMAP4("127.0.0.1", site.server.plain_port, timeout=10) as client:
+            client.login(site.user, dovecot.PASSWORD)
+            client.append("INBOX", "", "", mails.delivery_report(message_id, recipient))
+        site.sent.append("report")
+        if not site.met(site.start_reception(one)):
+            missed.append(one)
+    site.start_reception()
+    site.settle()
+    with site.database.reading() as unit:
+        rows = unit.connection.execute(select(MAIL)).all()
+        marked = list(unit.connection.execute(select(MARKED_ADDRESS.c.mail_address)).scalars())
+        sent = unit.connection.execute(select(MAILS.table)).all()
+    assert [row.open_reason for row in rows] == ["bounced"] * len(armed)
+    assert sorted(marked) == sorted(row.to[0] for row in sent)
+    assert [(row.delivery, len(row.bounces)) for row in sent] == [(Delivery.BOUNCED, 1)] * len(armed)
+    assert len(site.es.told()) == len({row.announcement_id for row in rows})
+    print(f"{len(armed) - len(missed)} kills, {len(rows)} reports; not met: {missed}")
+    assert len(missed) <= 2
+
+
+def test_the_team_hears_of_silence_once_whatever_is_killed(site: Site) -> None:
+    site.start_es()
+    with site.database.unit() as unit:
+        quiet = {"account": "info", "healthy": True, "status": "read", "seen_count": 0}
+        unit.connection.execute(insert(MAIL_ACCOUNT).values(quiet))
+    for hours, armed in ((2, "mail.silence_begun"), (3, "mail.silence_told")):
+        with site.database.unit() as unit:
+            unit.connection.execute(update(MAIL_ACCOUNT).values(last_mail_time=unit.now - timedelta(hours=hours)))
+        assert site.start_reception(armed).has_ended(20)
+        child, until = site.start_reception(), time.monotonic() + 20
+        while len(site.es.told()) < hours - 1 or not _silence_told(site):
+            assert time.monotonic() < until, site.said()
+            threading.Event().wait(0.05)
+        child.kill()
+    subjects = [f"Seit {hours * 60} Minuten keine E-Mail in info" for hours in (2, 3)]
+    assert sorted(subject for _, subject in site.es.told()) == subjects
+
+
+def _silence_told(site: Site) -> bool:
+    with site.database.reading() as unit:
+        return bool(unit.connection.execute(select(MAIL_ACCOUNT.c.silence_told)).scalar_one())
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from server_business.documents.file_tree import FileTree
 from server_business.documents.mail_attachments import MailAttachments
 from server_business.documents.service import Documents
 from server_business.documents.settings import Settings
+from server_business.documents.stores import Stores
 from server_business.documents.tables import CONTENT, ERASURE, WORDS
 from server_business.documents.uploads import Landing
 from server_business.documents.worker import Indexing, Scrubber, Tidying
@@ -47,7 +48,7 @@ def opened(folder: Path) -> Database:
 async def run(folder: str, port: str) -> None:
     """Serve until killed, as the next life of one instance."""
     place, name = Path(folder), f"documents-{uuid.uuid4().hex[:12]}"
-    tree, landing = FileTree(place / "documents"), Landing(place / "documents")
+    tree, landing = Stores(FileTree(place / "documents")), Landing(place / "documents")
     with opened(place) as database, Predecessors(place / "instance", name) as before:
         for queue in (CONTENT, WORDS, ERASURE):
             await database.run(claims.give_back_of, queue, before.dead)
@@ -61,7 +62,7 @@ async def run(folder: str, port: str) -> None:
                 Scrubber(database, tree, SETTINGS, name, HealthLine("documents")).worker(),
                 Tidying(database, tree, landing, name).worker(),
                 Indexing(database, tree, name).worker(),
-                MailAttachments(database, LEASES, tree, Writing(SETTINGS, tree.name)).worker(),
+                MailAttachments(database, LEASES, tree, Writing(SETTINGS)).worker(),
             ],
             clock=SystemClock(), owner=name, database=database, leases=LEASES, first_backoff=timedelta(seconds=0.1),
         )  # fmt: skip

@@ -75,9 +75,21 @@ def opened(url: str, clock: Clock) -> Database:
 
 @asynccontextmanager
 async def serving(
-    certs: Path, database: Database, port: int = 0, peers: tuple[tuple[str, str], ...] = ()
+    certs: Path,
+    database: Database,
+    port: int = 0,
+    peers: tuple[tuple[str, str], ...] = (),
+    identify: Identify = lambda _: CHIEF,
 ) -> AsyncIterator[Doors]:
-    """Serve until the block ends; `peers` are other services by name, with their `host:port`."""
+    """Serve until the block ends.
+
+    Args:
+        certs: of the site.
+        database: of server_es.
+        port: of the door for services; 0: any.
+        peers: other services by name, with their `host:port`.
+        identify: who calls at the chief's door.
+    """
     certificate = ServiceCertificate(certs, NAME, SystemClock())
     settings = settings_pb2.Settings()
     settings.common.site.time_zone = "Europe/Berlin"
@@ -105,7 +117,7 @@ async def serving(
         audit = AuditLog(definition.outbox, database.clock)
         known = Callers(SITE, Verifier(SITE, AUDIENCE, KeySet({}), database.clock), definition.allows)
         by_service = _door(app, known, audit)
-        by_chief = _door(app, lambda _: CHIEF, audit)
+        by_chief = _door(app, identify, audit)
         workers = Workers(app.workers, clock=database.clock)
         try:
             workers.start()

@@ -16,11 +16,12 @@ from mesh.clock import Clock, SystemClock
 from mesh.database import Database
 from mesh.predecessors import Predecessors
 from mesh.wakeups import Wakeups
-from mesh.workers import Workers
+from mesh.workers import HealthLine, Workers
 from server_business.app import definition
 from server_business.mail.accounts import account
 from server_business.mail.automatic import OwnMarks
 from server_business.mail.es_server import EsServer
+from server_business.mail.silence_watch import SilenceWatch
 from server_business.mail.worker import Reception
 from server_business.schema import LEASES
 from tests.servers import es
@@ -42,6 +43,7 @@ def said(imap_port: int, user: str) -> settings.MailAccount:
         use_idle=True,
     )
     made.password.value = PASSWORD
+    made.silence_minutes = 60
     made.poll_duration.FromTimedelta(timedelta(seconds=1))
     return made
 
@@ -69,12 +71,11 @@ async def run(folder: str, certs: str, es_port: str, imap_port: str, user: str) 
         await database.run(LEASES.give_back_of, before.dead)
         before.forget()
         arrived, decided = wakeups.bell("arrived"), wakeups.bell("decided")
-        reception = Reception(
-            database, LEASES, server_es, account("info", box, clock), own, arrived=arrived, decided=decided, retry=SOON
-        )
-        workers = Workers(
-            reception.workers(), clock=clock, owner=name, database=database, leases=LEASES, first_backoff=SOON
-        )
+        info = account("info", box, clock)
+        reception = Reception(database, LEASES, server_es, info, own, arrived=arrived, decided=decided, retry=SOON)
+        watch = SilenceWatch(database, server_es, info, HealthLine("mail.info"))
+        every = (*reception.workers(), watch.worker())
+        workers = Workers(every, clock=clock, owner=name, database=database, leases=LEASES, first_backoff=SOON)
         print("receiving", flush=True)
         workers.start()
         await asyncio.Event().wait()

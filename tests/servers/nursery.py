@@ -16,7 +16,13 @@ import traceback
 from pathlib import Path
 from typing import Any, Self
 
-MODULES = ("tests.servers.mail_worker", "tests.servers.es", "tests.servers.sender", "tests.servers.documents")
+MODULES = (
+    "tests.servers.mail_worker",
+    "tests.servers.es",
+    "tests.servers.sender",
+    "tests.servers.documents",
+    "tests.servers.exchange_worker",
+)
 LEFT = "left by itself"
 
 

@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import json
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -95,6 +96,9 @@ class Hostile:
         submits: what was submitted, in order.
         answered: sequence numbers of deliver_sm that were acknowledged, with their status.
         binds: connections so far.
+        deaf: it hears nothing any more.
+        context: for TLS.
+        enquiries: how often it was asked whether it is there.
     """
 
     port: int = 0
@@ -105,6 +109,8 @@ class Hostile:
     answered: dict[int, int] = field(default_factory=dict)
     binds: int = 0
     deaf: bool = False
+    context: ssl.SSLContext | None = None
+    enquiries: int = 0
     _owed: dict[int, bytes] = field(default_factory=dict)
     _open: list[socket.socket] = field(default_factory=list)
     _serving: threading.Lock = field(default_factory=threading.Lock)
@@ -163,6 +169,7 @@ class Hostile:
             self.answered[sequence] = status
             self._owed.pop(sequence, None)
         elif command in (ENQUIRE, UNBIND):
+            self.enquiries += command == ENQUIRE
             connection.sendall(pdu(command | RESPONSE, sequence))
 
     def _noted(self, sequence: int, said: Any) -> Submit:
@@ -187,6 +194,11 @@ def hostile(**said: Any) -> Iterator[Hostile]:
             while True:
                 connection, _ = listening.accept()
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if centre.context is not None:
+                    try:
+                        connection = centre.context.wrap_socket(connection, server_side=True)
+                    except OSError:
+                        continue  # who does not trust us hangs up
                 threading.Thread(target=centre._serve, args=(connection,), daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()

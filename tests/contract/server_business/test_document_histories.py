@@ -42,8 +42,8 @@ class House:
         definition.metadata.create_all(self.database.engine)
         self.folder = folder
         self.tree = FileTree(folder)
-        self.writing = Writing(SETTINGS, "files")
-        self.custody = Custody(SETTINGS, self.writing)
+        self.writing = Writing(SETTINGS)
+        self.custody = Custody(SETTINGS, self.writing, self.tree)
 
     def parcel(self, text: bytes) -> tuple[Parcel, dict[str, str]]:
         parcel = Parcel(sha256=sha256(text).hexdigest(), size=len(text), data=text)
@@ -161,7 +161,7 @@ def test_every_history_ends_as_a_person_expects() -> None:
     HOUSE[:] = [House()]
     try:
         machine = History.TestCase
-        machine.settings = settings(max_examples=40, stateful_step_count=25, deadline=None, derandomize=True)
+        machine.settings = settings(max_examples=20, stateful_step_count=20, deadline=None, derandomize=True)
         machine("runTest").runTest()
     finally:
         house = HOUSE.pop()

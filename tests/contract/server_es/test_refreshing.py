@@ -27,6 +27,11 @@ class Busy:
         return self.said
 
 
+@pytest.fixture
+def database_address(database_url: str) -> str:
+    return database_url
+
+
 async def cached(office: Office) -> list[Any]:
     def read(unit: Any) -> list[Any]:
         return list(

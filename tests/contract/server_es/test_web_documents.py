@@ -24,6 +24,11 @@ TOM = Caller(kind=Kind.PERSON, name="tom", employee="101", permissions=Permissio
 
 
 @pytest.fixture
+def database_address(database_url: str) -> str:
+    return database_url
+
+
+@pytest.fixture
 async def web(serve: Serve, tmp_path: Path, clock: Any) -> WebOffice:
     made = await web_office(serve, tmp_path, clock)
     made.office.served.caller = WEB
@@ -55,6 +60,23 @@ async def technician(web: WebOffice) -> list[tuple[str, str]]:
     made = await web.stub.CreateTicket(pb.CreateTicketRequest())
     web.office.served.caller = WEB
     return [("x-ticket", made.ticket)]
+
+
+async def test_a_sender_that_dies_after_handing_over_hands_over_the_same_mail_again(web: WebOffice) -> None:
+    class Died(BaseException):
+        """As a process does: nothing after it runs."""
+
+    def hand_over_and_die(*mail: str) -> None:
+        web.mail(*mail)
+        raise Died
+
+    await web.code()
+    with pytest.raises(Died):
+        CodeSender(web.office.served.database, hand_over_and_die).send(Turn(threading.Event()))
+    assert len(send(web)) == 1
+    first, second = web.post
+    assert first == second  # under one request id: server_business sends it once
+    assert send(web) == []
 
 
 async def test_a_code_that_is_refused_holds_up_no_other_and_one_that_is_not_taken_waits(web: WebOffice) -> None:
@@ -135,7 +157,7 @@ async def test_a_repeated_request_sends_one_mail(web: WebOffice) -> None:
 async def test_a_code_that_was_handed_over_is_kept_no_longer(web: WebOffice) -> None:
     await web.code()
     send(web)
-    with web.office.served.database.reading() as unit:
+    with web.office.served.database.unit() as unit:
         (row,) = store.open_codes(unit, "A-1", "kunde@example.de")
     assert (row.code, row.recipient) == ("", "")
 

@@ -28,7 +28,7 @@ class Desk:
     def __init__(self, room: Mailroom, folder: Path) -> None:
         self.room = room
         self.tree = FileTree(folder)
-        self.taking = MailAttachments(room.database, LEASES, self.tree, Writing(SETTINGS, "files"))
+        self.taking = MailAttachments(room.database, LEASES, self.tree, Writing(SETTINGS))
 
     def work(self) -> None:
         while self.taking.turn(Turn(threading.Event())):

@@ -268,6 +268,7 @@ class DocumentVersion(_message.Message):
     HEALTH_FIELD_NUMBER: _builtins.int
     HEALTH_DETAIL_FIELD_NUMBER: _builtins.int
     VERIFY_TIME_FIELD_NUMBER: _builtins.int
+    LINK_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Format: `documents/{id}/versions/{number}`, from 1."""
     file_name: _builtins.str
@@ -290,6 +291,8 @@ class DocumentVersion(_message.Message):
     """How its bytes are."""
     health_detail: _builtins.str
     """What is wrong with them."""
+    link: _builtins.str
+    """Where its bytes are when they are not kept here; `health_detail` then says whether they are missing, moved or changed."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was written."""
@@ -314,10 +317,11 @@ class DocumentVersion(_message.Message):
         health: Global___ContentHealth.ValueType = ...,
         health_detail: _builtins.str = ...,
         verify_time: _timestamp_pb2.Timestamp | None = ...,
+        link: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "verify_time", b"verify_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "comment", b"comment", "create_time", b"create_time", "file_name", b"file_name", "health", b"health", "health_detail", b"health_detail", "mime_type", b"mime_type", "name", b"name", "origin", b"origin", "sha256", b"sha256", "size_bytes", b"size_bytes", "state", b"state", "verify_time", b"verify_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "comment", b"comment", "create_time", b"create_time", "file_name", b"file_name", "health", b"health", "health_detail", b"health_detail", "link", b"link", "mime_type", b"mime_type", "name", b"name", "origin", b"origin", "sha256", b"sha256", "size_bytes", b"size_bytes", "state", b"state", "verify_time", b"verify_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -647,6 +651,7 @@ class DocumentContent(_message.Message):
 
     DATA_FIELD_NUMBER: _builtins.int
     UPLOAD_FIELD_NUMBER: _builtins.int
+    LINK_FIELD_NUMBER: _builtins.int
     FILE_NAME_FIELD_NUMBER: _builtins.int
     MIME_TYPE_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
@@ -656,6 +661,10 @@ class DocumentContent(_message.Message):
     """The bytes themselves, at most 4 MiB; larger ones are uploaded."""
     upload: _builtins.str
     """A complete upload of the caller. Format: `uploads/{id}`."""
+    link: _builtins.str
+    """Where the bytes are and stay (Verknüpfung): `https://…`, `http://…` or `file:///…`, below one of the settings'
+    `link_prefixes`. They are read once now; later it is looked every day whether they are missing, moved or changed.
+    """
     file_name: _builtins.str
     """Name of the file, without a path. Required, at most 255 bytes."""
     mime_type: _builtins.str
@@ -671,17 +680,18 @@ class DocumentContent(_message.Message):
         *,
         data: _builtins.bytes = ...,
         upload: _builtins.str = ...,
+        link: _builtins.str = ...,
         file_name: _builtins.str = ...,
         mime_type: _builtins.str = ...,
         comment: _builtins.str = ...,
         origin: _builtins.str = ...,
         sha256: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "source", b"source", "upload", b"upload"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "link", b"link", "source", b"source", "upload", b"upload"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "data", b"data", "file_name", b"file_name", "mime_type", b"mime_type", "origin", b"origin", "sha256", b"sha256", "source", b"source", "upload", b"upload"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "data", b"data", "file_name", b"file_name", "link", b"link", "mime_type", b"mime_type", "origin", b"origin", "sha256", b"sha256", "source", b"source", "upload", b"upload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["data", "upload"]  # noqa: Y015
+    _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["data", "upload", "link"]  # noqa: Y015
     _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_source) -> _WhichOneofReturnType_source | None: ...
 
@@ -730,6 +740,38 @@ class CreateDocumentRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CreateDocumentRequest: _TypeAlias = CreateDocumentRequest  # noqa: Y015
+
+@_typing.final
+class FileMessageRequest(_message.Message):
+    """A message to file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    PLACES_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    message: _builtins.str
+    """Required. Format: `sms/{id}` or `outgoingMails/{id}`."""
+    request_id: _builtins.str
+    """Optional. UUID of this request, remembered for 24 h."""
+    @_builtins.property
+    def places(self) -> _containers.RepeatedCompositeFieldContainer[Global___DocumentPlace]:
+        """Business cases that get it. At most 20. None: the one the message is about, if it names one."""
+
+    def __init__(
+        self,
+        *,
+        message: _builtins.str = ...,
+        places: _abc.Iterable[Global___DocumentPlace] | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "places", b"places", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FileMessageRequest: _TypeAlias = FileMessageRequest  # noqa: Y015
 
 @_typing.final
 class DocumentPlace(_message.Message):

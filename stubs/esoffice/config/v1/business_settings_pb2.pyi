@@ -471,6 +471,8 @@ class MailAccount(_message.Message):
     SILENCE_MINUTES_FIELD_NUMBER: _builtins.int
     SILENCE_HOURS_FIELD_NUMBER: _builtins.int
     OAUTH2_FIELD_NUMBER: _builtins.int
+    SMIME_CERTIFICATE_FIELD_NUMBER: _builtins.int
+    SMIME_KEY_FIELD_NUMBER: _builtins.int
     active: _builtins.bool
     """Whether mail is taken from this account (aktiv). The settings of an inactive account are not checked. Default: no."""
     kind: Global___MailAccount.Kind.ValueType
@@ -535,6 +537,10 @@ class MailAccount(_message.Message):
     """
     silence_hours: _builtins.str
     """Hours of the site's days, Monday to Friday, that count towards `silence_minutes`, such as `7-18`. Empty, the default: every hour."""
+    smime_certificate: _builtins.str
+    """Certificate that mails for this mailbox are encrypted for (S/MIME), PEM. With `smime_key` they are opened when they come in, and
+    kept as they came besides. Empty, the default: encrypted mails are kept closed. At most 20,000 characters.
+    """
     @_builtins.property
     def password(self) -> _common_settings_pb2.Secret:
         """Password to sign in with; not together with `oauth2_token`."""
@@ -591,6 +597,10 @@ class MailAccount(_message.Message):
     def oauth2(self) -> Global___OAuth2Client:
         """Signing in by OAuth 2 with tokens that are fetched and kept; instead of `password` and `oauth2_token`."""
 
+    @_builtins.property
+    def smime_key(self) -> _common_settings_pb2.Secret:
+        """Its private RSA key, PEM without a password."""
+
     def __init__(
         self,
         *,
@@ -633,10 +643,12 @@ class MailAccount(_message.Message):
         silence_minutes: _builtins.int = ...,
         silence_hours: _builtins.str = ...,
         oauth2: Global___OAuth2Client | None = ...,
+        smime_certificate: _builtins.str = ...,
+        smime_key: _common_settings_pb2.Secret | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["oauth2", b"oauth2", "oauth2_token", b"oauth2_token", "password", b"password", "poll_duration", b"poll_duration"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["oauth2", b"oauth2", "oauth2_token", b"oauth2_token", "password", b"password", "poll_duration", b"poll_duration", "smime_key", b"smime_key"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "active", b"active", "activity_type", b"activity_type", "address_kinds", b"address_kinds", "after_import", b"after_import", "authentication_server", b"authentication_server", "contact_date", b"contact_date", "done_folder", b"done_folder", "excluded_senders", b"excluded_senders", "failed_folder", b"failed_folder", "folder", b"folder", "folders", b"folders", "follow_up_employee", b"follow_up_employee", "follow_up_team", b"follow_up_team", "forwarding_senders", b"forwarding_senders", "host", b"host", "kind", b"kind", "mails_per_hour", b"mails_per_hour", "max_mail_bytes", b"max_mail_bytes", "oauth2", b"oauth2", "oauth2_token", b"oauth2_token", "open_mail_team", b"open_mail_team", "password", b"password", "path", b"path", "poll_duration", b"poll_duration", "port", b"port", "recognition_template", b"recognition_template", "reopen_solved", b"reopen_solved", "reply_to_senders", b"reply_to_senders", "responsible_employee", b"responsible_employee", "responsible_team", b"responsible_team", "rules", b"rules", "security", b"security", "silence_hours", b"silence_hours", "silence_minutes", b"silence_minutes", "spam_signs", b"spam_signs", "unknown_folder", b"unknown_folder", "use_idle", b"use_idle", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "active", b"active", "activity_type", b"activity_type", "address_kinds", b"address_kinds", "after_import", b"after_import", "authentication_server", b"authentication_server", "contact_date", b"contact_date", "done_folder", b"done_folder", "excluded_senders", b"excluded_senders", "failed_folder", b"failed_folder", "folder", b"folder", "folders", b"folders", "follow_up_employee", b"follow_up_employee", "follow_up_team", b"follow_up_team", "forwarding_senders", b"forwarding_senders", "host", b"host", "kind", b"kind", "mails_per_hour", b"mails_per_hour", "max_mail_bytes", b"max_mail_bytes", "oauth2", b"oauth2", "oauth2_token", b"oauth2_token", "open_mail_team", b"open_mail_team", "password", b"password", "path", b"path", "poll_duration", b"poll_duration", "port", b"port", "recognition_template", b"recognition_template", "reopen_solved", b"reopen_solved", "reply_to_senders", b"reply_to_senders", "responsible_employee", b"responsible_employee", "responsible_team", b"responsible_team", "rules", b"rules", "security", b"security", "silence_hours", b"silence_hours", "silence_minutes", b"silence_minutes", "smime_certificate", b"smime_certificate", "smime_key", b"smime_key", "spam_signs", b"spam_signs", "unknown_folder", b"unknown_folder", "use_idle", b"use_idle", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1438,10 +1450,113 @@ class DocumentRetention(_message.Message):
 Global___DocumentRetention: _TypeAlias = DocumentRetention  # noqa: Y015
 
 @_typing.final
+class WebDavStoreSettings(_message.Message):
+    """A WebDAV server as store of documents, such as Subversion behind Apache (WebDAV/DeltaV)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    URL_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
+    PASSWORD_FIELD_NUMBER: _builtins.int
+    url: _builtins.str
+    """Address of a collection that exists, such as `https://dms.example.de/svn/documents`; at most 1,000 characters."""
+    user: _builtins.str
+    """Name to sign in with, at most 256 characters. Empty: without signing in."""
+    @_builtins.property
+    def password(self) -> _common_settings_pb2.Secret:
+        """Password to sign in with."""
+
+    def __init__(
+        self,
+        *,
+        url: _builtins.str = ...,
+        user: _builtins.str = ...,
+        password: _common_settings_pb2.Secret | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["password", b"password"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["password", b"password", "url", b"url", "user", b"user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WebDavStoreSettings: _TypeAlias = WebDavStoreSettings  # noqa: Y015
+
+@_typing.final
+class S3StoreSettings(_message.Message):
+    """A bucket of an S3 server as store of documents. Let it keep versions: then nothing that was written can be written over."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENDPOINT_FIELD_NUMBER: _builtins.int
+    BUCKET_FIELD_NUMBER: _builtins.int
+    PREFIX_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
+    ACCESS_KEY_FIELD_NUMBER: _builtins.int
+    SECRET_KEY_FIELD_NUMBER: _builtins.int
+    endpoint: _builtins.str
+    """Address of the server, such as `https://s3.example.de`. Empty: Amazon's own in the region."""
+    bucket: _builtins.str
+    """Name of a bucket that exists, 3 to 63 characters."""
+    prefix: _builtins.str
+    """What every key begins with, such as `documents/`. At most 200 characters."""
+    region: _builtins.str
+    """Region, such as `eu-central-1`. Empty: `us-east-1`, which servers other than Amazon's take."""
+    access_key: _builtins.str
+    """Access key, at most 256 characters."""
+    @_builtins.property
+    def secret_key(self) -> _common_settings_pb2.Secret:
+        """Secret key."""
+
+    def __init__(
+        self,
+        *,
+        endpoint: _builtins.str = ...,
+        bucket: _builtins.str = ...,
+        prefix: _builtins.str = ...,
+        region: _builtins.str = ...,
+        access_key: _builtins.str = ...,
+        secret_key: _common_settings_pb2.Secret | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["secret_key", b"secret_key"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_key", b"access_key", "bucket", b"bucket", "endpoint", b"endpoint", "prefix", b"prefix", "region", b"region", "secret_key", b"secret_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___S3StoreSettings: _TypeAlias = S3StoreSettings  # noqa: Y015
+
+@_typing.final
 class DocumentSettings(_message.Message):
     """Documents (externe Dokumente, DMS)."""
 
     DESCRIPTOR: _descriptor.Descriptor
+
+    class _Store:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StoreEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[DocumentSettings._Store.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        STORE_UNSPECIFIED: DocumentSettings._Store.ValueType  # 0
+        """Not said: read as STORE_FILES."""
+        STORE_FILES: DocumentSettings._Store.ValueType  # 1
+        """Into files below `folder`, named by their SHA-256."""
+        STORE_WEBDAV: DocumentSettings._Store.ValueType  # 2
+        """Onto the WebDAV server of `webdav`. Where it keeps versions, an erasure has to be done there."""
+        STORE_S3: DocumentSettings._Store.ValueType  # 3
+        """Into the bucket of `s3`."""
+
+    class Store(_Store, metaclass=_StoreEnumTypeWrapper):
+        """Where the bytes of new documents are put."""
+
+    STORE_UNSPECIFIED: DocumentSettings.Store.ValueType  # 0
+    """Not said: read as STORE_FILES."""
+    STORE_FILES: DocumentSettings.Store.ValueType  # 1
+    """Into files below `folder`, named by their SHA-256."""
+    STORE_WEBDAV: DocumentSettings.Store.ValueType  # 2
+    """Onto the WebDAV server of `webdav`. Where it keeps versions, an erasure has to be done there."""
+    STORE_S3: DocumentSettings.Store.ValueType  # 3
+    """Into the bucket of `s3`."""
 
     @_typing.final
     class StructuresEntry(_message.Message):
@@ -1491,10 +1606,19 @@ class DocumentSettings(_message.Message):
     UPLOAD_KEEP_DURATION_FIELD_NUMBER: _builtins.int
     STRUCTURES_FIELD_NUMBER: _builtins.int
     RETENTIONS_FIELD_NUMBER: _builtins.int
+    STORE_FIELD_NUMBER: _builtins.int
+    WEBDAV_FIELD_NUMBER: _builtins.int
+    S3_FIELD_NUMBER: _builtins.int
+    LINK_PREFIXES_FIELD_NUMBER: _builtins.int
     LEAVE_MAIL_ATTACHMENTS_FIELD_NUMBER: _builtins.int
     folder: _builtins.str
-    """Folder for the bytes of documents: an absolute path, the same files for all replicas; at most 1,000 characters.
+    """Folder for uploads and, by default, the bytes of documents: an absolute path, the same files for all replicas; at most
+    1,000 characters.
     Empty, the default: `documents` in the service's data folder.
+    """
+    store: Global___DocumentSettings.Store.ValueType
+    """Where the bytes of new documents are put; what is stored stays where it is, so keep the settings of that store. Default:
+    STORE_FILES.
     """
     leave_mail_attachments: _builtins.bool
     """Leaves attachments of imported mails where they are instead of making documents of them. Default: no."""
@@ -1522,6 +1646,20 @@ class DocumentSettings(_message.Message):
         200.
         """
 
+    @_builtins.property
+    def webdav(self) -> Global___WebDavStoreSettings:
+        """The WebDAV server."""
+
+    @_builtins.property
+    def s3(self) -> Global___S3StoreSettings:
+        """The bucket."""
+
+    @_builtins.property
+    def link_prefixes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Where documents that are linked, not kept here, may lie: `https://dms.example.de/`, `file:///mnt/plans/`. The service reads
+        there whatever a user names, so name no more than is meant. At most 50; none, the default: nothing is linked.
+        """
+
     def __init__(
         self,
         *,
@@ -1531,11 +1669,15 @@ class DocumentSettings(_message.Message):
         upload_keep_duration: _duration_pb2.Duration | None = ...,
         structures: _abc.Mapping[_builtins.str, Global___DocumentStructure] | None = ...,
         retentions: _abc.Mapping[_builtins.str, Global___DocumentRetention] | None = ...,
+        store: Global___DocumentSettings.Store.ValueType = ...,
+        webdav: Global___WebDavStoreSettings | None = ...,
+        s3: Global___S3StoreSettings | None = ...,
+        link_prefixes: _abc.Iterable[_builtins.str] | None = ...,
         leave_mail_attachments: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["check_out_duration", b"check_out_duration", "upload_keep_duration", b"upload_keep_duration", "verify_duration", b"verify_duration"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["check_out_duration", b"check_out_duration", "s3", b"s3", "upload_keep_duration", b"upload_keep_duration", "verify_duration", b"verify_duration", "webdav", b"webdav"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["check_out_duration", b"check_out_duration", "folder", b"folder", "leave_mail_attachments", b"leave_mail_attachments", "retentions", b"retentions", "structures", b"structures", "upload_keep_duration", b"upload_keep_duration", "verify_duration", b"verify_duration"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["check_out_duration", b"check_out_duration", "folder", b"folder", "leave_mail_attachments", b"leave_mail_attachments", "link_prefixes", b"link_prefixes", "retentions", b"retentions", "s3", b"s3", "store", b"store", "structures", b"structures", "upload_keep_duration", b"upload_keep_duration", "verify_duration", b"verify_duration", "webdav", b"webdav"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

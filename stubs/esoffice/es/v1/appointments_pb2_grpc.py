@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class AppointmentServiceStub:
-    """Reads appointments (Termine). They are written and removed by what they come from, never by hand.
+    """Appointments (Termine) and tasks (Aufgaben). What another function has written, such as an approved absence, is changed and
+    removed by that function alone.
     """
 
     def __init__(self, channel):
@@ -45,10 +46,31 @@ class AppointmentServiceStub:
                 request_serializer=esoffice_dot_es_dot_v1_dot_appointments__pb2.ListAppointmentsRequest.SerializeToString,
                 response_deserializer=esoffice_dot_es_dot_v1_dot_appointments__pb2.ListAppointmentsResponse.FromString,
                 _registered_method=True)
+        self.GetTask = channel.unary_unary(
+                '/esoffice.es.v1.AppointmentService/GetTask',
+                request_serializer=esoffice_dot_es_dot_v1_dot_appointments__pb2.GetTaskRequest.SerializeToString,
+                response_deserializer=esoffice_dot_es_dot_v1_dot_appointments__pb2.Task.FromString,
+                _registered_method=True)
+        self.ListTasks = channel.unary_unary(
+                '/esoffice.es.v1.AppointmentService/ListTasks',
+                request_serializer=esoffice_dot_es_dot_v1_dot_appointments__pb2.ListTasksRequest.SerializeToString,
+                response_deserializer=esoffice_dot_es_dot_v1_dot_appointments__pb2.ListTasksResponse.FromString,
+                _registered_method=True)
+        self.ListCalendarChanges = channel.unary_unary(
+                '/esoffice.es.v1.AppointmentService/ListCalendarChanges',
+                request_serializer=esoffice_dot_es_dot_v1_dot_appointments__pb2.ListCalendarChangesRequest.SerializeToString,
+                response_deserializer=esoffice_dot_es_dot_v1_dot_appointments__pb2.ListCalendarChangesResponse.FromString,
+                _registered_method=True)
+        self.BatchWriteCalendar = channel.unary_unary(
+                '/esoffice.es.v1.AppointmentService/BatchWriteCalendar',
+                request_serializer=esoffice_dot_es_dot_v1_dot_appointments__pb2.BatchWriteCalendarRequest.SerializeToString,
+                response_deserializer=esoffice_dot_es_dot_v1_dot_appointments__pb2.BatchWriteCalendarResponse.FromString,
+                _registered_method=True)
 
 
 class AppointmentServiceServicer:
-    """Reads appointments (Termine). They are written and removed by what they come from, never by hand.
+    """Appointments (Termine) and tasks (Aufgaben). What another function has written, such as an approved absence, is changed and
+    removed by that function alone.
     """
 
     def GetAppointment(self, request, context):
@@ -60,6 +82,38 @@ class AppointmentServiceServicer:
 
     def ListAppointments(self, request, context):
         """Returns a page of appointments, ordered by number. Conditions that are set must all hold.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTask(self, request, context):
+        """Returns a task. NOT_FOUND when there is none of this name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTasks(self, request, context):
+        """Returns a page of tasks, ordered by number.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCalendarChanges(self, request, context):
+        """Returns what has changed in an employee's calendar, in the order of the changes, each item once and as it is now.
+
+        Fails with OUT_OF_RANGE/`CURSOR_OUT_OF_RANGE` for a cursor from the future, as after an old backup was put back: read
+        from the beginning then. What is missing there was not deleted by anybody.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchWriteCalendar(self, request, context):
+        """Makes, changes and deletes appointments and tasks of one employee, in one transaction; what is wrong with one of them
+        does not hold up the others. A repeat with the same `request_id` gets the first answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -78,6 +132,26 @@ def add_AppointmentServiceServicer_to_server(servicer, server):
                     request_deserializer=esoffice_dot_es_dot_v1_dot_appointments__pb2.ListAppointmentsRequest.FromString,
                     response_serializer=esoffice_dot_es_dot_v1_dot_appointments__pb2.ListAppointmentsResponse.SerializeToString,
             ),
+            'GetTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTask,
+                    request_deserializer=esoffice_dot_es_dot_v1_dot_appointments__pb2.GetTaskRequest.FromString,
+                    response_serializer=esoffice_dot_es_dot_v1_dot_appointments__pb2.Task.SerializeToString,
+            ),
+            'ListTasks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTasks,
+                    request_deserializer=esoffice_dot_es_dot_v1_dot_appointments__pb2.ListTasksRequest.FromString,
+                    response_serializer=esoffice_dot_es_dot_v1_dot_appointments__pb2.ListTasksResponse.SerializeToString,
+            ),
+            'ListCalendarChanges': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCalendarChanges,
+                    request_deserializer=esoffice_dot_es_dot_v1_dot_appointments__pb2.ListCalendarChangesRequest.FromString,
+                    response_serializer=esoffice_dot_es_dot_v1_dot_appointments__pb2.ListCalendarChangesResponse.SerializeToString,
+            ),
+            'BatchWriteCalendar': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchWriteCalendar,
+                    request_deserializer=esoffice_dot_es_dot_v1_dot_appointments__pb2.BatchWriteCalendarRequest.FromString,
+                    response_serializer=esoffice_dot_es_dot_v1_dot_appointments__pb2.BatchWriteCalendarResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'esoffice.es.v1.AppointmentService', rpc_method_handlers)
@@ -87,7 +161,8 @@ def add_AppointmentServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AppointmentService:
-    """Reads appointments (Termine). They are written and removed by what they come from, never by hand.
+    """Appointments (Termine) and tasks (Aufgaben). What another function has written, such as an approved absence, is changed and
+    removed by that function alone.
     """
 
     @staticmethod
@@ -134,6 +209,114 @@ class AppointmentService:
             '/esoffice.es.v1.AppointmentService/ListAppointments',
             esoffice_dot_es_dot_v1_dot_appointments__pb2.ListAppointmentsRequest.SerializeToString,
             esoffice_dot_es_dot_v1_dot_appointments__pb2.ListAppointmentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.es.v1.AppointmentService/GetTask',
+            esoffice_dot_es_dot_v1_dot_appointments__pb2.GetTaskRequest.SerializeToString,
+            esoffice_dot_es_dot_v1_dot_appointments__pb2.Task.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTasks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.es.v1.AppointmentService/ListTasks',
+            esoffice_dot_es_dot_v1_dot_appointments__pb2.ListTasksRequest.SerializeToString,
+            esoffice_dot_es_dot_v1_dot_appointments__pb2.ListTasksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCalendarChanges(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.es.v1.AppointmentService/ListCalendarChanges',
+            esoffice_dot_es_dot_v1_dot_appointments__pb2.ListCalendarChangesRequest.SerializeToString,
+            esoffice_dot_es_dot_v1_dot_appointments__pb2.ListCalendarChangesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchWriteCalendar(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.es.v1.AppointmentService/BatchWriteCalendar',
+            esoffice_dot_es_dot_v1_dot_appointments__pb2.BatchWriteCalendarRequest.SerializeToString,
+            esoffice_dot_es_dot_v1_dot_appointments__pb2.BatchWriteCalendarResponse.FromString,
             options,
             channel_credentials,
             insecure,

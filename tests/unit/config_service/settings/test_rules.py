@@ -325,3 +325,19 @@ def test_short_messages_on_an_open_wire_are_warned_of() -> None:
     assert {one.field for one in rules.warnings(completed(settings))} == {
         "server_business.sms.providers.one.smpp.tls", "server_business.sms.providers.two.http.url",
     }  # fmt: skip
+
+
+def test_a_store_of_documents_is_told_where() -> None:
+    settings = completed(settings_pb2.Settings())
+    documents = settings.server_business.documents
+    documents.folder, documents.store = "documents", documents.STORE_WEBDAV
+    assert _wrong(settings) == {
+        "server_business.documents.folder": "must be an absolute path",
+        "server_business.documents.webdav.url": "STORE_WEBDAV needs the address of a collection",
+    }
+    documents.folder, documents.store = "/var/lib/documents", documents.STORE_S3
+    assert list(_wrong(settings)) == ["server_business.documents.s3.bucket"]
+    documents.s3.bucket, documents.webdav.url = "documents", "https://dms.example.de/svn"
+    assert _wrong(settings) == {}
+    documents.store = documents.STORE_WEBDAV
+    assert _wrong(settings) == {}

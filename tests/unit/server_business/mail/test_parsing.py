@@ -390,3 +390,8 @@ def test_a_date_without_zone_is_taken_for_utc() -> None:
 
 def test_two_from_headers_leave_no_sender() -> None:
     assert isinstance(parse(mails.mail(headers=[("From", "a@b.example"), ("From", "c@d.example")])).sender, NoSender)
+
+
+def test_a_media_type_of_raw_bytes_is_one_that_every_database_keeps() -> None:
+    raw = mails.with_attachment().replace(b"application/pdf", b"application/\xfddf")
+    assert [one.content_type for one in parse(raw).attachments] == ["application/octet-stream"]

@@ -1,5 +1,6 @@
 """S/MIME signatures: who signed, and whether it holds."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,15 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.x509.oid import NameOID
 
+from mesh.errors import InvalidArgument
+from server_business.mail.automatic import OwnMarks
+from server_business.mail.budget import Budget
+from server_business.mail.decryption import Decryption
+from server_business.mail.intake import arrival
+from server_business.mail.parsing import parse
+from server_business.mail.screening import Policy
 from server_business.mail.signatures import Authorities, Signature, signatures
+from server_business.mail.source import MailIdentity, RawMail
 from tests.builders import mails
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
@@ -118,3 +127,76 @@ def test_a_damaged_signature_is_shown_as_such() -> None:
     broken = raw[:begin] + b"AAAA" + raw[begin + 4 :]
     found = only(broken)
     assert (found.valid, found.detail.startswith("the signature cannot be read")) == (False, True)
+
+
+def test_what_is_no_certificate_is_refused_in_one_sentence() -> None:
+    with pytest.raises(InvalidArgument, match="smime_authorities: holds something that is no certificate"):
+        Authorities("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----")
+
+
+# -- encrypted mails ---------------------------------------------------------------------------------------------------
+
+
+def pem(key: rsa.RSAPrivateKey) -> str:
+    how = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, *how).decode()
+
+
+def encrypted(entity: bytes, certificate: x509.Certificate) -> bytes:
+    """A mail with `entity` in it for whoever has the key of the certificate."""
+    builder = pkcs7.PKCS7EnvelopeBuilder().set_data(entity).add_recipient(certificate)
+    content = builder.encrypt(serialization.Encoding.DER, [pkcs7.PKCS7Options.Binary])
+    kind = ("Content-Type", 'application/pkcs7-mime; smime-type=enveloped-data;\r\n name="smime.p7m"')
+    body = mails.part(content, "x", encoding="base64").partition(b"\r\n\r\n")[2]
+    return mails.mail(body, headers=[kind, ("Content-Transfer-Encoding", "base64")])
+
+
+OURS = CA.issue(RSA_KEY)
+OPEN = Decryption(OURS.public_bytes(serialization.Encoding.PEM).decode(), pem(RSA_KEY))
+
+
+def test_an_encrypted_mail_is_opened_with_its_head_and_its_files() -> None:
+    text = mails.part("Siehe Anhang, Grüße".encode(), "text/plain; charset=utf-8")
+    file = mails.part(b"%PDF-1.4", "application/pdf; name=Plan.pdf", encoding="base64")
+    raw = encrypted(mails.multipart("mixed", text, file), OURS)
+    opened = OPEN.opened(raw)
+    assert opened is not None
+    mail = parse(opened)
+    assert (mail.text, mail.subject, [one.name for one in mail.attachments]) == (
+        "Siehe Anhang, Grüße", "Heizung kalt", ["Plan.pdf"],
+    )  # fmt: skip
+    place = MailIdentity(account="a", folder="INBOX", uidvalidity=1, uid="1")
+    taken = arrival(
+        RawMail(identity=place, received=NOW, content=raw, complete=True),
+        budget=Budget(), own=OwnMarks(site="s", message_id_domain="x"), announce=False, policy=Policy(decryption=OPEN),
+    )  # fmt: skip
+    assert (taken.text, taken.raw, taken.row["sha256"]) == ("Siehe Anhang, Grüße", raw, hashlib.sha256(raw).hexdigest())
+    assert taken.row["problems"] == ["it came encrypted"]
+
+
+def test_what_is_signed_inside_is_seen_once_it_is_open() -> None:
+    inner = signed().partition(b"MIME-Version")
+    opened = OPEN.opened(encrypted(b"MIME-Version" + inner[2], OURS))
+    assert opened is not None
+    assert only(opened).valid
+
+
+@pytest.mark.parametrize("raw", [mails.plain(), b"", signed(opaque=True), mails.part_bomb(2_000)])
+def test_other_mails_stay_as_they_are(raw: bytes) -> None:
+    assert OPEN.opened(raw) is None
+
+
+def test_what_is_for_somebody_else_or_damaged_stays_closed() -> None:
+    other = rsa.generate_private_key(65537, 2048)
+    assert OPEN.opened(encrypted(b"Content-Type: text/plain\r\n\r\nx", CA.issue(other))) is None
+    raw = encrypted(b"Content-Type: text/plain\r\n\r\nx", OURS)
+    begin = raw.index(b"\r\n\r\n") + 4
+    assert OPEN.opened(raw[:begin] + b"AAAA" + raw[begin + 4 :]) is None
+
+
+def test_a_key_of_another_certificate_is_refused() -> None:
+    certificate = OURS.public_bytes(serialization.Encoding.PEM).decode()
+    with pytest.raises(InvalidArgument, match="smime_key: is not the RSA key"):
+        Decryption(certificate, pem(rsa.generate_private_key(65537, 2048)))
+    with pytest.raises(InvalidArgument, match="smime_certificate"):
+        Decryption("nonsense", pem(RSA_KEY))

@@ -1,0 +1,35 @@
+"""A process that takes mails apart as the reception does: reads a path a line, answers what it cost."""
+
+import json
+import resource
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from server_business.mail.automatic import OwnMarks
+from server_business.mail.budget import Budget
+from server_business.mail.intake import arrival
+from server_business.mail.source import MailIdentity, RawMail
+
+_OWN = OwnMarks(site="firma.example", message_id_domain="mesh.firma.example")
+_NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
+
+
+def run() -> None:
+    """Answer until standard input ends. The memory is the most there ever was, of all mails so far."""
+    identity = MailIdentity(account="info", folder="INBOX", uidvalidity=1, uid="1")
+    for line in sys.stdin:
+        mail = RawMail(identity=identity, received=_NOW, content=Path(line.strip()).read_bytes(), complete=True)
+        begun = time.thread_time()
+        row = arrival(mail, budget=Budget(), own=_OWN, announce=False).row
+        answer = {
+            "state": row["state"], "reason": row["open_reason"], "seconds": time.thread_time() - begun,
+            "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        }  # fmt: skip
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    run()
