@@ -7,6 +7,7 @@ from typing import Final
 from esoffice.business.v1 import mail_pb2, outgoing_mail_pb2
 from esoffice.config.v1 import business_settings_pb2 as settings
 
+from mesh import log
 from mesh.app import App, Definition
 from mesh.clock import Clock
 from mesh.keys import published_keys
@@ -76,6 +77,9 @@ def _add_mail(app: App, mail: settings.MailSettings, es: EsServer, country: str)
         reception = Reception(app.database, LEASES, es, one, own, arrived=arrived, decided=decided)
         app.work(*reception.workers())
         app.on_close(reception.inbox.close)
+        if one.ending:
+            app.module(f"mail.{name}.protocol").sentence = one.ending
+            log.get("mail").warning("the way into a mailbox ends", account=name, reason=one.ending)
         if one.silence is not None:
             app.work(SilenceWatch(app.database, es, one, app.module(f"mail.{name}")).worker())
 

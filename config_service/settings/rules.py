@@ -14,6 +14,7 @@ from config_service.identity import rules as roles
 from config_service.settings.documents import documents
 from config_service.settings.sms import SMS, short_messages, unprotected
 from mesh.errors import FailedPrecondition, InvalidArgument, Violation
+from mesh.exchange_online import EWS_ENDS, is_online
 from mesh.setting_paths import secrets
 from mesh.validation import violations
 
@@ -67,12 +68,16 @@ def warnings(settings: settings_pb2.Settings) -> list[Violation]:
         if account.active and account.kind == _MailAccount.KIND_IMAP and account.security == _MailAccount.SECURITY_NONE:
             text = "without TLS the password and the mails can be read on the wire"
             found.append(Violation(f"{_ACCOUNTS}.{key}.security", text))
+        found += _exchange_warnings(f"{_ACCOUNTS}.{key}", account) if account.active else []
     mark = settings.server_es.status_events.call_mark
     for key, account in sorted(settings.server_business.mail.accounts.items()):
         calls = account.active and account.action == _MailAccount.ACTION_CREATE_SERVICECALL
         if calls and mark and f"{{{mark}}}" not in account.recognition_template:
             text = f"answers to our own mails are not recognised: server_es.status_events.call_mark is '{mark}'"
             found.append(Violation(f"{_ACCOUNTS}.{key}.recognition_template", text))
+    calendars = settings.server_business.exchange
+    if calendars.active and is_online(calendars.url):
+        found.append(Violation("server_business.exchange.url", EWS_ENDS))
     found += unprotected(settings.server_business.sms)
     return found + list(_outgoing_warnings(settings.server_business.outgoing_mail))
 
@@ -113,6 +118,13 @@ def template_problem(template: str) -> str:
             f"put a word beside {NUMBER} into the braces, otherwise any number in a subject is taken for a servicecall"
         )
     return ""
+
+
+def _exchange_warnings(path: str, account: business_settings_pb2.MailAccount) -> Iterator[Violation]:
+    if account.kind == _MailAccount.KIND_EWS and is_online(account.url or account.host):
+        yield Violation(f"{path}.kind", f"{EWS_ENDS}: change to KIND_GRAPH")
+    if account.kind in (_MailAccount.KIND_EWS, _MailAccount.KIND_GRAPH) and account.url.startswith("http://"):
+        yield Violation(f"{path}.url", "without TLS the password and the mails can be read on the wire")
 
 
 def _outgoing_warnings(outgoing: business_settings_pb2.OutgoingMailSettings) -> Iterator[Violation]:
@@ -180,9 +192,11 @@ def _accounts(accounts: Mapping[str, business_settings_pb2.MailAccount]) -> Iter
 
 def _account(path: str, account: business_settings_pb2.MailAccount) -> Iterator[Violation]:
     if account.kind == _MailAccount.KIND_UNSPECIFIED:
-        yield Violation(f"{path}.kind", "say KIND_IMAP or KIND_MAILDIR")
+        yield Violation(f"{path}.kind", "say KIND_IMAP, KIND_MAILDIR, KIND_EWS or KIND_GRAPH")
     if account.kind == _MailAccount.KIND_IMAP:
         yield from _imap(path, account)
+    if account.kind in (_MailAccount.KIND_EWS, _MailAccount.KIND_GRAPH):
+        yield from _exchange(path, account)
     if account.kind == _MailAccount.KIND_MAILDIR and not account.path.startswith("/"):
         yield Violation(f"{path}.path", "a Maildir needs the absolute path of its folder")
     if account.action == _MailAccount.ACTION_UNSPECIFIED:
@@ -224,6 +238,24 @@ def _imap(path: str, account: business_settings_pb2.MailAccount) -> Iterator[Vio
     yield from _oauth2(f"{path}.oauth2", account.oauth2)
 
 
+def _exchange(path: str, account: business_settings_pb2.MailAccount) -> Iterator[Violation]:
+    by_ews = account.kind == _MailAccount.KIND_EWS
+    if by_ews and not (account.host or account.url):
+        yield Violation(f"{path}.host", "an EWS account needs the name of its server, or the url of the service")
+    if "@" not in (account.mailbox or account.user):
+        yield Violation(f"{path}.mailbox", "an account of Exchange needs the mail address of its mailbox")
+    has_password = bool(account.password.value or account.password.stored)
+    has_token = bool(account.oauth2_token.value or account.oauth2_token.stored)
+    if not by_ews and has_password:
+        yield Violation(f"{path}.password", "Microsoft Graph takes no password; sign in by oauth2")
+    elif [has_password, has_token, bool(account.oauth2.token_url)].count(True) != 1:
+        ways = "a password, an oauth2_token, or oauth2" if by_ews else "an oauth2_token or oauth2"
+        yield Violation(f"{path}.oauth2", f"an account of Exchange needs either {ways}")
+    if has_password and not account.user:
+        yield Violation(f"{path}.user", "an account of Exchange with a password needs the name to sign in with")
+    yield from _oauth2(f"{path}.oauth2", account.oauth2)
+
+
 def _oauth2(path: str, client: business_settings_pb2.OAuth2Client) -> Iterator[Violation]:
     if client.token_url and not (client.client_id and (client.client_secret.value or client.client_secret.stored)):
         yield Violation(f"{path}.client_id", "asking for tokens needs a client_id and a client_secret")
@@ -243,6 +275,8 @@ def _folders(path: str, account: business_settings_pb2.MailAccount) -> Iterator[
 def _mailbox(account: business_settings_pb2.MailAccount) -> tuple[str, ...]:
     if account.kind == _MailAccount.KIND_MAILDIR:
         return ("maildir", account.path.rstrip("/"))
+    if account.kind in (_MailAccount.KIND_EWS, _MailAccount.KIND_GRAPH):
+        return ("exchange", (account.mailbox or account.user).lower())
     return ("imap", account.host.lower(), str(account.port), account.user)
 
 

@@ -10,8 +10,11 @@ from typing import Final
 from esoffice.config.v1 import business_settings_pb2 as settings
 
 from mesh.clock import Clock
+from mesh.exchange_online import EWS_ENDS, is_online
 from server_business.mail.decryption import Decryption
+from server_business.mail.ews import EwsAccount, EwsMailbox
 from server_business.mail.filters import HeaderPattern, Outcome, Rule, SenderPatterns
+from server_business.mail.graph import GraphAccount, GraphMailbox
 from server_business.mail.imap import ImapSource
 from server_business.mail.imap_account import ImapAccount, Security
 from server_business.mail.maildir import MaildirAccount, MaildirSource
@@ -20,6 +23,7 @@ from server_business.mail.rules import AccountRules, Action
 from server_business.mail.screening import EVERYDAY, Policy
 from server_business.mail.silence import Silence, hours_of
 from server_business.mail.source import MailSource, Shelves
+from server_business.mail.synced import Respite, SyncedFolder, SyncedSource
 from server_business.oauth2 import Client, Tokens
 
 _TEMPLATE: Final = "{Call <ServCall.ServicecallNr>} <ServCall.Matchcode>"
@@ -27,6 +31,7 @@ _SIZE_LIMIT: Final = 50 * 1024 * 1024
 _POLL: Final = timedelta(seconds=60)
 _ACTIVITY: Final = "mail"
 _ZONE: Final = "Europe/Berlin"
+_GRAPH: Final = "https://graph.microsoft.com/v1.0"
 
 _pb = settings.MailAccount
 _SECURITY: Final = {
@@ -75,6 +80,7 @@ class Account:
         idle: the server tells of new mails by itself, too.
         policy: what is looked at before the action.
         silence: when the account counts as silent; None: never.
+        ending: says that the way into the mailbox ends, and when; empty: it does not.
     """
 
     name: str
@@ -97,6 +103,7 @@ class Account:
     idle: bool = False
     policy: Policy = EVERYDAY
     silence: Silence | None = None
+    ending: str = ""
 
 
 def active_accounts(mail: settings.MailSettings, clock: Clock, zone: str = _ZONE) -> dict[str, Account]:
@@ -159,6 +166,7 @@ def account(name: str, said: settings.MailAccount, clock: Clock, zone: str = _ZO
         silence=Silence(after=timedelta(minutes=said.silence_minutes), hours=hours_of(said.silence_hours, zone))
         if said.silence_minutes
         else None,
+        ending=EWS_ENDS if said.kind == said.KIND_EWS and is_online(said.url or said.host) else "",
     )
 
 
@@ -192,10 +200,13 @@ def _source(
     if said.kind == said.KIND_MAILDIR:
         maildir = MaildirAccount(name=name, path=Path(said.path), folder=folder, shelves=shelves)
         return f"maildir:{said.path}", lambda stop: MaildirSource(maildir, clock, stop)
+    tokens = Tokens(oauth2_client(said.oauth2), clock) if said.oauth2.token_url else None
+    if said.kind in (said.KIND_EWS, said.KIND_GRAPH):
+        synced = SyncedFolder(name=name, folder=folder, shelves=shelves, poll=poll)
+        return _synced(said, synced, tokens, clock)
     security = _SECURITY[said.security]
     port = said.port or (993 if security is Security.TLS else 143)
     token = said.oauth2_token.value
-    tokens = Tokens(oauth2_client(said.oauth2), clock) if said.oauth2.token_url else None
     imap = ImapAccount(
         name=name,
         host=said.host,
@@ -210,6 +221,35 @@ def _source(
         poll=poll,
     )
     return f"imap://{said.host}:{port}/{folder}", lambda stop: ImapSource(imap, clock, stop)
+
+
+def _synced(
+    said: settings.MailAccount, folder: SyncedFolder, tokens: Tokens | None, clock: Clock
+) -> tuple[str, Callable[[threading.Event], MailSource]]:
+    given = said.oauth2_token.value
+    token = tokens.current if tokens else lambda: given
+    refused = tokens.forget if tokens else lambda: None
+    mailbox = said.mailbox or said.user
+    respite = Respite(clock)
+    if said.kind == said.KIND_GRAPH:
+        graph = GraphAccount(
+            name=folder.name, url=said.url or _GRAPH, mailbox=mailbox, token=token, refused=refused, respite=respite
+        )
+        location = f"graph:{mailbox}/{folder.folder}"
+        return location, lambda stop: SyncedSource(folder, GraphMailbox(graph), clock, stop, respite)
+    ews = EwsAccount(
+        name=folder.name,
+        url=said.url or f"https://{said.host}/EWS/Exchange.asmx",
+        mailbox=mailbox,
+        user=said.user,
+        password=said.password.value,
+        basic=said.authentication == said.AUTHENTICATION_BASIC,
+        token=token if tokens or given else None,
+        refused=refused,
+        respite=respite,
+    )
+    location = f"ews:{mailbox}/{folder.folder}"
+    return location, lambda stop: SyncedSource(folder, EwsMailbox(ews), clock, stop, respite)
 
 
 def oauth2_client(said: settings.OAuth2Client) -> Client:

@@ -1,5 +1,6 @@
 """What every source of mails promises, kept by a Maildir and by real Dovecots of three characters."""
 
+import base64
 import contextlib
 import imaplib
 import mailbox
@@ -10,12 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 from imapclient import imap_utf7
 
 from mesh.clock import SystemClock
+from server_business.mail.ews import EwsAccount, EwsMailbox
+from server_business.mail.graph import GraphAccount, GraphMailbox
 from server_business.mail.imap import ImapSource
 from server_business.mail.imap_account import ImapAccount, Security
 from server_business.mail.maildir import MaildirAccount, MaildirSource, folder_path
@@ -29,8 +32,10 @@ from server_business.mail.source import (
     Shelves,
     SourceUnavailable,
 )
+from server_business.mail.synced import Respite, SyncedFolder, SyncedSource
+from server_business.oauth2 import Client, Tokens
 from tests.builders import mails
-from tests.servers import dovecot
+from tests.servers import dovecot, ews_mail, graph_mail
 
 MB = 1_000_000
 MOVED = Shelves()
@@ -136,6 +141,73 @@ class DovecotPost:
         self.deliver(mails.mail(subject="ein anderer"), folder)
 
 
+@dataclass
+class EwsPost:
+    server: ews_mail.EwsServer
+    user: str
+
+    @property
+    def address(self) -> str:
+        return f"{self.user}@{ews_mail.DOMAIN}"
+
+    def account(self, **changes: object) -> EwsAccount:
+        usual = EwsAccount(
+            name="post",
+            url=self.server.url,
+            mailbox=self.address,
+            user=f"FIRMA\\{self.user}",
+            password=ews_mail.PASSWORD,
+            basic=True,
+            respite=Respite(SystemClock()),
+        )
+        return replace(usual, **changes)  # type: ignore[arg-type]
+
+    def source(
+        self, *, folder: str = "INBOX", shelves: Shelves = MOVED, stop: threading.Event | None = None, **changes: object
+    ) -> MailSource:
+        account = self.account(**changes)
+        read = SyncedFolder(name="post", folder=folder, shelves=shelves, poll=timedelta(seconds=0.2))
+        return SyncedSource(read, EwsMailbox(account), SystemClock(), stop or threading.Event(), account.respite)
+
+    def _order(self, do: str, folder: str = "INBOX", **what: object) -> Any:
+        return self.server.order(do, address=self.address, folder=folder, **what)
+
+    def deliver(self, raw: bytes, folder: str = "INBOX") -> None:
+        self._order("deliver", folder, raw=base64.b64encode(raw).decode())
+
+    def contents(self, folder: str) -> list[bytes]:
+        return [base64.b64decode(one) for one in self._order("contents", folder)]
+
+    def renew(self, folder: str) -> None:
+        self._order("renew", folder)
+        self.deliver(mails.mail(subject="ein anderer"), folder)
+
+
+@dataclass
+class GraphPost(EwsPost):
+    secret: str = graph_mail.SECRET
+
+    def source(
+        self, *, folder: str = "INBOX", shelves: Shelves = MOVED, stop: threading.Event | None = None, **changes: object
+    ) -> MailSource:
+        base = f"http://127.0.0.1:{self.server.port}"
+        client = Client(
+            token_url=f"{base}/firma/oauth2/v2.0/token", client_id="es", client_secret=self.secret, scope=".default"
+        )
+        tokens = Tokens(client, SystemClock())
+        usual = GraphAccount(
+            name="post",
+            url=f"{base}/v1.0",
+            mailbox=self.address,
+            token=tokens.current,
+            refused=tokens.forget,
+            respite=Respite(SystemClock()),
+        )
+        account = replace(usual, **changes)  # type: ignore[arg-type]
+        read = SyncedFolder(name="post", folder=folder, shelves=shelves, poll=timedelta(seconds=0.2))
+        return SyncedSource(read, GraphMailbox(account), SystemClock(), stop or threading.Event(), account.respite)
+
+
 def _server(**character: str) -> Iterator[dovecot.Dovecot]:
     if NO_DOVECOT:
         pytest.skip(NO_DOVECOT)
@@ -154,10 +226,37 @@ def bare() -> Iterator[dovecot.Dovecot]:
     yield from _server(capability=dovecot.BARE, separator=".", prefix="INBOX.")
 
 
-@pytest.fixture(params=["maildir", *(pytest.param(one, marks=pytest.mark.dovecot) for one in ("modern", "bare"))])
+@pytest.fixture(scope="module")
+def exchange() -> Iterator[ews_mail.EwsServer]:
+    with ews_mail.running() as server:
+        yield server
+
+
+@pytest.fixture
+def ews(exchange: ews_mail.EwsServer) -> EwsPost:
+    return EwsPost(exchange, next(users))
+
+
+@pytest.fixture(scope="module")
+def online() -> Iterator[ews_mail.EwsServer]:
+    with graph_mail.running() as server:
+        yield server
+
+
+@pytest.fixture
+def graph(online: ews_mail.EwsServer) -> GraphPost:
+    return GraphPost(online, next(users))
+
+
+@pytest.fixture(
+    params=["maildir", "ews", "graph", *(pytest.param(one, marks=pytest.mark.dovecot) for one in ("modern", "bare"))]
+)
 def post(request: pytest.FixtureRequest, tmp_path: Path) -> Post:
     if request.param == "maildir":
         return MaildirPost(tmp_path / "mail")
+    if request.param in ("ews", "graph"):
+        remote: EwsPost = request.getfixturevalue(request.param)
+        return remote
     server = request.getfixturevalue(request.param)
     if request.param == "bare":
         return DovecotPost(server, next(users), prefix="INBOX.", separator=".")
@@ -237,7 +336,11 @@ def test_of_a_mail_that_is_too_large_only_the_beginning_is_read(post: Post) -> N
     with opened(post.source()) as source:
         found = sorted(fetched(source, size_limit=100_000), key=lambda one: one.complete)
         assert [one.complete for one in found] == [False, True]
-        assert len(found[0].content) == 65_536
+        if type(post) is EwsPost:  # there is no way to ask for a beginning: its headers alone
+            assert found[0].content.endswith(b"\r\n\r\n")
+            assert len(found[0].content) < 65_536
+        else:
+            assert len(found[0].content) == 65_536
         assert found[0].content.startswith(b"Received:")
 
 

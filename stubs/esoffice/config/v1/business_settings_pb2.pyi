@@ -248,6 +248,12 @@ class MailAccount(_message.Message):
         """A mailbox on an IMAP server; needs `host` and `user`."""
         KIND_MAILDIR: MailAccount._Kind.ValueType  # 2
         """A Maildir folder on the service's own machine; needs `path`."""
+        KIND_EWS: MailAccount._Kind.ValueType  # 3
+        """A mailbox of an Exchange server on premises, by Exchange Web Services; needs `host` or `url`, and `user`. Exchange Online
+        refuses it since 2026-10-01 and has it no more from 2027-04-01.
+        """
+        KIND_GRAPH: MailAccount._Kind.ValueType  # 4
+        """A mailbox of Exchange Online, by Microsoft Graph; needs `user`, its mail address, and `oauth2`."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
         """What kind of mailbox it is."""
@@ -258,6 +264,12 @@ class MailAccount(_message.Message):
     """A mailbox on an IMAP server; needs `host` and `user`."""
     KIND_MAILDIR: MailAccount.Kind.ValueType  # 2
     """A Maildir folder on the service's own machine; needs `path`."""
+    KIND_EWS: MailAccount.Kind.ValueType  # 3
+    """A mailbox of an Exchange server on premises, by Exchange Web Services; needs `host` or `url`, and `user`. Exchange Online
+    refuses it since 2026-10-01 and has it no more from 2027-04-01.
+    """
+    KIND_GRAPH: MailAccount.Kind.ValueType  # 4
+    """A mailbox of Exchange Online, by Microsoft Graph; needs `user`, its mail address, and `oauth2`."""
 
     class _Security:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -331,6 +343,29 @@ class MailAccount(_message.Message):
     """It moves to the done, failed or unknown folder."""
     AFTER_IMPORT_FLAG: MailAccount.AfterImport.ValueType  # 2
     """It stays and is marked as seen and by a keyword."""
+
+    class _Authentication:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _AuthenticationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[MailAccount._Authentication.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        AUTHENTICATION_UNSPECIFIED: MailAccount._Authentication.ValueType  # 0
+        """Not said: read as AUTHENTICATION_NTLM."""
+        AUTHENTICATION_NTLM: MailAccount._Authentication.ValueType  # 1
+        """As a user of a domain (Windows): `FIRMA\\\\user` or `user@firma.de`."""
+        AUTHENTICATION_BASIC: MailAccount._Authentication.ValueType  # 2
+        """By name and password, readable for the server: only over TLS."""
+
+    class Authentication(_Authentication, metaclass=_AuthenticationEnumTypeWrapper):
+        """How a user signs in at an Exchange server with a password (Anmeldeverfahren)."""
+
+    AUTHENTICATION_UNSPECIFIED: MailAccount.Authentication.ValueType  # 0
+    """Not said: read as AUTHENTICATION_NTLM."""
+    AUTHENTICATION_NTLM: MailAccount.Authentication.ValueType  # 1
+    """As a user of a domain (Windows): `FIRMA\\\\user` or `user@firma.de`."""
+    AUTHENTICATION_BASIC: MailAccount.Authentication.ValueType  # 2
+    """By name and password, readable for the server: only over TLS."""
 
     class _ContactDate:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -473,6 +508,9 @@ class MailAccount(_message.Message):
     OAUTH2_FIELD_NUMBER: _builtins.int
     SMIME_CERTIFICATE_FIELD_NUMBER: _builtins.int
     SMIME_KEY_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    MAILBOX_FIELD_NUMBER: _builtins.int
+    AUTHENTICATION_FIELD_NUMBER: _builtins.int
     active: _builtins.bool
     """Whether mail is taken from this account (aktiv). The settings of an inactive account are not checked. Default: no."""
     kind: Global___MailAccount.Kind.ValueType
@@ -480,7 +518,7 @@ class MailAccount(_message.Message):
     path: _builtins.str
     """Folder of a Maildir: an absolute path on the service's machine, at most 1,000 characters."""
     host: _builtins.str
-    """Host name or IP address of the IMAP server."""
+    """Host name or IP address of the IMAP or Exchange server."""
     port: _builtins.int
     """TCP port, 1 to 65535. Default: 993 with SECURITY_TLS, else 143."""
     security: Global___MailAccount.Security.ValueType
@@ -541,6 +579,16 @@ class MailAccount(_message.Message):
     """Certificate that mails for this mailbox are encrypted for (S/MIME), PEM. With `smime_key` they are opened when they come in, and
     kept as they came besides. Empty, the default: encrypted mails are kept closed. At most 20,000 characters.
     """
+    url: _builtins.str
+    """Address of the service of an Exchange server, such as `https://mail.firma.de/EWS/Exchange.asmx`. Empty, the default: made from
+    `host`; for KIND_GRAPH `https://graph.microsoft.com/v1.0`. At most 500 characters.
+    """
+    mailbox: _builtins.str
+    """Mail address of the mailbox of an Exchange server (Postfach), if `user` is not it or signs in for another one. At most 256
+    characters.
+    """
+    authentication: Global___MailAccount.Authentication.ValueType
+    """How `user` signs in at an Exchange server with `password`. Default: AUTHENTICATION_NTLM."""
     @_builtins.property
     def password(self) -> _common_settings_pb2.Secret:
         """Password to sign in with; not together with `oauth2_token`."""
@@ -645,10 +693,13 @@ class MailAccount(_message.Message):
         oauth2: Global___OAuth2Client | None = ...,
         smime_certificate: _builtins.str = ...,
         smime_key: _common_settings_pb2.Secret | None = ...,
+        url: _builtins.str = ...,
+        mailbox: _builtins.str = ...,
+        authentication: Global___MailAccount.Authentication.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["oauth2", b"oauth2", "oauth2_token", b"oauth2_token", "password", b"password", "poll_duration", b"poll_duration", "smime_key", b"smime_key"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "active", b"active", "activity_type", b"activity_type", "address_kinds", b"address_kinds", "after_import", b"after_import", "authentication_server", b"authentication_server", "contact_date", b"contact_date", "done_folder", b"done_folder", "excluded_senders", b"excluded_senders", "failed_folder", b"failed_folder", "folder", b"folder", "folders", b"folders", "follow_up_employee", b"follow_up_employee", "follow_up_team", b"follow_up_team", "forwarding_senders", b"forwarding_senders", "host", b"host", "kind", b"kind", "mails_per_hour", b"mails_per_hour", "max_mail_bytes", b"max_mail_bytes", "oauth2", b"oauth2", "oauth2_token", b"oauth2_token", "open_mail_team", b"open_mail_team", "password", b"password", "path", b"path", "poll_duration", b"poll_duration", "port", b"port", "recognition_template", b"recognition_template", "reopen_solved", b"reopen_solved", "reply_to_senders", b"reply_to_senders", "responsible_employee", b"responsible_employee", "responsible_team", b"responsible_team", "rules", b"rules", "security", b"security", "silence_hours", b"silence_hours", "silence_minutes", b"silence_minutes", "smime_certificate", b"smime_certificate", "smime_key", b"smime_key", "spam_signs", b"spam_signs", "unknown_folder", b"unknown_folder", "use_idle", b"use_idle", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "active", b"active", "activity_type", b"activity_type", "address_kinds", b"address_kinds", "after_import", b"after_import", "authentication", b"authentication", "authentication_server", b"authentication_server", "contact_date", b"contact_date", "done_folder", b"done_folder", "excluded_senders", b"excluded_senders", "failed_folder", b"failed_folder", "folder", b"folder", "folders", b"folders", "follow_up_employee", b"follow_up_employee", "follow_up_team", b"follow_up_team", "forwarding_senders", b"forwarding_senders", "host", b"host", "kind", b"kind", "mailbox", b"mailbox", "mails_per_hour", b"mails_per_hour", "max_mail_bytes", b"max_mail_bytes", "oauth2", b"oauth2", "oauth2_token", b"oauth2_token", "open_mail_team", b"open_mail_team", "password", b"password", "path", b"path", "poll_duration", b"poll_duration", "port", b"port", "recognition_template", b"recognition_template", "reopen_solved", b"reopen_solved", "reply_to_senders", b"reply_to_senders", "responsible_employee", b"responsible_employee", "responsible_team", b"responsible_team", "rules", b"rules", "security", b"security", "silence_hours", b"silence_hours", "silence_minutes", b"silence_minutes", "smime_certificate", b"smime_certificate", "smime_key", b"smime_key", "spam_signs", b"spam_signs", "unknown_folder", b"unknown_folder", "url", b"url", "use_idle", b"use_idle", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1684,6 +1735,249 @@ class DocumentSettings(_message.Message):
 Global___DocumentSettings: _TypeAlias = DocumentSettings  # noqa: Y015
 
 @_typing.final
+class ExchangeMailboxSettings(_message.Message):
+    """A mailbox whose appointments and tasks are kept in sync (Postfach)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    APPOINTMENTS_FIELD_NUMBER: _builtins.int
+    TASKS_FIELD_NUMBER: _builtins.int
+    address: _builtins.str
+    """Mail address of the mailbox. Required."""
+    appointments: Global___ExchangeSettings.Direction.ValueType
+    """Which way appointments go. Default: as for all."""
+    tasks: Global___ExchangeSettings.Direction.ValueType
+    """Which way tasks go. Default: as for all."""
+    def __init__(
+        self,
+        *,
+        address: _builtins.str = ...,
+        appointments: Global___ExchangeSettings.Direction.ValueType = ...,
+        tasks: Global___ExchangeSettings.Direction.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "appointments", b"appointments", "tasks", b"tasks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExchangeMailboxSettings: _TypeAlias = ExchangeMailboxSettings  # noqa: Y015
+
+@_typing.final
+class ExchangeSettings(_message.Message):
+    """Appointments and tasks, the same in the ERP and in Exchange (ES Exchange)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Protocol:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ProtocolEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ExchangeSettings._Protocol.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        PROTOCOL_UNSPECIFIED: ExchangeSettings._Protocol.ValueType  # 0
+        """Not said: read as PROTOCOL_EWS."""
+        PROTOCOL_EWS: ExchangeSettings._Protocol.ValueType  # 1
+        """Exchange Web Services, of Exchange 2016 and later on premises. Exchange Online has it shut off."""
+
+    class Protocol(_Protocol, metaclass=_ProtocolEnumTypeWrapper):
+        """How the server is spoken to."""
+
+    PROTOCOL_UNSPECIFIED: ExchangeSettings.Protocol.ValueType  # 0
+    """Not said: read as PROTOCOL_EWS."""
+    PROTOCOL_EWS: ExchangeSettings.Protocol.ValueType  # 1
+    """Exchange Web Services, of Exchange 2016 and later on premises. Exchange Online has it shut off."""
+
+    class _Authentication:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _AuthenticationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ExchangeSettings._Authentication.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        AUTHENTICATION_UNSPECIFIED: ExchangeSettings._Authentication.ValueType  # 0
+        """Not said: read as AUTHENTICATION_NTLM."""
+        AUTHENTICATION_NTLM: ExchangeSettings._Authentication.ValueType  # 1
+        """By a domain's user and password (Windows)."""
+        AUTHENTICATION_BASIC: ExchangeSettings._Authentication.ValueType  # 2
+        """By user and password, readable for the server: only over TLS."""
+
+    class Authentication(_Authentication, metaclass=_AuthenticationEnumTypeWrapper):
+        """How the service signs in."""
+
+    AUTHENTICATION_UNSPECIFIED: ExchangeSettings.Authentication.ValueType  # 0
+    """Not said: read as AUTHENTICATION_NTLM."""
+    AUTHENTICATION_NTLM: ExchangeSettings.Authentication.ValueType  # 1
+    """By a domain's user and password (Windows)."""
+    AUTHENTICATION_BASIC: ExchangeSettings.Authentication.ValueType  # 2
+    """By user and password, readable for the server: only over TLS."""
+
+    class _Direction:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _DirectionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ExchangeSettings._Direction.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        DIRECTION_UNSPECIFIED: ExchangeSettings._Direction.ValueType  # 0
+        """Not said."""
+        DIRECTION_BOTH: ExchangeSettings._Direction.ValueType  # 1
+        """Both."""
+        DIRECTION_TO_EXCHANGE: ExchangeSettings._Direction.ValueType  # 2
+        """Exchange alone: what changes there is not taken over."""
+        DIRECTION_TO_ERP: ExchangeSettings._Direction.ValueType  # 3
+        """The ERP alone."""
+        DIRECTION_OFF: ExchangeSettings._Direction.ValueType  # 4
+        """None."""
+
+    class Direction(_Direction, metaclass=_DirectionEnumTypeWrapper):
+        """Which side takes changes of the other one over."""
+
+    DIRECTION_UNSPECIFIED: ExchangeSettings.Direction.ValueType  # 0
+    """Not said."""
+    DIRECTION_BOTH: ExchangeSettings.Direction.ValueType  # 1
+    """Both."""
+    DIRECTION_TO_EXCHANGE: ExchangeSettings.Direction.ValueType  # 2
+    """Exchange alone: what changes there is not taken over."""
+    DIRECTION_TO_ERP: ExchangeSettings.Direction.ValueType  # 3
+    """The ERP alone."""
+    DIRECTION_OFF: ExchangeSettings.Direction.ValueType  # 4
+    """None."""
+
+    class _Winner:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _WinnerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ExchangeSettings._Winner.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        WINNER_UNSPECIFIED: ExchangeSettings._Winner.ValueType  # 0
+        """Not said: read as WINNER_NEWEST."""
+        WINNER_NEWEST: ExchangeSettings._Winner.ValueType  # 1
+        """The newer one; that of the ERP if both are of the same instant."""
+        WINNER_ERP: ExchangeSettings._Winner.ValueType  # 2
+        """That of the ERP."""
+        WINNER_EXCHANGE: ExchangeSettings._Winner.ValueType  # 3
+        """That of Exchange."""
+
+    class Winner(_Winner, metaclass=_WinnerEnumTypeWrapper):
+        """Whose change counts when both sides have changed the same."""
+
+    WINNER_UNSPECIFIED: ExchangeSettings.Winner.ValueType  # 0
+    """Not said: read as WINNER_NEWEST."""
+    WINNER_NEWEST: ExchangeSettings.Winner.ValueType  # 1
+    """The newer one; that of the ERP if both are of the same instant."""
+    WINNER_ERP: ExchangeSettings.Winner.ValueType  # 2
+    """That of the ERP."""
+    WINNER_EXCHANGE: ExchangeSettings.Winner.ValueType  # 3
+    """That of Exchange."""
+
+    @_typing.final
+    class MailboxesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> Global___ExchangeMailboxSettings: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: Global___ExchangeMailboxSettings | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    ACTIVE_FIELD_NUMBER: _builtins.int
+    PROTOCOL_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    AUTHENTICATION_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
+    PASSWORD_FIELD_NUMBER: _builtins.int
+    CA_CERTIFICATE_FILE_FIELD_NUMBER: _builtins.int
+    MAILBOXES_FIELD_NUMBER: _builtins.int
+    APPOINTMENTS_FIELD_NUMBER: _builtins.int
+    TASKS_FIELD_NUMBER: _builtins.int
+    WINNER_FIELD_NUMBER: _builtins.int
+    PAST_DAYS_FIELD_NUMBER: _builtins.int
+    FUTURE_DAYS_FIELD_NUMBER: _builtins.int
+    BRAKE_MINIMUM_COUNT_FIELD_NUMBER: _builtins.int
+    BRAKE_PERCENT_FIELD_NUMBER: _builtins.int
+    POLL_DURATION_FIELD_NUMBER: _builtins.int
+    active: _builtins.bool
+    """Whether there is a sync (aktiv). While it is off nothing is changed on either side. Default: no."""
+    protocol: Global___ExchangeSettings.Protocol.ValueType
+    """How the server is spoken to. Default: PROTOCOL_EWS."""
+    url: _builtins.str
+    """Address of the service, such as `https://mail.firma.de/EWS/Exchange.asmx`. Empty: it is found by autodiscover for each mailbox,
+    which is recommended. At most 500 characters.
+    """
+    authentication: Global___ExchangeSettings.Authentication.ValueType
+    """How the service signs in. Default: AUTHENTICATION_NTLM."""
+    user: _builtins.str
+    """User with the right of impersonation (ApplicationImpersonation), such as `FIRMA\\\\esexchange`. At most 256 characters."""
+    ca_certificate_file: _builtins.str
+    """File of the CA certificate that the server's certificate comes from (CA-Zertifikat), PEM. An absolute path. Empty: those of the
+    machine. At most 1,000 characters.
+    """
+    appointments: Global___ExchangeSettings.Direction.ValueType
+    """Which way appointments go. Default: DIRECTION_BOTH."""
+    tasks: Global___ExchangeSettings.Direction.ValueType
+    """Which way tasks go. Default: DIRECTION_BOTH."""
+    winner: Global___ExchangeSettings.Winner.ValueType
+    """Whose change counts when both sides have changed the same. Default: WINNER_NEWEST."""
+    past_days: _builtins.int
+    """How many days ago something may have ended to be written to the other side, 1 to 3,650. Default: 30."""
+    future_days: _builtins.int
+    """How many days ahead it may begin, 1 to 3,650. Default: 730."""
+    brake_minimum_count: _builtins.int
+    """So many deletions in one round are never asked about (Bremse), 1 to 100,000. Default: 10."""
+    brake_percent: _builtins.int
+    """Nor so many percent of all items of the mailbox, 1 to 100. Default: 20."""
+    @_builtins.property
+    def password(self) -> _common_settings_pb2.Secret:
+        """Password to sign in with."""
+
+    @_builtins.property
+    def mailboxes(self) -> _containers.MessageMap[_builtins.str, Global___ExchangeMailboxSettings]:
+        """Mailboxes by the personnel number of their employee. At most 2,000."""
+
+    @_builtins.property
+    def poll_duration(self) -> _duration_pb2.Duration:
+        """How often a mailbox is looked at without being told of news, 5 s to 1 h. Default: 30 s."""
+
+    def __init__(
+        self,
+        *,
+        active: _builtins.bool = ...,
+        protocol: Global___ExchangeSettings.Protocol.ValueType = ...,
+        url: _builtins.str = ...,
+        authentication: Global___ExchangeSettings.Authentication.ValueType = ...,
+        user: _builtins.str = ...,
+        password: _common_settings_pb2.Secret | None = ...,
+        ca_certificate_file: _builtins.str = ...,
+        mailboxes: _abc.Mapping[_builtins.str, Global___ExchangeMailboxSettings] | None = ...,
+        appointments: Global___ExchangeSettings.Direction.ValueType = ...,
+        tasks: Global___ExchangeSettings.Direction.ValueType = ...,
+        winner: Global___ExchangeSettings.Winner.ValueType = ...,
+        past_days: _builtins.int = ...,
+        future_days: _builtins.int = ...,
+        brake_minimum_count: _builtins.int = ...,
+        brake_percent: _builtins.int = ...,
+        poll_duration: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["password", b"password", "poll_duration", b"poll_duration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "appointments", b"appointments", "authentication", b"authentication", "brake_minimum_count", b"brake_minimum_count", "brake_percent", b"brake_percent", "ca_certificate_file", b"ca_certificate_file", "future_days", b"future_days", "mailboxes", b"mailboxes", "password", b"password", "past_days", b"past_days", "poll_duration", b"poll_duration", "protocol", b"protocol", "tasks", b"tasks", "url", b"url", "user", b"user", "winner", b"winner"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExchangeSettings: _TypeAlias = ExchangeSettings  # noqa: Y015
+
+@_typing.final
 class BusinessSettings(_message.Message):
     """Settings of server_business."""
 
@@ -1697,6 +1991,7 @@ class BusinessSettings(_message.Message):
     OUTGOING_MAIL_FIELD_NUMBER: _builtins.int
     SMS_FIELD_NUMBER: _builtins.int
     DOCUMENTS_FIELD_NUMBER: _builtins.int
+    EXCHANGE_FIELD_NUMBER: _builtins.int
     log_level: _common_settings_pb2.LogLevel.ValueType
     """How much it logs. Default: LOG_LEVEL_INFO."""
     service_user: _builtins.str
@@ -1727,6 +2022,10 @@ class BusinessSettings(_message.Message):
     def documents(self) -> Global___DocumentSettings:
         """Documents."""
 
+    @_builtins.property
+    def exchange(self) -> Global___ExchangeSettings:
+        """Appointments and tasks in Exchange."""
+
     def __init__(
         self,
         *,
@@ -1738,10 +2037,11 @@ class BusinessSettings(_message.Message):
         outgoing_mail: Global___OutgoingMailSettings | None = ...,
         sms: Global___SmsSettings | None = ...,
         documents: Global___DocumentSettings | None = ...,
+        exchange: Global___ExchangeSettings | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["database", b"database", "documents", b"documents", "mail", b"mail", "metrics", b"metrics", "outgoing_mail", b"outgoing_mail", "sms", b"sms"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["database", b"database", "documents", b"documents", "exchange", b"exchange", "mail", b"mail", "metrics", b"metrics", "outgoing_mail", b"outgoing_mail", "sms", b"sms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["database", b"database", "documents", b"documents", "log_level", b"log_level", "mail", b"mail", "metrics", b"metrics", "outgoing_mail", b"outgoing_mail", "service_user", b"service_user", "sms", b"sms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["database", b"database", "documents", b"documents", "exchange", b"exchange", "log_level", b"log_level", "mail", b"mail", "metrics", b"metrics", "outgoing_mail", b"outgoing_mail", "service_user", b"service_user", "sms", b"sms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -40,7 +40,7 @@ def test_a_good_mail_account_is_right() -> None:
 @pytest.mark.parametrize(
     ("change", "field", "sentence"),
     [
-        ({"kind": Account.KIND_UNSPECIFIED}, "kind", "KIND_IMAP or KIND_MAILDIR"),
+        ({"kind": Account.KIND_UNSPECIFIED}, "kind", "KIND_IMAP, KIND_MAILDIR, KIND_EWS or KIND_GRAPH"),
         ({"host": ""}, "host", "name of its server"),
         ({"host": "two words"}, "host", "hostname"),
         ({"user": ""}, "user", "name to sign in"),
@@ -63,6 +63,84 @@ def test_what_is_wrong_with_a_mail_account_is_said(change: dict[str, object], fi
     wrong = _wrong(_with_account(**change))
     assert set(wrong) == {f"{_ACCOUNT}.{field}"}
     assert sentence in wrong[f"{_ACCOUNT}.{field}"]
+
+
+def _exchange_account(**more: object) -> settings_pb2.Settings:
+    return _with_account(**{"kind": Account.KIND_EWS, "user": "info@firma.example", **more})
+
+
+def test_a_good_account_of_exchange_is_right() -> None:
+    assert _wrong(_exchange_account()) == {}
+    assert _wrong(_exchange_account(host="", url="https://mail.firma.example/EWS/Exchange.asmx")) == {}
+    online = _exchange_account(kind=Account.KIND_GRAPH, host="")
+    account = online.server_business.mail.accounts["inbox"]
+    account.ClearField("password")
+    account.oauth2.token_url = "https://login.microsoftonline.com/firma/oauth2/v2.0/token"
+    account.oauth2.client_id = "es"
+    account.oauth2.client_secret.stored = "secrets/2"
+    assert _wrong(online) == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "sentence"),
+    [
+        ({"host": ""}, "host", "or the url"),
+        ({"user": "FIRMA\\info"}, "mailbox", "mail address"),
+        ({"user": "", "mailbox": "info@firma.example"}, "user", "name to sign in"),
+        ({"url": "mail.firma.example"}, "url", "pattern"),
+        ({"kind": Account.KIND_GRAPH}, "password", "takes no password"),
+        ({"oauth2_token": {"value": "t"}}, "oauth2", "either a password"),
+        ({"done_folder": "INBOX"}, "done_folder", "read again"),
+    ],
+)
+def test_what_is_wrong_with_an_account_of_exchange_is_said(
+    change: dict[str, object], field: str, sentence: str
+) -> None:
+    wrong = _wrong(_exchange_account(**change))
+    assert set(wrong) == {f"{_ACCOUNT}.{field}"}
+    assert sentence in wrong[f"{_ACCOUNT}.{field}"]
+
+
+def test_graph_needs_a_token() -> None:
+    settings = _exchange_account(kind=Account.KIND_GRAPH)
+    settings.server_business.mail.accounts["inbox"].ClearField("password")
+    assert _wrong(settings) == {f"{_ACCOUNT}.oauth2": "an account of Exchange needs either an oauth2_token or oauth2"}
+
+
+def test_the_same_mailbox_by_two_protocols_is_one_mailbox() -> None:
+    settings = _exchange_account()
+    second = settings.server_business.mail.accounts["second"]
+    second.CopyFrom(settings.server_business.mail.accounts["inbox"])
+    second.host, second.mailbox = "other.firma.example", "INFO@firma.example"
+    assert set(_wrong(settings)) == {"server_business.mail.accounts.second"}
+
+
+@pytest.mark.parametrize(
+    ("said", "warned"),
+    [
+        ({"host": "outlook.office365.com"}, ["kind"]),
+        ({"host": "", "url": "https://outlook.office365.com/EWS/Exchange.asmx"}, ["kind"]),
+        ({"host": "mail.firma.example"}, []),
+        ({"host": "notoffice365.com"}, []),
+        ({"url": "http://mail.firma.example/EWS/Exchange.asmx"}, ["url"]),
+        ({"kind": Account.KIND_GRAPH, "host": "outlook.office365.com"}, []),
+        ({"host": "outlook.office365.com", "active": False}, []),
+    ],
+)
+def test_a_mailbox_on_a_protocol_that_ends_is_warned_of(said: dict[str, object], warned: list[str]) -> None:
+    found = rules.warnings(completed(_exchange_account(**said)))
+    assert [one.field for one in found] == [f"{_ACCOUNT}.{field}" for field in warned]
+
+
+def test_calendars_in_exchange_online_are_warned_of() -> None:
+    settings = completed(settings_pb2.Settings())
+    exchange = settings.server_business.exchange
+    exchange.url = "https://outlook.office365.com/EWS/Exchange.asmx"
+    assert rules.warnings(settings) == []
+    exchange.active = True
+    (found,) = rules.warnings(settings)
+    assert found.field == "server_business.exchange.url"
+    assert "2027-04-01" in found.description
 
 
 def test_an_imap_account_needs_a_password_or_a_token_and_not_both() -> None:

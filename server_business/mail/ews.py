@@ -1,0 +1,278 @@
+"""A mailbox of an Exchange server by Exchange Web Services, with exchangelib. Blocking; used by one thread."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import requests
+from exchangelib import (
+    BASIC,
+    DELEGATE,
+    IMPERSONATION,
+    NTLM,
+    OAUTH2,
+    Account,
+    Configuration,
+    Credentials,
+    EWSTimeZone,
+    FailFast,
+    Folder,
+    Message,
+    OAuth2AuthorizationCodeCredentials,
+)
+from exchangelib import errors as ews_errors
+from exchangelib.fields import FieldPath
+from exchangelib.folders import FolderCollection
+from exchangelib.items import Item
+from exchangelib.properties import FolderId, ItemId
+from exchangelib.protocol import Protocol
+from exchangelib.services import CreateFolder, GetItem, MoveItem, SyncFolderItems, UpdateItem
+from exchangelib.services.common import EWSService
+from exchangelib.version import EXCHANGE_2016, Version
+from oauthlib.oauth2 import OAuth2Error, OAuth2Token
+
+from server_business.mail.source import FolderMissing, LoginRefused, SourceUnavailable
+from server_business.mail.synced import HEAD_SIZE, Entry, Page, Respite, SyncStateLost, levels_of
+
+_MOST_CHANGES: Final = 512
+_LISTED: Final = ("datetime_received", "size", "categories")
+_TOKEN_SECONDS: Final = 3600
+# Of what fails it would log whole requests and answers: mails, that is. We say what went wrong, once.
+logging.getLogger("exchangelib").setLevel(logging.CRITICAL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EwsAccount:
+    """Where and as whom to sign in; either `password` or `token`.
+
+    Args:
+        name: the account's name in our settings.
+        url: of the service.
+        mailbox: its mail address.
+        user: who signs in.
+        password: his.
+        basic: by HTTP Basic instead of NTLM.
+        token: returns a valid OAuth2 access token; it keeps and renews it. With one the mailbox is opened in its
+            owner's name.
+        refused: called when the server does not let in, so that another token is fetched next time.
+        respite: how long the server asks to be left alone.
+    """
+
+    name: str
+    url: str
+    mailbox: str
+    user: str
+    password: str = field(default="", repr=False)
+    basic: bool = False
+    token: Callable[[], str] | None = field(default=None, repr=False)
+    refused: Callable[[], object] = field(default=lambda: None, repr=False)
+    respite: Respite
+
+
+class _Sync(SyncFolderItems):  # type: ignore[misc]
+    """Says what went wrong, too: exchangelib looks for the state in a refusal first."""
+
+    def _get_element_container(self, message: Any, name: str | None = None) -> Any:
+        if message.get("ResponseClass") == "Error":
+            return EWSService._get_element_container(self, message=message, name=name)  # noqa: SLF001
+        return super()._get_element_container(message=message, name=name)
+
+
+class _Get(GetItem):  # type: ignore[misc]
+    """Of each item, or why not: as exchangelib has it, some errors of one item lose the answers about all others."""
+
+    ERRORS_TO_CATCH_IN_RESPONSE = ews_errors.ResponseMessageError
+
+
+class _Move(MoveItem):  # type: ignore[misc]
+    """Likewise."""
+
+    ERRORS_TO_CATCH_IN_RESPONSE = ews_errors.ResponseMessageError
+
+
+class _Update(UpdateItem):  # type: ignore[misc]
+    """Likewise."""
+
+    ERRORS_TO_CATCH_IN_RESPONSE = ews_errors.ResponseMessageError
+
+
+class EwsMailbox:
+    """A `synced.Mailbox`. An item that was moved has another id; under its old one it is not found."""
+
+    def __init__(self, account: EwsAccount) -> None:
+        self.account = account
+        self._opened: Any = None
+        self._folder: Any = None
+
+    def open(self, folder: str) -> str:
+        with self._translated():
+            self._opened = self._signed_in()
+            found = self._path(folder, make=False)
+        if found is None:
+            raise FolderMissing(f"the account {self.account.name!r} has no folder {folder!r}")
+        self._folder = found
+        return str(found.id)
+
+    def changes(self, state: str) -> Page:
+        with self._translated():
+            service = _Sync(account=self._opened)
+            try:
+                told = list(
+                    service.call(
+                        folder=self._folder,
+                        shape="IdOnly",
+                        additional_fields=_paths(_LISTED),
+                        sync_state=state or None,
+                        ignore=None,
+                        max_changes_returned=_MOST_CHANGES,
+                        sync_scope=None,
+                    )
+                )
+            except (ews_errors.ErrorInvalidSyncStateData, ews_errors.ErrorSyncFolderNotFound) as error:
+                raise SyncStateLost from error
+            return Page(
+                entries=[_entry(one) for change, one in told if change in (service.CREATE, service.UPDATE)],
+                gone=[one.id for change, one in told if change == service.DELETE],
+                state=service.sync_state,
+                more=not service.includes_last_item_in_range,
+            )
+
+    def contents(self, entries: Sequence[Entry], size_limit: int) -> Iterator[tuple[Entry, bytes, bool]]:
+        small = [one for one in entries if one.size <= size_limit]
+        for entry, item in self._got(small, ("mime_content",)):
+            content = bytes(item.mime_content or b"")
+            complete = len(content) <= size_limit  # the size the server says is that of its own form of the mail
+            yield entry, content if complete else content[: min(HEAD_SIZE, size_limit)], complete
+        for entry, item in self._got([one for one in entries if one.size > size_limit], ("headers",)):
+            # There is no way to ask for the beginning of a mail; its headers come without the rest.
+            head = "".join(f"{one.name}: {one.value}\r\n" for one in item.headers or ())
+            yield entry, f"{head}\r\n".encode()[: min(HEAD_SIZE, size_limit)], False
+
+    def move(self, ids: Sequence[str], folder: str) -> None:
+        with self._translated():
+            target = self._path(folder, make=True)
+            for answer in _Move(account=self._opened).call(items=[ItemId(one, None) for one in ids], to_folder=target):
+                _require(answer)
+
+    def mark(self, entries: Sequence[Entry], name: str) -> None:
+        with self._translated():
+            changed = []
+            for one in entries:
+                item = Message(account=self._opened, folder=self._folder, _id=ItemId(one.id, None))
+                item.is_read = True
+                item.categories = sorted({*one.marks, name})
+                changed.append((item, ("is_read", "categories")))
+            answers = _Update(account=self._opened).call(
+                items=changed,
+                conflict_resolution="AlwaysOverwrite",
+                message_disposition="SaveOnly",
+                send_meeting_invitations_or_cancellations="SendToNone",
+                suppress_read_receipts=True,
+            )
+            for answer in answers:
+                _require(answer)
+
+    def close(self) -> None:
+        opened, self._opened, self._folder = self._opened, None, None
+        if opened is not None:
+            opened.protocol.close()
+
+    def _signed_in(self) -> Account:
+        account = self.account
+        token = account.token() if account.token else ""
+        if token:
+            said = OAuth2Token({"access_token": token, "token_type": "Bearer", "expires_in": _TOKEN_SECONDS})
+            credentials: Any = OAuth2AuthorizationCodeCredentials(access_token=said)
+        else:
+            credentials = Credentials(account.user, account.password)
+        config = Configuration(
+            service_endpoint=account.url,
+            credentials=credentials,
+            auth_type=OAUTH2 if token else BASIC if account.basic else NTLM,
+            retry_policy=FailFast(),
+            version=Version(EXCHANGE_2016),
+        )
+        with suppress(KeyError):
+            del Protocol[config]  # exchangelib keeps connections, and with them how they signed in
+        return Account(
+            primary_smtp_address=account.mailbox,
+            config=config,
+            autodiscover=False,
+            access_type=IMPERSONATION if token else DELEGATE,
+            default_timezone=EWSTimeZone("UTC"),
+        )
+
+    def _path(self, folder: str, *, make: bool) -> Any:
+        in_inbox, levels = levels_of(folder)
+        here = self._opened.inbox if in_inbox else self._opened.msg_folder_root
+        for level in levels:
+            children = FolderCollection(account=self._opened, folders=[here]).find_folders(depth="Shallow")
+            found = next((one for one in children if (one.name or "").casefold() == level.casefold()), None)
+            if found is None and not make:
+                return None
+            here = found or self._made(here, level)
+        return here
+
+    def _made(self, parent: Any, name: str) -> Any:
+        made = Folder(root=self._opened.root, name=name)
+        told = CreateFolder(account=self._opened).get(parent_folder=FolderId(parent.id), folders=[made])
+        made._id = FolderId(told.id, told.changekey)  # noqa: SLF001 - as its own `save` does, which wants to know all folders
+        return made
+
+    def _got(self, entries: Sequence[Entry], fields: Sequence[str]) -> Iterator[tuple[Entry, Any]]:
+        if not entries:
+            return
+        ids = [ItemId(one.id, None) for one in entries]
+        with self._translated():
+            found = list(_Get(account=self._opened).call(items=ids, additional_fields=_paths(fields), shape="IdOnly"))
+            for item in found:
+                _require(item)
+        for entry, item in zip(entries, found, strict=True):
+            if not isinstance(item, Exception):
+                yield entry, item
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Say in our words what went wrong."""
+        account = self.account
+        try:
+            yield
+        except (ews_errors.ErrorServerBusy, ews_errors.RateLimitError) as error:
+            pause = getattr(error, "back_off", None) or getattr(error, "wait", None)
+            raise account.respite.ask(timedelta(seconds=pause) if pause else None) from error
+        except (
+            ews_errors.UnauthorizedError,
+            ews_errors.ErrorAccessDenied,
+            ews_errors.ErrorImpersonateUserDenied,
+            ews_errors.ErrorNonExistentMailbox,
+            OAuth2Error,
+        ) as error:
+            account.refused()
+            raise LoginRefused(
+                f"{account.url} does not let {account.user!r} into {account.mailbox} for the account {account.name!r}"
+            ) from error
+        except (ews_errors.EWSError, requests.RequestException, OSError) as error:
+            raise SourceUnavailable(f"{account.url} for the account {account.name!r}: {error}") from error
+
+
+def _paths(names: Sequence[str]) -> set[FieldPath]:
+    return {FieldPath(field=Item.get_field_by_fieldname(name)) for name in names}
+
+
+def _entry(item: Any) -> Entry:
+    received = item.datetime_received
+    return Entry(
+        id=item.id,
+        received=datetime.fromtimestamp(received.timestamp() if received else 0, UTC),
+        size=item.size or 0,
+        marks=frozenset(item.categories or ()),
+    )
+
+
+def _require(answer: Any) -> None:
+    """Whoever is not there any more was moved by an earlier attempt or by a person; all else is an error."""
+    if isinstance(answer, Exception) and not isinstance(answer, ews_errors.ErrorItemNotFound):
+        raise answer
