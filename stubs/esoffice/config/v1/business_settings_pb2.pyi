@@ -248,6 +248,12 @@ class MailAccount(_message.Message):
         """A mailbox on an IMAP server; needs `host` and `user`."""
         KIND_MAILDIR: MailAccount._Kind.ValueType  # 2
         """A Maildir folder on the service's own machine; needs `path`."""
+        KIND_EWS: MailAccount._Kind.ValueType  # 3
+        """A mailbox of an Exchange server on premises, by Exchange Web Services; needs `host` or `url`, and `user`. Exchange Online
+        refuses it since 2026-10-01 and has it no more from 2027-04-01.
+        """
+        KIND_GRAPH: MailAccount._Kind.ValueType  # 4
+        """A mailbox of Exchange Online, by Microsoft Graph; needs `user`, its mail address, and `oauth2`."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
         """What kind of mailbox it is."""
@@ -258,6 +264,12 @@ class MailAccount(_message.Message):
     """A mailbox on an IMAP server; needs `host` and `user`."""
     KIND_MAILDIR: MailAccount.Kind.ValueType  # 2
     """A Maildir folder on the service's own machine; needs `path`."""
+    KIND_EWS: MailAccount.Kind.ValueType  # 3
+    """A mailbox of an Exchange server on premises, by Exchange Web Services; needs `host` or `url`, and `user`. Exchange Online
+    refuses it since 2026-10-01 and has it no more from 2027-04-01.
+    """
+    KIND_GRAPH: MailAccount.Kind.ValueType  # 4
+    """A mailbox of Exchange Online, by Microsoft Graph; needs `user`, its mail address, and `oauth2`."""
 
     class _Security:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -331,6 +343,29 @@ class MailAccount(_message.Message):
     """It moves to the done, failed or unknown folder."""
     AFTER_IMPORT_FLAG: MailAccount.AfterImport.ValueType  # 2
     """It stays and is marked as seen and by a keyword."""
+
+    class _Authentication:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _AuthenticationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[MailAccount._Authentication.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        AUTHENTICATION_UNSPECIFIED: MailAccount._Authentication.ValueType  # 0
+        """Not said: read as AUTHENTICATION_NTLM."""
+        AUTHENTICATION_NTLM: MailAccount._Authentication.ValueType  # 1
+        """As a user of a domain (Windows): `FIRMA\\\\user` or `user@firma.de`."""
+        AUTHENTICATION_BASIC: MailAccount._Authentication.ValueType  # 2
+        """By name and password, readable for the server: only over TLS."""
+
+    class Authentication(_Authentication, metaclass=_AuthenticationEnumTypeWrapper):
+        """How a user signs in at an Exchange server with a password (Anmeldeverfahren)."""
+
+    AUTHENTICATION_UNSPECIFIED: MailAccount.Authentication.ValueType  # 0
+    """Not said: read as AUTHENTICATION_NTLM."""
+    AUTHENTICATION_NTLM: MailAccount.Authentication.ValueType  # 1
+    """As a user of a domain (Windows): `FIRMA\\\\user` or `user@firma.de`."""
+    AUTHENTICATION_BASIC: MailAccount.Authentication.ValueType  # 2
+    """By name and password, readable for the server: only over TLS."""
 
     class _ContactDate:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -473,6 +508,9 @@ class MailAccount(_message.Message):
     OAUTH2_FIELD_NUMBER: _builtins.int
     SMIME_CERTIFICATE_FIELD_NUMBER: _builtins.int
     SMIME_KEY_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    MAILBOX_FIELD_NUMBER: _builtins.int
+    AUTHENTICATION_FIELD_NUMBER: _builtins.int
     active: _builtins.bool
     """Whether mail is taken from this account (aktiv). The settings of an inactive account are not checked. Default: no."""
     kind: Global___MailAccount.Kind.ValueType
@@ -480,7 +518,7 @@ class MailAccount(_message.Message):
     path: _builtins.str
     """Folder of a Maildir: an absolute path on the service's machine, at most 1,000 characters."""
     host: _builtins.str
-    """Host name or IP address of the IMAP server."""
+    """Host name or IP address of the IMAP or Exchange server."""
     port: _builtins.int
     """TCP port, 1 to 65535. Default: 993 with SECURITY_TLS, else 143."""
     security: Global___MailAccount.Security.ValueType
@@ -541,6 +579,16 @@ class MailAccount(_message.Message):
     """Certificate that mails for this mailbox are encrypted for (S/MIME), PEM. With `smime_key` they are opened when they come in, and
     kept as they came besides. Empty, the default: encrypted mails are kept closed. At most 20,000 characters.
     """
+    url: _builtins.str
+    """Address of the service of an Exchange server, such as `https://mail.firma.de/EWS/Exchange.asmx`. Empty, the default: made from
+    `host`; for KIND_GRAPH `https://graph.microsoft.com/v1.0`. At most 500 characters.
+    """
+    mailbox: _builtins.str
+    """Mail address of the mailbox of an Exchange server (Postfach), if `user` is not it or signs in for another one. At most 256
+    characters.
+    """
+    authentication: Global___MailAccount.Authentication.ValueType
+    """How `user` signs in at an Exchange server with `password`. Default: AUTHENTICATION_NTLM."""
     @_builtins.property
     def password(self) -> _common_settings_pb2.Secret:
         """Password to sign in with; not together with `oauth2_token`."""
@@ -645,10 +693,13 @@ class MailAccount(_message.Message):
         oauth2: Global___OAuth2Client | None = ...,
         smime_certificate: _builtins.str = ...,
         smime_key: _common_settings_pb2.Secret | None = ...,
+        url: _builtins.str = ...,
+        mailbox: _builtins.str = ...,
+        authentication: Global___MailAccount.Authentication.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["oauth2", b"oauth2", "oauth2_token", b"oauth2_token", "password", b"password", "poll_duration", b"poll_duration", "smime_key", b"smime_key"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "active", b"active", "activity_type", b"activity_type", "address_kinds", b"address_kinds", "after_import", b"after_import", "authentication_server", b"authentication_server", "contact_date", b"contact_date", "done_folder", b"done_folder", "excluded_senders", b"excluded_senders", "failed_folder", b"failed_folder", "folder", b"folder", "folders", b"folders", "follow_up_employee", b"follow_up_employee", "follow_up_team", b"follow_up_team", "forwarding_senders", b"forwarding_senders", "host", b"host", "kind", b"kind", "mails_per_hour", b"mails_per_hour", "max_mail_bytes", b"max_mail_bytes", "oauth2", b"oauth2", "oauth2_token", b"oauth2_token", "open_mail_team", b"open_mail_team", "password", b"password", "path", b"path", "poll_duration", b"poll_duration", "port", b"port", "recognition_template", b"recognition_template", "reopen_solved", b"reopen_solved", "reply_to_senders", b"reply_to_senders", "responsible_employee", b"responsible_employee", "responsible_team", b"responsible_team", "rules", b"rules", "security", b"security", "silence_hours", b"silence_hours", "silence_minutes", b"silence_minutes", "smime_certificate", b"smime_certificate", "smime_key", b"smime_key", "spam_signs", b"spam_signs", "unknown_folder", b"unknown_folder", "use_idle", b"use_idle", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "active", b"active", "activity_type", b"activity_type", "address_kinds", b"address_kinds", "after_import", b"after_import", "authentication", b"authentication", "authentication_server", b"authentication_server", "contact_date", b"contact_date", "done_folder", b"done_folder", "excluded_senders", b"excluded_senders", "failed_folder", b"failed_folder", "folder", b"folder", "folders", b"folders", "follow_up_employee", b"follow_up_employee", "follow_up_team", b"follow_up_team", "forwarding_senders", b"forwarding_senders", "host", b"host", "kind", b"kind", "mailbox", b"mailbox", "mails_per_hour", b"mails_per_hour", "max_mail_bytes", b"max_mail_bytes", "oauth2", b"oauth2", "oauth2_token", b"oauth2_token", "open_mail_team", b"open_mail_team", "password", b"password", "path", b"path", "poll_duration", b"poll_duration", "port", b"port", "recognition_template", b"recognition_template", "reopen_solved", b"reopen_solved", "reply_to_senders", b"reply_to_senders", "responsible_employee", b"responsible_employee", "responsible_team", b"responsible_team", "rules", b"rules", "security", b"security", "silence_hours", b"silence_hours", "silence_minutes", b"silence_minutes", "smime_certificate", b"smime_certificate", "smime_key", b"smime_key", "spam_signs", b"spam_signs", "unknown_folder", b"unknown_folder", "url", b"url", "use_idle", b"use_idle", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
