@@ -37,7 +37,7 @@ class World:
     Attributes:
         fuse: how many steps of the sync it takes until the process dies; -1: it does not.
         values: what people have written and nobody has overwritten knowingly.
-        overwritten: what they have overwritten; it must not come back.
+        overwritten: what they have overwritten in each item; it must not come back, unless the item was deleted after.
         changes: how many changes people have made, of which each may cost one write on the other side.
         busy: people work while the sync does.
         knows: the base was never lost.
@@ -46,7 +46,7 @@ class World:
     rng: random.Random
     fuse: int = -1
     values: set[str] = field(default_factory=set)
-    overwritten: set[str] = field(default_factory=set)
+    overwritten: dict[str, set[str]] = field(default_factory=dict)
     changes: int = 0
     crashes: int = 0
     losses: int = 0
@@ -99,7 +99,7 @@ class World:
         said = dict(side.items[kind][id_].fields or {})
         name = self.rng.choice(_WORDS[kind])
         self.values.discard(said.get(name, ""))
-        self.overwritten.add(said.get(name, ""))
+        self.overwritten.setdefault(side.items[kind][id_].uid, set()).add(said.get(name, ""))
         said[name] = self.word()
         self.values.add(said[name])
         if kind is Kind.APPOINTMENT and self.rng.random() < 0.2:
@@ -112,6 +112,7 @@ class World:
         if ids := list(side.items[kind]):
             id_ = self.rng.choice(ids)
             self.values.difference_update((side.items[kind][id_].fields or {}).values())
+            self.overwritten.pop(side.items[kind][id_].uid, None)
             side.remove(kind, id_)
             self.changes += 1
 
@@ -188,7 +189,7 @@ class World:
         overruled = {
             word for note in self.book.notes if note.event is Event.CONFLICT for word in note.overruled.split(", ")
         }
-        back = there & (self.overwritten - {""})
+        back = there & (set().union(*self.overwritten.values()) - {""})
         # Without a base the newer item counts as a whole, and the log says what that has overruled.
         assert not self.knows or not back, f"came back: {back}"
         lost = self.values - there - overruled
