@@ -45,6 +45,12 @@ simulation: .venv/ready ## drive a company through weeks: SEED= WEEKS= EMPLOYEES
 	  --employees $(or $(EMPLOYEES),500) --calls $(or $(CALLS),20000) --acts $(or $(ACTS),0) \
 	  $(if $(DATABASE),--database $(DATABASE))
 
+simulation-defects: .venv/ready ## plant defects, also those that take minutes to find
+	ESMESH_DEFECTS=1 $(PY) -m pytest -q tests/simulation/test_laws_bite.py
+
+sync-histories: .venv/ready ## live through N=1000000 random histories of the sync with Exchange
+	PYTHONPATH=stubs:. $(PY) -m tests.builders.sync_histories $(or $(N),1000000)
+
 compose-test: ## run the demo of docker-compose.yml on a local engine (root)
 	deploy/compose-test
 
@@ -61,4 +67,5 @@ clean: ## remove what the commands made, the demo site's data too
 var/third_party/ready: deploy/third-party-protos | .venv/ready
 	deploy/third-party-protos
 
-.PHONY: help run test check protos format benchmarks kill-test fuzz simulation compose-test fresh-test clean
+.PHONY: help run test check protos format benchmarks kill-test sync-histories fuzz simulation simulation-defects compose-test \
+	fresh-test clean

@@ -43,6 +43,8 @@ ABOUT = {
     "layers nor replacements; and the month view of 1,000 rosters. CPU time of one thread.",
     "documents": "Documents through the DMZ Envoy with its ticket check, beside nginx (sendfile) behind the same "
     "Envoy, both over TLS 1.3. Requests a second, the best of three rounds each, asked by h2load on the same machine.",
+    "exchange": "The sync of a mailbox over EWS, with a server of the tests in its own process and a real server_es: "
+    "new appointments on both sides at once. Calls to Exchange beside the fewest: tokens by 512, items by 100.",
     "document_store": "Documents of server_business, bytes and rows durable, beside what the disk gives without it; "
     "client and service share the machine.",
     "idle": "The whole mesh while nothing happens: three services with their supervisors, the real Envoy, a mailbox.",

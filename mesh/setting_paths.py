@@ -83,8 +83,13 @@ def own_part(settings: Message, service: str) -> Any:
 
 
 def is_map(field: Any) -> bool:
-    """Tell whether the field is a map."""
-    return field.message_type is not None and field.message_type.GetOptions().map_entry
+    """Tell whether the field is a map of messages, whose entries have settings below them."""
+    return is_table(field) and field.message_type.fields_by_name["value"].message_type is not None
+
+
+def is_table(field: Any) -> bool:
+    """Tell whether the field is a map, of messages or of plain values; one of plain values is one setting."""
+    return field.message_type is not None and bool(field.message_type.GetOptions().map_entry)
 
 
 def is_secret(message: Any) -> bool:
@@ -130,7 +135,12 @@ def _change(path: str, old: Leaf | None, new: Leaf | None) -> Change:
 
 
 def _json(field: FieldDescriptor, value: Any) -> str:
-    plain = [_plain(field, one) for one in value] if field.is_repeated else _plain(field, value)
+    plain: Any
+    if is_table(field):
+        of: Any = field.message_type
+        plain = {key: _plain(of.fields_by_name["value"], value[key]) for key in sorted(value)}
+    else:
+        plain = [_plain(field, one) for one in value] if field.is_repeated else _plain(field, value)
     return json.dumps(plain, ensure_ascii=False)
 
 

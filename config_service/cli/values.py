@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 
 from config_service.cli.exits import WrongUsage
 from config_service.cli.plain import enum_prefix, enum_word
-from mesh.setting_paths import is_map, is_secret
+from mesh.setting_paths import is_map, is_secret, is_table
 
 _YES = frozenset({"true", "yes", "on", "1", "ja", "an"})
 _NO = frozenset({"false", "no", "off", "0", "nein", "aus"})
@@ -105,7 +105,11 @@ def put(target: Any, field: Any, path: str, value: Any, read_secret: ReadSecret)
     Raises:
         WrongUsage: no such value.
     """
-    if field.is_repeated:
+    if is_table(field):
+        of = field.message_type.fields_by_name["value"]
+        for key, each in _entries(value, path):
+            getattr(target, field.name)[key] = one_of(of, path, each)
+    elif field.is_repeated:
         getattr(target, field.name).extend(one_of(field, path, each) for each in _items(value, path))
     elif is_secret(field.message_type):
         getattr(target, field.name).value = _secret(path, value, read_secret)
@@ -157,10 +161,15 @@ def shown(descriptor: Descriptor, path: str, value: str) -> str:
     if not value or value in ("set", "changed"):
         return value
     plain = json.loads(value)
-    enum = place_of(descriptor, path).field.enum_type
-    items = plain if isinstance(plain, list) else [plain]
-    words = [enum_word(enum.name, one) if enum is not None and isinstance(one, str) else _word(one) for one in items]
-    return ",".join(words) if not isinstance(plain, dict) else ""
+    field = place_of(descriptor, path).field
+    enum = (field.message_type.fields_by_name["value"] if is_table(field) else field).enum_type
+
+    def said(one: Any) -> str:
+        return enum_word(enum.name, one) if enum is not None and isinstance(one, str) else _word(one)
+
+    if isinstance(plain, dict):
+        return ",".join(f"{key}={said(one)}" for key, one in plain.items())
+    return ",".join(map(said, plain if isinstance(plain, list) else [plain]))
 
 
 def _word(value: Any) -> str:
@@ -182,6 +191,21 @@ def _items(value: Any, path: str) -> list[Any]:
             raise WrongUsage(f"{path}: is no JSON list: {wrong.msg} at character {wrong.pos + 1}.") from wrong
         return list(listed)
     return [one.strip() for one in text.split(",") if one.strip()]
+
+
+def _entries(value: Any, path: str) -> list[tuple[str, Any]]:
+    """Return the entries of a map of plain values: `{a: x, b: y}` of a file, a JSON object, or `a=x,b=y`."""
+    if isinstance(value, str) and value.strip().startswith("{"):
+        try:
+            value = json.loads(value)
+        except json.JSONDecodeError as wrong:
+            raise WrongUsage(f"{path}: is no JSON object: {wrong.msg} at character {wrong.pos + 1}.") from wrong
+    if isinstance(value, dict):
+        return [(str(key), each) for key, each in value.items()]
+    pairs = [one.partition("=") for one in _items(value, path)]
+    if any(not (key.strip() and sign) for key, sign, _ in pairs):
+        raise WrongUsage(f"{path}: write its entries as name=value,name=value, or as a JSON object.")
+    return [(key.strip(), each.strip()) for key, _, each in pairs]
 
 
 def _secret(path: str, value: Any, read_secret: ReadSecret) -> str:

@@ -86,10 +86,8 @@ def _replace(target: Message, wanted: Message | None, field: Any) -> None:
     if wanted is None:
         return
     value = getattr(wanted, field.name)
-    if is_map(field):
+    if field.is_repeated:  # maps are, too
         getattr(target, field.name).MergeFrom(value)
-    elif field.is_repeated:
-        getattr(target, field.name).extend(value)
     elif field.message_type is None:
         setattr(target, field.name, value)
     elif wanted.HasField(field.name):

@@ -75,7 +75,8 @@ def settle(unit: UnitOfWork, wanted: Iterable[str], stored: Mapping[str, str], *
         raise Unavailable(_LEAVING)
     if not stored:
         return
-    fixed = {"state": ContentState.STORED, "damage": ""}
+    # Whoever reads the old bytes at this moment loses his claim: what he finds is out of date.
+    fixed = {"state": ContentState.STORED, "damage": "", "lease_until": None}
     rows = [
         {
             "sha256": sha,

@@ -18,8 +18,8 @@ from mesh.errors import DomainError, InvalidArgument, Violation
 from mesh.pages import page_of
 from mesh.status import status_of
 from mesh.threads import Threads
-from server_business.documents import contents, folders, rules, store, uploads
-from server_business.documents.content_store import Missing, Parcel
+from server_business.documents import contents, filing, folders, rules, store, uploads
+from server_business.documents.content_store import Parcel
 from server_business.documents.custody import Custody
 from server_business.documents.messages import (
     assignment_message,
@@ -72,17 +72,11 @@ class Documents(grpc_.DocumentServiceServicer):
     # -- documents and versions ---------------------------------------------------------------------------------------
 
     async def CreateDocument(self, request: pb.CreateDocumentRequest, _context: Any) -> pb.Document:
-        parcel = await self._parcel(request.content)
-        stored = await self._put([parcel])
+        return await self._created(request, request)
 
-        def create(unit: UnitOfWork) -> pb.Document:
-            self._writing.settle(unit, [parcel], stored)
-            (made,) = self._writing.create(unit, [(request, parcel)], by=actor())
-            if isinstance(made, DomainError):
-                raise made
-            return self._writing.shown(unit, [store.get(unit, made)], duplicates=True)[0]
-
-        return await self._once(request, create, pb.Document)
+    async def FileMessage(self, request: pb.FileMessageRequest, _context: Any) -> pb.Document:
+        asked = await self._database.read(filing.creation, request, caller())
+        return await self._created(request, asked)
 
     async def BatchCreateDocuments(
         self, request: pb.BatchCreateDocumentsRequest, _context: Any
@@ -304,7 +298,7 @@ class Documents(grpc_.DocumentServiceServicer):
             row = await self._database.read(uploads.get, upload_id(content.upload), owner=actor())
             parcel = self._landing.parcel(row)
         elif content.WhichOneof("source") == "link":
-            parcel = await self._disk.run(self._linked, content.link)
+            parcel = await self._disk.run(self._store.linked, content.link)
         else:
             digest = await self._disk.run(sha256, content.data)
             parcel = Parcel(sha256=digest.hexdigest(), size=len(content.data), data=content.data)
@@ -320,17 +314,6 @@ class Documents(grpc_.DocumentServiceServicer):
         kept = [one for one in missing if not one.link]
         locators = await self._disk.run(self._store.put, kept)
         return links | {one.sha256: locator for one, locator in zip(kept, locators, strict=True)}
-
-    def _linked(self, uri: str) -> Parcel:
-        """Read what is linked once, to know it again. Raises InvalidArgument: it is not there, or may not be."""
-        locator, digest, size = self._store.link(uri), sha256(), 0
-        try:
-            for piece in self._store.read("", locator):
-                digest.update(piece)
-                size += len(piece)
-        except Missing as error:
-            raise InvalidArgument([Violation("content.link", str(error))]) from error
-        return Parcel(sha256=digest.hexdigest(), size=size, link=locator)
 
     def _create_several(
         self, unit: UnitOfWork, asked: Sequence[tuple[pb.CreateDocumentRequest, Parcel]], by: str
@@ -353,6 +336,21 @@ class Documents(grpc_.DocumentServiceServicer):
         ids = [one for one in answers if not isinstance(one, DomainError)]
         shown = {document_id(one.name): one for one in self._writing.shown(unit, store.several(unit, ids))}
         return [one if isinstance(one, DomainError) else shown[one] for one in answers]
+
+    async def _created(
+        self, request: pb.CreateDocumentRequest | pb.FileMessageRequest, asked: pb.CreateDocumentRequest
+    ) -> pb.Document:
+        parcel = await self._parcel(asked.content)
+        stored = await self._put([parcel])
+
+        def create(unit: UnitOfWork) -> pb.Document:
+            self._writing.settle(unit, [parcel], stored)
+            (made,) = self._writing.create(unit, [(asked, parcel)], by=actor())
+            if isinstance(made, DomainError):
+                raise made
+            return self._writing.shown(unit, [store.get(unit, made)], duplicates=True)[0]
+
+        return await self._once(request, create, pb.Document)
 
     async def _written(
         self,

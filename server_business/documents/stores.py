@@ -1,8 +1,10 @@
 """Several stores as one: new bytes go into the first, a locator says which one has the old ones."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 
-from server_business.documents.content_store import ContentStore, Parcel, StoreAway
+from mesh.errors import InvalidArgument, Violation
+from server_business.documents.content_store import ContentStore, Missing, Parcel, StoreAway
 from server_business.documents.links import NAME, Links
 
 
@@ -43,11 +45,18 @@ class Stores:
         for one in self._by_name.values():
             one.close()
 
-    def link(self, uri: str) -> str:
-        """Return the locator of bytes that stay where they are. Raises InvalidArgument: that is not allowed there."""
+    def linked(self, uri: str) -> Parcel:
+        """Read what stays where it is, to know it again. Raises InvalidArgument: it is not there, or may not be."""
         links = self._by_name.get(NAME)
         (links if isinstance(links, Links) else Links(())).check(uri)
-        return f"{NAME}:{uri}"
+        locator, digest, size = f"{NAME}:{uri}", hashlib.sha256(), 0
+        try:
+            for piece in self.read("", locator):
+                digest.update(piece)
+                size += len(piece)
+        except Missing as error:
+            raise InvalidArgument([Violation("content.link", str(error))]) from error
+        return Parcel(sha256=digest.hexdigest(), size=size, link=locator)
 
     def _of(self, locator: str) -> tuple[ContentStore, str]:
         """Return who has bytes, and where; what was never settled can only be in the first."""

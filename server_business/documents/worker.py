@@ -24,6 +24,7 @@ from server_business.documents.uploads import Landing
 _AT_ONCE: Final = 20
 _LEASE: Final = timedelta(minutes=30)
 _LIMIT: Final = timedelta(minutes=15)
+_TIDYING_LEASE: Final = timedelta(minutes=20)
 _AGAIN: Final = timedelta(hours=1)
 _AWAY: Final = timedelta(minutes=10)
 _WORDS_BYTES: Final = 500_000
@@ -135,7 +136,10 @@ class Tidying:
         self._owner = owner
 
     def worker(self) -> Worker:
-        return Worker(name="documents.tidy", work=self.turn, every=timedelta(minutes=1), limit=_LIMIT)
+        # Of all replicas one: a second, slower one would remove bytes that came back after the first had let them go.
+        return Worker(
+            name="documents.tidy", work=self.turn, every=timedelta(minutes=1), limit=_LIMIT, lease=_TIDYING_LEASE
+        )
 
     def turn(self, _: Turn) -> bool:
         """Do what is due; return whether there may be more."""

@@ -121,7 +121,8 @@ class Calendar(Protocol):
         """Return the fields it can say."""
 
     def changes(self, kind: Kind, token: str) -> Page:
-        """Return what has changed; everything for an empty token.
+        """Return what has changed; everything for an empty token. What this object has written itself may be left out,
+        but not of everything.
 
         Raises:
             TokenLost: read everything.

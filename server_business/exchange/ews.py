@@ -170,6 +170,8 @@ class EwsCalendar:
         self._address = address
         self._zone = zone
         self._opened: Account | None = None
+        # What we have written ourselves comes back as a change; with the same version there is nothing to be read.
+        self._echoes: dict[str, str] = {}
 
     def carried(self, kind: Kind) -> frozenset[str]:
         return CARRIED[kind]
@@ -228,6 +230,9 @@ class EwsCalendar:
             raise TokenLost from error
         gone = [one.id for change, one in told if change == service.DELETE]
         changed = [one for change, one in told if change in (service.CREATE, service.UPDATE)]
+        if not token:
+            self._echoes.clear()  # who reads everything anew must find everything, on the later pages too
+        changed = [one for one in changed if self._echoes.pop(one.id, "") != one.changekey]
         items = [*(Item(id=id_) for id_ in gone), *self._fetched(kind, changed)]
         return Page(items=items, token=service.sync_state, more=not service.includes_last_item_in_range)
 
@@ -275,6 +280,7 @@ class EwsCalendar:
                 some = [at for at, one in enumerate(writes) if one.verb is verb and one.kind is kind]
                 if some:
                     outcomes.update(zip(some, act(kind, [writes[at] for at in some]), strict=True))
+        self._echoes.update((one.id, one.version) for one in outcomes.values() if isinstance(one, Written) and one.id)
         return [outcomes[at] for at in range(len(writes))]
 
     def _create(self, kind: Kind, writes: Sequence[Write]) -> list[Outcome]:

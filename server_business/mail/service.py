@@ -36,7 +36,7 @@ from server_business.mail.source import MailIdentity, RawMail
 from server_business.mail.store import Row
 from server_business.mail.suggestions import hints, suggest
 from server_business.mail.tables import MAIL, State
-from server_business.mail.trying import Trial, changed_account
+from server_business.mail.trying import Trial
 
 _CHUNK: Final = 256 * 1024
 _MAIL: Final = NamePattern("mails/{id}", numeric=True)
@@ -120,8 +120,7 @@ class MailServicer(grpc_.MailServiceServicer):
         self, request: pb.TryMailRulesRequest, _context: Any
     ) -> AsyncIterator[pb.TryMailRulesProgress]:
         account = self._active(request.account)
-        changed = changed_account(account.name, request.settings, self._database.clock)
-        steps = Trial(self._database, self._by_hand, account, changed).steps(request.limit)
+        steps = Trial.of(self._database, self._by_hand, account, request.settings).steps(request.limit)
         while (step := await asyncio.to_thread(next, steps, None)) is not None:
             yield step
 

@@ -1,8 +1,8 @@
 """A dry run (Probelauf): what changed settings would make of the newest mails, beside what those of now make."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Self
 
 from esoffice.business.v1 import mail_pb2 as pb
 from esoffice.config.v1 import business_settings_pb2 as settings
@@ -39,6 +39,17 @@ class Trial:
     by_hand: ByHand
     now: Account
     changed: Account
+
+    @classmethod
+    def of(cls, database: Database, by_hand: ByHand, now: Account, said: settings.MailAccount) -> Self:
+        """Begin one. The changed settings need no key: what is opened now is opened for them, too.
+
+        Raises:
+            InvalidArgument: they have no such folder, or the recognition template is none.
+        """
+        changed = changed_account(now.name, said, database.clock)
+        policy = replace(changed.policy, decryption=now.policy.decryption)
+        return cls(database, by_hand, now, replace(changed, policy=policy))
 
     def steps(self, limit: int) -> Iterator[pb.TryMailRulesProgress]:
         """Compare the newest mails and say after each few how far it is; at least once."""

@@ -6,7 +6,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, Final
 
 from smpplib import consts
@@ -16,28 +15,14 @@ from mesh.clock import Clock
 from server_business.sending.carrier import Away
 from server_business.sending.rules import Answer, Outcome
 from server_business.sms import delivery
+from server_business.sms import smpp_words as words
 from server_business.sms.delivery import Receipt
-from server_business.sms.encoding import Piece, coding, decode, encode, header, without_header
-from server_business.sms.providers import Arrival, Asked, Handed, Parcel, Received, Take
+from server_business.sms.providers import Arrival, Asked, Handed, Parcel, Take
 from server_business.sms.smpp_wire import DELIVER, Garbled, Lost, Silent, Wire, acknowledgement, parse
 
 _AGAIN: Final = 2.0
 _LONGEST_REST: Final = 60.0
 _DOUBLINGS: Final = 5
-_UDHI: Final = 0x40
-_RECEIPT: Final = 0x3C
-"""Bits of esm_class that tell a receipt or another report from a message (SMPP 3.4, 5.2.12)."""
-_LATEST_VALIDITY: Final = timedelta(days=99)
-_TOO_FAST: Final = frozenset({consts.SMPP_ESME_RTHROTTLED, consts.SMPP_ESME_RMSGQFUL})
-_LATER: Final = frozenset(
-    {
-        consts.SMPP_ESME_RSYSERR,
-        consts.SMPP_ESME_RINVBNDSTS,
-        consts.SMPP_ESME_RSUBMITFAIL,
-        consts.SMPP_ESME_RX_T_APPN,
-        consts.SMPP_ESME_RUNKNOWNERR,
-    }
-)
 _UNATTENDED: Final = 60
 
 
@@ -148,7 +133,9 @@ class SmppProvider:
         wire.send(pdu)
         self._until(wire, lambda: bool(said), "does not answer to the bind")
         if said[0].is_error():
-            raise Lost(f"{self._centre.host} does not let '{self._centre.system_id}' in: {_words(said[0].status)}")
+            raise Lost(
+                f"{self._centre.host} does not let '{self._centre.system_id}' in: {words.status(said[0].status)}"
+            )
 
     def _lose(self, lost: Lost) -> None:
         """Let go of a connection that is of no use."""
@@ -242,25 +229,7 @@ class SmppProvider:
         self._read(wait)
 
     def _submit(self, wire: Wire, parcel: Parcel, number: int) -> tuple[int, bytes]:
-        body = encode(parcel.parts[number - 1], parcel.alphabet)
-        long = len(parcel.parts) > 1
-        if long:
-            body = header(Piece(parcel.id, len(parcel.parts), number)) + body
-        ton, npi, sender = _address(self._centre.sender)
-        return wire.make(
-            "submit_sm",
-            source_addr_ton=ton,
-            source_addr_npi=npi,
-            source_addr=sender,
-            dest_addr_ton=consts.SMPP_TON_INTL,
-            dest_addr_npi=consts.SMPP_NPI_ISDN,
-            destination_addr=parcel.to.removeprefix("+"),
-            esm_class=_UDHI if long else 0,
-            validity_period=_validity(parcel.validity),
-            registered_delivery=1,
-            data_coding=coding(parcel.alphabet, flash=parcel.flash),
-            short_message=body,
-        )
+        return wire.make("submit_sm", **words.submit(parcel, number, self._centre.sender))
 
     def found(self, parcel: Parcel) -> Outcome | None:
         """Nobody can tell: SMPP knows no key of ours."""
@@ -292,7 +261,7 @@ class SmppProvider:
     def ask(self, parts: Sequence[Asked]) -> Sequence[tuple[int, Receipt]]:
         """Ask for the state of parts by query_sm."""
         answers: dict[int, Any] = {}
-        ton, npi, sender = _address(self._centre.sender)
+        ton, npi, sender = words.address(self._centre.sender)
         try:
             wire = self._connected()
             for one in parts:
@@ -353,7 +322,7 @@ class SmppProvider:
                 self._failures = 0 if self._proven else self._failures
                 note(pdu)
         elif pdu.command == "deliver_sm":
-            self._unstored.append((pdu.sequence, _arrival(pdu)))
+            self._unstored.append((pdu.sequence, words.arrival(pdu)))
         elif pdu.command == "enquire_link":
             wire.send(wire.make("enquire_link_resp", sequence=pdu.sequence)[1])
         elif pdu.command == "unbind":
@@ -380,12 +349,12 @@ def _noting(
         del out[sequence]
         if pdu.command == "submit_sm_resp" and not pdu.is_error():
             progress.references[number] = (pdu.message_id or b"").decode("latin-1")
-        elif pdu.status in _TOO_FAST:
-            progress.throttled, progress.later = True, _words(pdu.status)
-        elif pdu.status in _LATER:
-            progress.later = _words(pdu.status)
+        elif pdu.status in words.TOO_FAST:
+            progress.throttled, progress.later = True, words.status(pdu.status)
+        elif pdu.status in words.LATER:
+            progress.later = words.status(pdu.status)
         else:
-            progress.refused = f"part {number}: {_words(pdu.status)}"
+            progress.refused = f"part {number}: {words.status(pdu.status)}"
 
     return note
 
@@ -408,48 +377,3 @@ def _handed(parcel: Parcel, progress: _Progress, unknown: tuple[int, ...], why: 
         first = progress.references[min(progress.references)]
         outcome = Outcome(answer=Answer.TAKEN, reason="taken", reference=first)
     return Handed(outcome=outcome, references=progress.references, unknown=unknown, throttled=progress.throttled)
-
-
-def _arrival(pdu: Any) -> Arrival | None:
-    """Return what a deliver_sm brings; None for reports about nothing we know."""
-    body: bytes = pdu.short_message or getattr(pdu, "message_payload", None) or b""
-    sender, recipient = _text(pdu.source_addr), _text(pdu.destination_addr)
-    reference = _text(getattr(pdu, "receipted_message_id", None))
-    if (pdu.esm_class or 0) & _RECEIPT or reference:
-        return delivery.read(body.decode("latin-1"), reference=reference, state=pdu.message_state, number=sender)
-    piece = None
-    if (pdu.esm_class or 0) & _UDHI:
-        piece, body = without_header(body)
-    elif getattr(pdu, "sar_total_segments", None) and pdu.sar_segment_seqnum:
-        piece = Piece(pdu.sar_msg_ref_num or 0, pdu.sar_total_segments, pdu.sar_segment_seqnum)
-    number = f"+{sender}" if pdu.source_addr_ton == consts.SMPP_TON_INTL and sender[:1].isdigit() else sender
-    return Received(sender=number, recipient=recipient, text=decode(body, pdu.data_coding or 0), piece=piece)
-
-
-def _text(value: bytes | None) -> str:
-    return (value or b"").decode("latin-1")
-
-
-def _address(sender: str) -> tuple[int, int, str]:
-    """Return type of number, numbering plan and address of a sender."""
-    if not sender:
-        return 0, 0, ""
-    if sender.startswith("+"):
-        return consts.SMPP_TON_INTL, consts.SMPP_NPI_ISDN, sender[1:]
-    if sender.isdigit():
-        return consts.SMPP_TON_UNK, consts.SMPP_NPI_ISDN, sender
-    return consts.SMPP_TON_ALNUM, 0, sender[:11]
-
-
-def _validity(span: timedelta | None) -> str:
-    """Return a relative time, YYMMDDhhmmss000R (SMPP 3.4, 7.1.1.2)."""
-    if span is None:
-        return ""
-    span = min(max(span, timedelta(seconds=1)), _LATEST_VALIDITY)
-    days, seconds = span.days, span.seconds
-    months, days = divmod(days, 30)
-    return f"00{months:02}{days:02}{seconds // 3600:02}{seconds // 60 % 60:02}{seconds % 60:02}000R"
-
-
-def _words(status: int) -> str:
-    return f"{consts.DESCRIPTIONS.get(status, 'unknown status')} ({status:#x})"

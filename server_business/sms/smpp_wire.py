@@ -5,6 +5,7 @@ certificate, and loses the bytes of a PDU that a time limit cut in two.
 """
 
 import contextlib
+import logging
 import select
 import socket
 import ssl
@@ -59,6 +60,7 @@ class Wire:
     """
 
     def __init__(self, host: str, port: int, context: ssl.SSLContext | None, timeout: float) -> None:
+        logging.getLogger("smpplib").setLevel(logging.ERROR)  # it warns of every TLV of a vendor, receipt by receipt
         self.numbers = SimpleSequenceGenerator()
         self._timeout = timeout
         self._rest = b""

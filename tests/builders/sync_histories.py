@@ -37,16 +37,22 @@ class World:
     Attributes:
         fuse: how many steps of the sync it takes until the process dies; -1: it does not.
         values: what people have written and nobody has overwritten knowingly.
+        overwritten: what they have overwritten in each item; it must not come back, unless the item was deleted after.
         changes: how many changes people have made, of which each may cost one write on the other side.
+        busy: people work while the sync does.
+        knows: the base was never lost.
     """
 
     rng: random.Random
     fuse: int = -1
     values: set[str] = field(default_factory=set)
+    overwritten: dict[str, set[str]] = field(default_factory=dict)
     changes: int = 0
     crashes: int = 0
     losses: int = 0
     number: int = 0
+    busy: bool = False
+    knows: bool = True
     clock: datetime = datetime(2026, 11, 20, 8, tzinfo=UTC)
 
     def __post_init__(self) -> None:
@@ -61,7 +67,9 @@ class World:
         self.clock += timedelta(seconds=1)
         return self.clock
 
-    def _trip(self, _: str) -> None:
+    def _trip(self, at: str) -> None:
+        if at == "before" and self.busy and self.rng.random() < 0.15:
+            self.edit(Place.ERP, Kind.APPOINTMENT)  # somebody works while the sync does
         if self.fuse == 0:
             self.fuse = -1
             raise Crash
@@ -91,6 +99,7 @@ class World:
         said = dict(side.items[kind][id_].fields or {})
         name = self.rng.choice(_WORDS[kind])
         self.values.discard(said.get(name, ""))
+        self.overwritten.setdefault(side.items[kind][id_].uid, set()).add(said.get(name, ""))
         said[name] = self.word()
         self.values.add(said[name])
         if kind is Kind.APPOINTMENT and self.rng.random() < 0.2:
@@ -103,6 +112,7 @@ class World:
         if ids := list(side.items[kind]):
             id_ = self.rng.choice(ids)
             self.values.difference_update((side.items[kind][id_].fields or {}).values())
+            self.overwritten.pop(side.items[kind][id_].uid, None)
             side.remove(kind, id_)
             self.changes += 1
 
@@ -119,12 +129,15 @@ class World:
     # -- what happens -------------------------------------------------------------------------------------------------
 
     def sync(self) -> Report | None:
+        self.busy = True
         try:
             return self.engine.round()
         except Crash:
             self.crashes += 1
             self.engine = self.started()
             return None
+        finally:
+            self.busy = False
 
     def sync_and_die(self) -> None:
         self.fuse = self.rng.randrange(12)
@@ -133,11 +146,21 @@ class World:
 
     def lose(self) -> None:
         self.losses += 1
-        which = self.rng.randrange(3)
+        which = self.rng.randrange(4)
         if which == 2:
             # Without a base nobody knows what is newer than what was agreed: people notice, and nothing runs meanwhile.
             self.settle()
             self.book.lose_base()
+            self.overwritten.clear()
+            self.knows = False
+        elif which == 3:
+            # An older copy of the mailbox is put back: what is not in it was deleted by nobody.
+            self.settle()
+            mailbox = self.sides[Place.EXCHANGE]
+            for kind in Kind:
+                for id_ in list(mailbox.items[kind])[::2]:
+                    del mailbox.items[kind][id_]
+            mailbox.lose_tokens()
         else:
             self.sides[Place(which + 1)].lose_tokens()
 
@@ -166,6 +189,9 @@ class World:
         overruled = {
             word for note in self.book.notes if note.event is Event.CONFLICT for word in note.overruled.split(", ")
         }
+        back = there & (set().union(*self.overwritten.values()) - {""})
+        # Without a base the newer item counts as a whole, and the log says what that has overruled.
+        assert not self.knows or not back, f"came back: {back}"
         lost = self.values - there - overruled
         assert not lost, f"lost: {lost}"
         writes = sum(len(side.written) for side in self.sides.values())

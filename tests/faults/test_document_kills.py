@@ -29,8 +29,8 @@ PIECE, SIZE = 100_000, 350_000
 PLACES = [
     "documents.written:1", "documents.renamed:1", "documents.synced:1", "documents.written:3", "documents.renamed:2",
     "documents.synced:2", "documents.taken:1", "documents.durable:1", "documents.renamed:3", "documents.synced:3",
-    "documents.removed:1", *(f"database.commit:{hit}" for hit in range(2, 18, 2)),
-    *(f"database.committed:{hit}" for hit in range(1, 18, 2)),
+    "documents.removed:1", *(f"database.commit:{hit}" for hit in range(2, 18, 4)),
+    *(f"database.committed:{hit}" for hit in range(3, 18, 4)),
 ]  # fmt: skip
 
 

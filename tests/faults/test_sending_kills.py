@@ -1,8 +1,10 @@
 """Whatever is killed when: every mail and short message leaves once, or is in doubt, and none is lost."""
 
+import json
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,16 +17,17 @@ from mesh.database import Database
 from server_business.outgoing_mail.tables import MAILS
 from server_business.sending.rules import State
 from server_business.sending.store import SendQueue
+from server_business.sms import inbox
 from server_business.sms.delivery import Delivery
-from server_business.sms.tables import SMS
-from tests.servers import sender, smsc, smtp
+from server_business.sms.tables import SMS, sms_inbound
+from tests.servers import gateway, sender, smsc, smtp
 from tests.servers.nursery import Nursery
 
 pytestmark = pytest.mark.timeout(180)
 PLACES = [
     *(f"sending.{place}:{hit}" for place in ("marked", "carried", "recorded") for hit in range(1, 5)),
     *(f"database.{place}:{hit}" for place in ("commit", "committed") for hit in range(1, 7)),
-    *(f"sms.stored:{hit}" for hit in (1, 2)),
+    *(f"sms.{place}:{hit}" for place in ("stored", "answered") for hit in (1, 2)),
 ]
 AT_ONCE = 3
 
@@ -35,10 +38,11 @@ def test_everything_leaves_once_or_is_in_doubt(tmp_path: Path) -> None:
     with (
         sender.opened(tmp_path) as database,
         smtp.moody() as server,
-        smsc.hostile() as centre,
+        smsc.hostile(rule=reported_and_asked) as centre,
+        gateway.running() as http,
         Nursery(tmp_path) as nursery,
     ):
-        ports = (str(tmp_path), str(server.port), str(centre.port))
+        ports = (str(tmp_path), str(server.port), str(centre.port), http.url)
         for armed in PLACES:
             for _ in range(AT_ONCE):
                 sent += 1
@@ -55,7 +59,9 @@ def test_everything_leaves_once_or_is_in_doubt(tmp_path: Path) -> None:
             assert time.monotonic() < until, nursery.last_words()
             threading.Event().wait(0.05)
         mails, sms = states(database, MAILS), states(database, SMS)
-    assert len(mails) == len(sms) / 2 == sent
+        with database.reading() as unit:
+            received = list(unit.connection.execute(select(sms_inbound)))
+    assert len(mails) == len(sms) / 3 == sent
     taken = [line for one in server.taken for line in one.splitlines() if line.startswith(b"Message-ID")]
     assert len(set(taken)) == len(taken)
     accepted = {f"Message-ID: {row.message_id}".encode(): row.state for row in mails}
@@ -71,11 +77,25 @@ def test_everything_leaves_once_or_is_in_doubt(tmp_path: Path) -> None:
     assert {number for number, row in spoken.items() if row.state == State.SENT} <= set(submitted)
     assert {spoken[number].state for number in submitted} == {State.SENT}  # the receipt has proven those in doubt
     assert {spoken[number].delivery for number in submitted} == {Delivery.DELIVERED}
+    asked = Counter(said["reference"] for _, said, _ in http.asked)
+    assert set(asked.values()) == {1}
+    through = {f"s-sms-{row.id}": row.state for row in sms if row.provider == "gateway"}
+    assert {one for one, state in through.items() if state == State.SENT} <= set(asked)
+    told = [json.loads(line) for line in (tmp_path / "told").read_text().splitlines()]
+    words = {row.text: row.request_id for row in received if row.outcome == inbox.TOLD}
+    assert len(words) == len(centre.submits)  # every answer has been told ...
+    assert {(text, id_) for _, _, text, _, id_ in told} == set(words.items())  # ... under one id, however often
     doubts = [sum(row.state == State.IN_DOUBT for row in rows) for rows in (mails, sms)]
     print(f"{met} kills, {len(mails)} mails and {len(sms)} short messages, {doubts} in doubt")
     assert met >= len(PLACES) * 3 // 4
     assert doubts[0] <= met
-    assert doubts[1] <= met * 2 * AT_ONCE  # what both windows held
+    assert doubts[1] <= met * 3 * AT_ONCE  # what the three windows held
+
+
+def reported_and_asked(submit: smsc.Submit) -> Iterator[bytes]:
+    """Take a message, report it, and let somebody answer it."""
+    yield from smsc.obliging(submit)
+    yield smsc.message(submit.to, b"Frage %d" % submit.number)
 
 
 def accept(database: Database, number: int) -> None:
@@ -86,7 +106,7 @@ def accept(database: Database, number: int) -> None:
             expire_time=None, to=[f"{number}@kunde.example"], cc=[], subject=f"Mail {number}", text="x", html="",
             reply_to="", in_reply_to="", origin=0, about="", message_id=f"<{number}@firma.example>",
         )  # fmt: skip
-        for provider, start in (("centre", "+49170"), ("outbox", "+43664")):
+        for provider, start in (("centre", "+49170"), ("outbox", "+43664"), ("gateway", "+41790")):
             SMS.accept(
                 unit, sms_pb2.SendSmsRequest(to=str(number)), caller="test", give_up_time=until, expire_time=None,
                 to=f"{start}{number:07}", text=str(number), alphabet=1, parts=1, about="", priority=2, flash=False,
@@ -97,7 +117,10 @@ def accept(database: Database, number: int) -> None:
 def unsettled(database: Database) -> bool:
     mails, sms = states(database, MAILS), states(database, SMS)
     sending = any(row.state in (State.QUEUED, State.SENDING) for row in (*mails, *sms))
-    return sending or any(row.delivery == Delivery.PENDING for row in sms)
+    with database.reading() as unit:
+        open_ = select(sms_inbound.c.id).where(sms_inbound.c.outcome == inbox.OPEN)
+        asked = unit.connection.execute(open_.limit(1)).first() is not None
+    return sending or asked or any(row.delivery == Delivery.PENDING for row in sms)
 
 
 def states(database: Database, queue: SendQueue) -> list[Any]:

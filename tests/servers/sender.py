@@ -1,9 +1,12 @@
-"""A process that sends what is queued until it is killed: `python -m tests.servers.sender FOLDER SMTP_PORT SMPP_PORT`.
+"""A process that sends what is queued until it is killed: `… tests.servers.sender FOLDER SMTP_PORT SMPP_PORT URL`.
 
-The database lies in the folder. Short messages go to an SMS centre, those for Austria into `outbox`.
+The database lies in the folder. Short messages go to an SMS centre, those for Austria into `outbox`,
+those for Switzerland to a gateway; whom received ones would be told to is written into `told`.
 """
 
 import asyncio
+import json
+import os
 import sys
 import uuid
 from dataclasses import replace
@@ -20,10 +23,13 @@ from server_business.app import definition
 from server_business.outgoing_mail.smtp import Security, Server, SmtpCarrier
 from server_business.outgoing_mail.tables import MAILS
 from server_business.sending.worker import Sender
+from server_business.sms.answering import Answering
+from server_business.sms.http_gateway import HttpGateway
 from server_business.sms.outbox import Outbox
 from server_business.sms.routing import Way
 from server_business.sms.smpp import Centre, SmppProvider
-from server_business.sms.tables import SMS
+from server_business.sms.tables import SMS, sms_inbound
+from server_business.sms.templates import Gateway
 from server_business.sms.worker import Lane, LaneTerms
 
 
@@ -34,10 +40,14 @@ def opened(folder: Path) -> Database:
     return database
 
 
-WAYS = (Way(name="centre", prefixes=("+49",)), Way(name="outbox", prefixes=("+43",)))
+WAYS = (
+    Way(name="centre", prefixes=("+49",)),
+    Way(name="outbox", prefixes=("+43",)),
+    Way(name="gateway", prefixes=("+41",)),
+)
 
 
-async def run(folder: str, port: str, smpp_port: str) -> None:
+async def run(folder: str, port: str, smpp_port: str, gateway_url: str) -> None:
     """Send until killed, as the next life of one instance."""
     place, name = Path(folder), f"sender-{uuid.uuid4().hex[:12]}"
     server = Server(host="127.0.0.1", port=int(port), security=Security.NONE, sender="service@firma.example")
@@ -46,8 +56,8 @@ async def run(folder: str, port: str, smpp_port: str) -> None:
         Wakeups(database) as wakeups,
         Predecessors(place / "instance", name) as before,
     ):
-        for queue in (MAILS, SMS):
-            await database.run(claims.give_back_of, queue.table, before.dead)
+        for table in (MAILS.table, SMS.table, sms_inbound):
+            await database.run(claims.give_back_of, table, before.dead)
         before.forget()
         bell = wakeups.bell("accepted")
         mails = Sender(database, MAILS, SmtpCarrier(server), name, HealthLine("outgoing_mail"))
@@ -55,15 +65,29 @@ async def run(folder: str, port: str, smpp_port: str) -> None:
             name="centre", host="127.0.0.1", port=int(smpp_port), system_id="us", password="", window=3, timeout=2.0
         )  # fmt: skip
         smpp = SmppProvider(centre, None, SystemClock(), wakeups.bell("sms.centre").ring_here)
+        asked = Gateway(url=gateway_url, body="reference={reference}")
+        gateway = HttpGateway(
+            asked, sender="", user="", password="", site="s", window=3, timeout=2.0, clock=SystemClock()
+        )
+
+        def tell(*said: str) -> str:
+            with (place / "told").open("a") as file:  # as durable as an answer of server_es would be
+                file.write(json.dumps(said) + "\n")
+                os.fsync(file.fileno())
+            return ""
+
+        answering = Answering(database, lambda *_: "no such code", tell, "teams/hotline", name)
         lanes = [
             Lane(
                 database, provider, LaneTerms(way=way, window=3), ways=WAYS, owner=name, line=HealthLine(way.name),
                 bell_of=lambda one: wakeups.bell(f"sms.{one}"),
             )
-            for way, provider in zip(WAYS, (smpp, Outbox(place / "outbox")), strict=True)
+            for way, provider in zip(WAYS, (smpp, Outbox(place / "outbox"), gateway), strict=True)
         ]  # fmt: skip
+        inbox_ = answering.worker(wakeups.bell("sms.inbox"))
         workers = Workers(
-            [mails.worker("mails", bell), *(replace(lane.worker(), lease=None) for lane in lanes)], clock=SystemClock(),
+            [mails.worker("mails", bell), *(replace(lane.worker(), lease=None) for lane in lanes), inbox_],
+            clock=SystemClock(),
             owner=name, first_backoff=timedelta(seconds=0.1),
         )  # fmt: skip
         workers.start()

@@ -16,7 +16,7 @@ from tests.simulation.run import Size, run
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--weeks", type=int, default=2)
+    parser.add_argument("--weeks", type=float, default=2)
     parser.add_argument("--employees", type=int, default=500)
     parser.add_argument("--calls", type=int, default=20_000)
     parser.add_argument(
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--database", default="", help="an empty one (default: a new SQLite file)")
     said = parser.parse_args(arguments)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    size = Size(said.weeks, said.employees, said.calls, said.acts or 6 * said.employees * said.weeks)
+    size = Size(said.weeks, said.employees, said.calls, said.acts or int(6 * said.employees * said.weeks))
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         url = said.database or f"sqlite:///{folder}/simulation.db"

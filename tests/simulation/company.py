@@ -11,8 +11,8 @@ CREATED, STARTED, FORWARDED, ESCALATED, INTERRUPTED, SOLVED, DONE = 20, 30, 40, 
 """Numbers of the states; the site has put "escalated" between forwarded and interrupted."""
 POPUP, MAIL, ADDITIONAL_MAIL, SMS = 2, 3, 4, 5
 """Channels of notices."""
-STARTS = ("2026-03-23", "2026-10-19", "2026-12-14", "2026-05-11")
-"""Mondays before a night that is too short, one that is too long, Christmas, and two holidays."""
+STARTS = ("2026-03-23", "2026-10-19", "2026-12-14", "2026-05-25")
+"""Mondays: before a night that is too short, before one that is too long, before Christmas, and Whit Monday."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from math import ceil
 from pathlib import Path
 
 from mesh import failpoints
@@ -19,13 +20,13 @@ class Size:
     """How large a run is.
 
     Attributes:
-        weeks: how long.
+        weeks: how long; a part of one is possible.
         employees: of the company.
         calls: that come in; a half of them before the first day begins.
         acts: what people do besides, in all.
     """
 
-    weeks: int = 2
+    weeks: float = 2
     employees: int = 24
     calls: int = 60
     acts: int = 250
@@ -45,7 +46,7 @@ def run(seed: int, size: Size, url: str, folder: Path) -> Report:
     Raises:
         Broken: a law does not hold; the message says how to see it again.
     """
-    driver = Driver(seed, url, folder, employees=size.employees, days=7 * size.weeks + 3)
+    driver = Driver(seed, url, folder, employees=size.employees, days=ceil(7 * size.weeks) + 3)
     try:
         _live(driver, size)
         laws.hold(driver)
@@ -95,7 +96,11 @@ def _live(driver: Driver, size: Size) -> None:
             case "report":
                 people.report(max(1, (size.calls - size.calls // 2) // _reports(size)))
             case "crash":
-                driver.light_a_fuse(rng.randint(1, 40))
+                if rng.random() < 0.5:  # in the middle of a call, so that its answer is lost
+                    driver.light_a_fuse(rng.randint(1, 4))
+                    people.act()
+                else:
+                    driver.light_a_fuse(rng.randint(1, 40))
             case "down":
                 driver.downtime(timedelta(hours=8))
             case "jump":
@@ -110,16 +115,16 @@ def _live(driver: Driver, size: Size) -> None:
 
 def _reports(size: Size) -> int:
     """Return how often calls come in after the first day; in large companies several at once."""
-    return min(size.calls - size.calls // 2, 60 * size.weeks)
+    return min(size.calls - size.calls // 2, ceil(60 * size.weeks))
 
 
 def _plan(driver: Driver, size: Size) -> Iterator[tuple[str, int]]:
     """Return what happens at which second; most of it by day."""
     rng = driver.rng
-    lasts = size.weeks * _WEEK
+    lasts = int(size.weeks * _WEEK)
     kinds = {
-        "act": size.acts, "report": _reports(size), "crash": 6 * size.weeks,
-        "down": (size.weeks + 1) // 2, "jump": 3 * size.weeks, "away": 2 * size.weeks,
+        "act": size.acts, "report": _reports(size), "crash": ceil(6 * size.weeks),
+        "down": ceil(size.weeks / 2), "jump": ceil(3 * size.weeks), "away": ceil(2 * size.weeks),
     }  # fmt: skip
     for kind, count in kinds.items():
         for _ in range(count):

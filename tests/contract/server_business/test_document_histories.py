@@ -161,7 +161,7 @@ def test_every_history_ends_as_a_person_expects() -> None:
     HOUSE[:] = [House()]
     try:
         machine = History.TestCase
-        machine.settings = settings(max_examples=40, stateful_step_count=25, deadline=None, derandomize=True)
+        machine.settings = settings(max_examples=20, stateful_step_count=20, deadline=None, derandomize=True)
         machine("runTest").runTest()
     finally:
         house = HOUSE.pop()

@@ -11,16 +11,19 @@ from typing import Any
 import grpc
 import pytest
 from esoffice.business.v1 import documents_pb2 as pb
+from esoffice.business.v1.outgoing_mail_pb2 import SendMailRequest
+from esoffice.business.v1.sms_pb2 import SendSmsRequest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from grpc_status import rpc_status
 
 from mesh.clock import ManualClock
 from mesh.status import reason_of
+from server_business.outgoing_mail.tables import MAILS
+from server_business.sms.tables import SMS
 from tests.builders.documents import CALL, Archive, archive, creation, names, some
 from tests.contract.conftest import CHIEF, Serve, person, refused
 
-PDF = Path(__file__).parents[2] / "builders" / "angebot.pdf"
 EVA = person("documents.read", "documents.write", name="eva")
 TOM = person("documents.read", "documents.write", name="tom")
 REQUEST = "6f1c1f6e-6f0e-4a53-9d4b-0a55a1f1b001"
@@ -281,6 +284,35 @@ async def test_a_case_has_fixed_free_and_one_more_folder(room: Archive) -> None:
     )
     await room.stub.DeleteDocumentFolder(remove)
     assert await why(room.stub.DeleteDocumentFolder(remove)) == "NOT_FOUND"
+
+
+async def test_what_was_written_to_a_customer_is_filed_with_its_call(room: Archive) -> None:
+    give_up = room.database.clock.now() + timedelta(hours=1)
+    with room.database.unit() as unit:
+        SMS.accept(
+            unit, SendSmsRequest(to="x"), caller="test", give_up_time=give_up, expire_time=None, to="+491701234567",
+            text="Wir kommen um 9", alphabet=1, parts=1, about=CALL,
+        )  # fmt: skip
+        MAILS.accept(
+            unit, SendMailRequest(subject="x"), caller="test", give_up_time=give_up, expire_time=None,
+            to=["hans@kunde.example"], cc=[], subject="Ihr Anruf", text="Guten Tag", html="", reply_to="",
+            in_reply_to="", origin=0, about="nothing that is a case", message_id="<1@firma.example>",
+        )  # fmt: skip
+    ask = pb.FileMessageRequest(message="sms/1", request_id=REQUEST)
+    made = await room.stub.FileMessage(ask)
+    assert (made.title, made.kind, made.latest.origin) == ("SMS an +491701234567", "message", "sms/1")
+    said = b"To: +491701234567\nDate: 2026-03-02T08:00:00+00:00\n\nWir kommen um 9\n"
+    assert await room.download(made.latest.name) == said
+    assert await room.stub.FileMessage(ask) == made
+    shown = await room.stub.ListDocumentAssignments(pb.ListDocumentAssignmentsRequest(business_case=CALL))
+    assert [one.version for one in shown.assignments] == [made.latest.name]
+    place = pb.DocumentPlace(business_case="contacts/7")
+    mail = await room.stub.FileMessage(pb.FileMessageRequest(message="outgoingMails/1", places=[place]))
+    assert (mail.title, b"Subject: Ihr Anruf" in await room.download(mail.latest.name)) == ("Ihr Anruf", True)
+    assert (await room.stub.FileMessage(pb.FileMessageRequest(message="outgoingMails/1"))).duplicates == [mail.name]
+    assert await why(room.stub.FileMessage(pb.FileMessageRequest(message="sms/9"))) == "NOT_FOUND"
+    room.served.caller = EVA
+    assert await why(room.stub.FileMessage(pb.FileMessageRequest(message="sms/1"))) == "PERMISSION_DENIED"
 
 
 # -- searching ---------------------------------------------------------------------------------------------------------

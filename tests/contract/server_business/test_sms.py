@@ -2,38 +2,32 @@
 
 import json
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import grpc
-import httpx
 import pytest
 from esoffice.business.v1 import sms_pb2 as pb
 
 from mesh import claims
 from mesh.clock import ManualClock, SystemClock
 from mesh.workers import Turn
-from server_business.sms import store, webhook
+from server_business.sms import store
 from server_business.sms.answering import Answering, Later
 from server_business.sms.encoding import Piece
-from server_business.sms.http_gateway import HttpGateway
-from server_business.sms.mail_gateway import MailGateway
 from server_business.sms.outbox import Outbox
-from server_business.sms.presets import PRESETS, VONAGE
 from server_business.sms.providers import Received
 from server_business.sms.routing import Quiet, Way
 from server_business.sms.tables import SMS
-from server_business.sms.templates import Gateway
-from server_business.sms.webhook import Hook
 from server_business.sms.worker import keep
 from tests.builders.sms import NUMBER, Switchboard, smpp, switchboard, turn, until
 from tests.contract.conftest import Serve, refused
-from tests.servers import gateway, smsc
+from tests.servers import smsc
 
 AUSTRIA = "+436641234567"
 
@@ -153,7 +147,7 @@ async def test_one_that_hangs_loses_its_queue_within_five_seconds(board: Switchb
     clock = SystemClock()
     with smsc.hostile(rule=lambda _: []) as centre:
         hanging, others = await board.send("Erste"), [await board.send(f"Nummer {n}") for n in range(20)]
-        provider = smpp(centre.port, window=1, timeout=4.0)
+        provider = smpp(centre.port, window=1, timeout=3.0)
         lane = board.lane(provider, window=5)
         began = clock.monotonic()
         turn(lane)  # it takes one, and says nothing
@@ -193,142 +187,6 @@ async def test_what_is_out_of_date_is_not_sent(board: Switchboard, tmp_path: Pat
     clock.advance(timedelta(minutes=1))
     turn(board.lane(Outbox(tmp_path)))
     assert ((await board.state(name))[0], written(tmp_path)) == ("EXPIRED", [])
-
-
-# -- over HTTP and mail -----------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Served:
-    """A gateway of the tests."""
-
-    board: Switchboard
-    server: gateway.Running
-    made: list[HttpGateway] = field(default_factory=list)
-
-    def provider(self, said: Gateway, **more: Any) -> HttpGateway:
-        given = {"sender": "Firma", "user": "ich", "password": "geheim&", **more}
-        made = HttpGateway(said, site="muster", window=5, timeout=1.0, clock=SystemClock(), **given)
-        self.made.append(made)
-        return made
-
-
-@pytest.fixture
-def http(board: Switchboard) -> Iterator[Served]:
-    with gateway.running() as server:
-        served = Served(board, server)
-        yield served
-        for one in served.made:
-            one.close()
-
-
-async def test_a_gateway_is_asked_as_its_preset_says_and_reports_by_its_webhook(http: Served) -> None:
-    board = http.board
-    vonage = replace(PRESETS[VONAGE], url=f"{http.server.url}/sms/json")
-    http.server.answer = lambda _: (200, {"messages": [{"status": "0", "message-id": f"id-{n}"} for n in (1, 2)]})
-    name = await board.send("Süd „" + "x" * 80)
-    turn(board.lane(http.provider(vonage)))
-    ((path, form, _),) = http.server.asked
-    assert (path, form["to"], form["api_secret"], form["client-ref"]) == (
-        "/sms/json", "491701234567", "geheim&", "muster-sms-1",
-    )  # fmt: skip
-    assert form["text"] == "Süd „" + "x" * 80
-    hooks = {"one": Hook(gateway=vonage, secret="0123456789abcdef")}
-    application = webhook.app(board.database, hooks, board.bell_of)
-    transport = httpx.ASGITransport(application)
-    async with httpx.AsyncClient(transport=transport, base_url="http://hook") as client:
-        report = {"messageId": "id-1", "status": "delivered", "msisdn": "491701234567"}
-        for secret, where in (("wrong", "one"), ("", "one"), ("0123456789abcdef", "other")):
-            answer = await client.post(f"/sms/{where}", params={"secret": secret}, json=report)
-            assert answer.status_code == 403
-        assert (await board.state(name)) == ("SENT", "PENDING")
-        told = {"x-webhook-secret": "0123456789abcdef"}
-        assert (await client.post("/sms/one", headers=told, json=report)).status_code == 204
-        assert (await board.state(name)) == ("SENT", "PENDING")
-        report |= {"messageId": "id-2", "secret": "0123456789abcdef"}
-        assert (await client.get("/sms/one", params=report)).status_code == 204
-        assert (await board.state(name)) == ("SENT", "DELIVERED")
-        for odd in (b"[]", b"\xff\xfe", b"{" * 5000, b'{"msisdn": {"a": 1}, "text": ["\\ud800"]}'):
-            assert (await client.post("/sms/one", headers=told, content=odd)).status_code == 204
-        assert (await client.post("/sms/one", headers=told, content=b"x" * 70_000)).status_code == 413
-        said = {"msisdn": "491709999999", "to": "4930123", "text": "Komme \ud800", "messageId": "in-1"}
-        for _ in range(2):
-            await client.post("/sms/one", headers=told, content=json.dumps(said))
-    found = (await board.stub.ListInboundSms(pb.ListInboundSmsRequest())).messages
-    assert [(one.sender, one.text, one.outcome) for one in found[:2]] == [
-        ("+491709999999", "Komme ?", pb.INBOUND_SMS_OUTCOME_REPEATED),
-        ("+491709999999", "Komme ?", pb.INBOUND_SMS_OUTCOME_OPEN),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("answer", "state", "reason"),
-    [
-        ((200, {"state": "ok", "id": 17}), "SENT", "taken"),
-        ((200, {"state": "bad number"}), "FAILED", "the gateway says bad number"),
-        ((200, {"state": "slow"}), "QUEUED", "the gateway says slow"),
-        ((200, "what?"), "FAILED", "the gateway says nothing we know"),
-        ((400, "text too long"), "FAILED", 'status 400: "text too long"'),
-        ((429, ""), "QUEUED", "status 429"),
-        ((500, ""), "IN_DOUBT", "status 500"),
-        ("drop", "IN_DOUBT", "the answer was lost: RemoteProtocolError"),
-        ("hang", "IN_DOUBT", "the answer was lost: ReadTimeout"),
-    ],
-)
-async def test_every_answer_of_a_gateway_ends_in_a_named_state(
-    http: Served, answer: Any, state: str, reason: str
-) -> None:
-    said = Gateway(
-        url=f"{http.server.url}/send/{{digits}}", body='{"an": "{to}", "text": "{text}"}', id_path="id", basic=True,
-        success_path="state", success_values=("ok",), later_values=("slow",),
-    )  # fmt: skip
-    http.server.answer = lambda _: answer
-    name = await http.board.send('Er sagte "Ja"\n')
-    turn(http.board.lane(http.provider(said)))
-    found = await http.board.get(name)
-    assert ((await http.board.state(name))[0], found.reason) == (state, reason)
-    ((path, body, headers),) = http.server.asked
-    assert (path, body) == ("/send/491701234567", {"an": NUMBER, "text": 'Er sagte "Ja"\n'})
-    assert headers["authorization"].startswith("Basic ")
-
-
-async def test_a_gateway_that_knows_our_references_is_asked_again_by_itself(http: Served, clock: ManualClock) -> None:
-    said = Gateway(url=f"{http.server.url}/send", body="ref={reference}", idempotent=True)
-    http.server.answer = lambda _: "drop"
-    name = await http.board.send()
-    lane = http.board.lane(http.provider(said))
-    turn(lane)
-    assert (await http.board.state(name))[0] == "QUEUED"
-    http.server.answer = lambda _: (200, "")
-    clock.advance(timedelta(seconds=30))
-    turn(lane)
-    assert (await http.board.state(name))[0] == "SENT"
-    assert {one["ref"] for _, one, _ in http.server.asked} == {"muster-sms-1"}
-
-
-async def test_a_gateway_that_lets_nobody_in_loses_its_queue(http: Served, tmp_path: Path) -> None:
-    http.server.answer = lambda _: (401, "wrong key")
-    name = await http.board.send()
-    turn(http.board.lane(http.provider(Gateway(url=http.server.url))))
-    assert http.board.lines["one"].sentence == "127.0.0.1 does not let us in: status 401"
-    turn(http.board.lane(Outbox(tmp_path), "two"))
-    assert (await http.board.state(name))[0] == "SENT"
-
-
-async def test_a_mail_to_a_gateway_is_posted_once_for_each_message(board: Switchboard) -> None:
-    posted: dict[str, tuple[str, str]] = {}
-
-    def post(request_id: str, address: str, text: str) -> str:
-        posted[request_id] = (address, text)
-        return f"outgoingMails/{len(posted)}"
-
-    name = await board.send()
-    with board.database.unit() as unit:
-        SMS.begin_all(unit, claims.claim(unit, SMS.table, limit=1, lease=timedelta(minutes=5), owner="dead"))
-    board.give_back("dead")
-    turn(board.lane(MailGateway("{digits}@sms.example.de", post)))
-    assert list(posted.values()) == [("491701234567@sms.example.de", "Alarm")]
-    assert (await board.get(name)).provider_reference == "outgoingMails/1"
 
 
 # -- what is received -------------------------------------------------------------------------------------------------

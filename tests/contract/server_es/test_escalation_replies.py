@@ -10,7 +10,6 @@ from esoffice.es.v1 import escalations_pb2 as pb
 
 from mesh.workers import Turn
 from server_es.app import definition
-from server_es.notices.rules import Policy
 from server_es.notices.worker import Delivery
 from tests.builders import directory as build
 from tests.builders.escalations import ES_MESSAGE, SMS, Escalating, open_escalating
@@ -39,7 +38,7 @@ async def house(serve: Serve) -> Escalating:
 def sent(house: Escalating) -> dict[str, str]:
     """Let what waits leave; return the texts by number."""
     post = FakePost()
-    Delivery(house.database, house.rooms.messages, post, Policy(), "test").turn(Turn(threading.Event()))
+    Delivery(house.database, house.rooms.messages, post, house.rooms.notices, "test").turn(Turn(threading.Event()))
     return {one.address: one.text for one in post.letters.values()}
 
 

@@ -87,6 +87,11 @@ def empty(exchange: ExchangeServer) -> Any:
     return calendar
 
 
+def somebody(calendar: Any) -> Any:
+    """Return the same calendar as somebody else has opened it."""
+    return calendar if isinstance(calendar, MemoryCalendar) else calendar.server.calendar()
+
+
 def create(calendar: Calendar, fields: Fields, uid: str = "u-1", kind: Kind = Kind.APPOINTMENT) -> Any:
     return calendar.write([new(fields, uid, kind)])[0]
 
@@ -141,7 +146,7 @@ def test_changes_are_told_once_and_as_things_are_now(calendar: Calendar) -> None
     calendar.write([new(SINGLE, "a"), new(SINGLE, "b")])
     first = calendar.changes(Kind.APPOINTMENT, "")
     a, b = sorted(first.items, key=lambda one: one.uid)
-    calendar.write([change(a, {"title": "neu", "location": ""}), remove(b)])
+    somebody(calendar).write([change(a, {"title": "neu", "location": ""}), remove(b)])
     then = calendar.changes(Kind.APPOINTMENT, first.token)
     told = {one.id: one.fields for one in then.items}
 
@@ -273,6 +278,17 @@ def test_a_lost_connection_is_away_and_the_next_call_finds_what_was_taken(ews: A
         create(ews, SINGLE)
 
     assert len(ews.find(Kind.APPOINTMENT, ["u-1"])) == (what == "cut_after")
+
+
+def test_what_it_has_written_itself_is_not_read_again(ews: Any) -> None:
+    token = ews.changes(Kind.APPOINTMENT, "").token
+    create(ews, SINGLE)
+    before = ews.server.calls("GetItem")
+    page = ews.changes(Kind.APPOINTMENT, token)
+
+    assert not page.items
+    assert page.token != token
+    assert ews.server.calls("GetItem") == before
 
 
 def test_a_mailbox_that_is_gone_is_departed_and_a_wrong_password_is_not(exchange: ExchangeServer, ews: Any) -> None:

@@ -108,7 +108,7 @@ def strict(allowed: int) -> smsc.Rule:
     times: list[float] = []
 
     def rule(submit: smsc.Submit) -> Iterator[bytes]:
-        while times and times[0] <= submit.time - 1.0:
+        while times and times[0] <= submit.time - 0.99:  # its own thread reads late when the machine is busy
             times.pop(0)
         too_fast = len(times) >= allowed
         if not too_fast:

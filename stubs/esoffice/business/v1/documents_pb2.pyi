@@ -742,6 +742,38 @@ class CreateDocumentRequest(_message.Message):
 Global___CreateDocumentRequest: _TypeAlias = CreateDocumentRequest  # noqa: Y015
 
 @_typing.final
+class FileMessageRequest(_message.Message):
+    """A message to file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    PLACES_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    message: _builtins.str
+    """Required. Format: `sms/{id}` or `outgoingMails/{id}`."""
+    request_id: _builtins.str
+    """Optional. UUID of this request, remembered for 24 h."""
+    @_builtins.property
+    def places(self) -> _containers.RepeatedCompositeFieldContainer[Global___DocumentPlace]:
+        """Business cases that get it. At most 20. None: the one the message is about, if it names one."""
+
+    def __init__(
+        self,
+        *,
+        message: _builtins.str = ...,
+        places: _abc.Iterable[Global___DocumentPlace] | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "places", b"places", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FileMessageRequest: _TypeAlias = FileMessageRequest  # noqa: Y015
+
+@_typing.final
 class DocumentPlace(_message.Message):
     """Where a version is put."""
 

@@ -52,6 +52,11 @@ class DocumentServiceStub:
                 request_serializer=esoffice_dot_business_dot_v1_dot_documents__pb2.BatchCreateDocumentsRequest.SerializeToString,
                 response_deserializer=esoffice_dot_business_dot_v1_dot_documents__pb2.BatchCreateDocumentsResponse.FromString,
                 _registered_method=True)
+        self.FileMessage = channel.unary_unary(
+                '/esoffice.business.v1.DocumentService/FileMessage',
+                request_serializer=esoffice_dot_business_dot_v1_dot_documents__pb2.FileMessageRequest.SerializeToString,
+                response_deserializer=esoffice_dot_business_dot_v1_dot_documents__pb2.Document.FromString,
+                _registered_method=True)
         self.GetDocument = channel.unary_unary(
                 '/esoffice.business.v1.DocumentService/GetDocument',
                 request_serializer=esoffice_dot_business_dot_v1_dot_documents__pb2.GetDocumentRequest.SerializeToString,
@@ -221,6 +226,15 @@ class DocumentServiceServicer:
 
     def BatchCreateDocuments(self, request, context):
         """Makes many small documents with one flush to the disk and one transaction. Answers one by one: a bad one spoils no other.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FileMessage(self, request, context):
+        """Makes a document of what a short message or an outgoing mail says (Ablage). Whoever calls must be allowed to read that, too.
+
+        NOT_FOUND when there is no such message. A repeat with the same `request_id` answers the same document.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -466,6 +480,11 @@ def add_DocumentServiceServicer_to_server(servicer, server):
                     request_deserializer=esoffice_dot_business_dot_v1_dot_documents__pb2.BatchCreateDocumentsRequest.FromString,
                     response_serializer=esoffice_dot_business_dot_v1_dot_documents__pb2.BatchCreateDocumentsResponse.SerializeToString,
             ),
+            'FileMessage': grpc.unary_unary_rpc_method_handler(
+                    servicer.FileMessage,
+                    request_deserializer=esoffice_dot_business_dot_v1_dot_documents__pb2.FileMessageRequest.FromString,
+                    response_serializer=esoffice_dot_business_dot_v1_dot_documents__pb2.Document.SerializeToString,
+            ),
             'GetDocument': grpc.unary_unary_rpc_method_handler(
                     servicer.GetDocument,
                     request_deserializer=esoffice_dot_business_dot_v1_dot_documents__pb2.GetDocumentRequest.FromString,
@@ -673,6 +692,33 @@ class DocumentService:
             '/esoffice.business.v1.DocumentService/BatchCreateDocuments',
             esoffice_dot_business_dot_v1_dot_documents__pb2.BatchCreateDocumentsRequest.SerializeToString,
             esoffice_dot_business_dot_v1_dot_documents__pb2.BatchCreateDocumentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FileMessage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.business.v1.DocumentService/FileMessage',
+            esoffice_dot_business_dot_v1_dot_documents__pb2.FileMessageRequest.SerializeToString,
+            esoffice_dot_business_dot_v1_dot_documents__pb2.Document.FromString,
             options,
             channel_credentials,
             insecure,

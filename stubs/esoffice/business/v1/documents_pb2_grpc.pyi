@@ -49,6 +49,11 @@ class DocumentServiceStub:
     """
     BatchCreateDocuments: _grpc.UnaryUnaryMultiCallable[_documents_pb2.BatchCreateDocumentsRequest, _documents_pb2.BatchCreateDocumentsResponse]
     """Makes many small documents with one flush to the disk and one transaction. Answers one by one: a bad one spoils no other."""
+    FileMessage: _grpc.UnaryUnaryMultiCallable[_documents_pb2.FileMessageRequest, _documents_pb2.Document]
+    """Makes a document of what a short message or an outgoing mail says (Ablage). Whoever calls must be allowed to read that, too.
+
+    NOT_FOUND when there is no such message. A repeat with the same `request_id` answers the same document.
+    """
     GetDocument: _grpc.UnaryUnaryMultiCallable[_documents_pb2.GetDocumentRequest, _documents_pb2.Document]
     """Returns a document, one in the bin too."""
     SearchDocuments: _grpc.UnaryUnaryMultiCallable[_documents_pb2.SearchDocumentsRequest, _documents_pb2.SearchDocumentsResponse]
@@ -162,6 +167,11 @@ class DocumentServiceAsyncStub(DocumentServiceStub):
     """
     BatchCreateDocuments: _aio.UnaryUnaryMultiCallable[_documents_pb2.BatchCreateDocumentsRequest, _documents_pb2.BatchCreateDocumentsResponse]  # type: ignore[assignment]
     """Makes many small documents with one flush to the disk and one transaction. Answers one by one: a bad one spoils no other."""
+    FileMessage: _aio.UnaryUnaryMultiCallable[_documents_pb2.FileMessageRequest, _documents_pb2.Document]  # type: ignore[assignment]
+    """Makes a document of what a short message or an outgoing mail says (Ablage). Whoever calls must be allowed to read that, too.
+
+    NOT_FOUND when there is no such message. A repeat with the same `request_id` answers the same document.
+    """
     GetDocument: _aio.UnaryUnaryMultiCallable[_documents_pb2.GetDocumentRequest, _documents_pb2.Document]  # type: ignore[assignment]
     """Returns a document, one in the bin too."""
     SearchDocuments: _aio.UnaryUnaryMultiCallable[_documents_pb2.SearchDocumentsRequest, _documents_pb2.SearchDocumentsResponse]  # type: ignore[assignment]
@@ -284,6 +294,17 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_documents_pb2.BatchCreateDocumentsResponse, _abc.Awaitable[_documents_pb2.BatchCreateDocumentsResponse]]:
         """Makes many small documents with one flush to the disk and one transaction. Answers one by one: a bad one spoils no other."""
+
+    @_abc_1.abstractmethod
+    def FileMessage(
+        self,
+        request: _documents_pb2.FileMessageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_documents_pb2.Document, _abc.Awaitable[_documents_pb2.Document]]:
+        """Makes a document of what a short message or an outgoing mail says (Ablage). Whoever calls must be allowed to read that, too.
+
+        NOT_FOUND when there is no such message. A repeat with the same `request_id` answers the same document.
+        """
 
     @_abc_1.abstractmethod
     def GetDocument(

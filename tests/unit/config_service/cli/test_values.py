@@ -32,6 +32,28 @@ def test_a_list_is_written_with_commas_or_as_json(text: str) -> None:
     assert list(assigned("server_business.mail.own_domains", text).server_business.mail.own_domains) == ["a.de", "b.de"]
 
 
+GATEWAY = "server_business.sms.providers.one.http"
+
+
+@pytest.mark.parametrize("text", ["ok=delivered, nie=failed", '{"ok": "delivered", "nie": "SMS_RECEIPT_STATE_FAILED"}'])
+def test_a_map_of_plain_values_is_written_as_pairs_or_as_json(text: str) -> None:
+    settings = assigned(f"{GATEWAY}.receipt_states", text)
+    assert dict(settings.server_business.sms.providers["one"].http.receipt_states) == {
+        "ok": business.SMS_RECEIPT_STATE_DELIVERED, "nie": business.SMS_RECEIPT_STATE_FAILED,
+    }  # fmt: skip
+    value = '{"nie": "SMS_RECEIPT_STATE_FAILED", "ok": 9}'
+    assert shown(settings.DESCRIPTOR, f"{GATEWAY}.receipt_states", value) == "nie=failed,ok=9"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("ok", "name=value"), ("=delivered", "name=value"), ("ok=lost", "is not one of"), ("{", "is no JSON object")],
+)
+def test_what_is_no_map_of_plain_values_is_refused(text: str, sentence: str) -> None:
+    with pytest.raises(WrongUsage, match=sentence):
+        assigned(f"{GATEWAY}.receipt_states", text)
+
+
 @pytest.mark.parametrize(("text", "value"), [("yes", True), ("ja", True), ("On", True), ("no", False), ("nein", False)])
 def test_yes_and_no_are_understood(text: str, value: bool) -> None:
     assert assigned(f"{INBOX}.active", text).server_business.mail.accounts["inbox"].active is value

@@ -80,6 +80,21 @@ def test_a_path_that_names_nothing_is_refused(path: str, sentence: str) -> None:
     assert (wrong.field, sentence in wrong.description) == ("update_mask", True)
 
 
+def test_a_map_of_plain_values_is_one_setting() -> None:
+    new = completed(_full())
+    http = new.server_business.sms.providers["one"].http
+    http.headers["X-Api-Key"] = "{password}"
+    http.receipt_states["ok"] = 4
+    path = "server_business.sms.providers.one.http"
+    changed = {one.path: one.new for one in diff(completed(_full()), new)}
+    assert changed[f"{path}.headers"] == '{"X-Api-Key": "{password}"}'
+    assert changed[f"{path}.receipt_states"] == '{"ok": "SMS_RECEIPT_STATE_DELIVERED"}'
+    merged_ = _merge(completed(_full()), new, f"{path}.headers")
+    assert dict(merged_.server_business.sms.providers["one"].http.headers) == {"X-Api-Key": "{password}"}
+    _, (wrong,) = merged(new, new, [f"{path}.headers.X-Api-Key"])
+    assert "has none below it" in wrong.description
+
+
 def test_any_set_of_paths_leads_from_one_settings_to_the_other() -> None:
     chance = random.Random(7)
     old, new = completed(_full()), completed(settings_pb2.Settings())

@@ -70,6 +70,7 @@ class Mailbox(RuleBasedStateMachine):
     def lose_base(self) -> None:
         self.world.settle()
         self.world.book.lose_base()
+        self.world.knows = False
 
     @rule(place=st.sampled_from(Place))
     def tell_again(self, place: Place) -> None:

@@ -64,3 +64,9 @@ def test_a_domain_that_several_share_says_less() -> None:
 def test_a_long_text_is_looked_at_at_both_ends() -> None:
     text = "Tel. 0201 1234567\n" + "x " * 30_000 + "\nTel. 0201 7654321"
     assert set(hints("", "", text, "DE").phones) == {"+492011234567", "+492017654321"}
+
+
+def test_no_text_is_looked_at_without_end() -> None:
+    numbers = "\n".join(f"Tel. 0201 {1_000_000 + n}" for n in range(80))
+    assert len(hints("", "", numbers, "DE").phones) == 50
+    assert len(hints("", "", " ".join(f"A{n}" for n in range(1_000)), "DE").words) == 400
