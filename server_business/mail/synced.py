@@ -135,7 +135,11 @@ class SyncedSource:
     def open(self) -> int:
         self.close()
         self._respite.check()
-        self._folder_id = self._mailbox.open(self.account.folder)
+        try:
+            self._folder_id = self._mailbox.open(self.account.folder)
+        except BaseException:
+            self.close()  # nobody closes what was never open
+            raise
         return self._uidvalidity()
 
     def waiting(self, limit: int, after: str = "") -> tuple[Waiting, ...]:
