@@ -77,7 +77,8 @@ def test_everything_leaves_once_or_is_in_doubt(tmp_path: Path) -> None:
     assert {number for number, row in spoken.items() if row.state == State.SENT} <= set(submitted)
     assert {spoken[number].state for number in submitted} == {State.SENT}  # the receipt has proven those in doubt
     assert {spoken[number].delivery for number in submitted} == {Delivery.DELIVERED}
-    asked = Counter(said["reference"] for _, said, _ in http.asked)
+    # A request that a kill has cut off before its body names nothing.
+    asked = Counter(said["reference"] for _, said, _ in http.asked if "reference" in said)
     assert set(asked.values()) == {1}
     through = {f"s-sms-{row.id}": row.state for row in sms if row.provider == "gateway"}
     assert {one for one, state in through.items() if state == State.SENT} <= set(asked)

@@ -13,7 +13,7 @@ SMALL = Size(weeks=1, employees=12, calls=16, acts=60)
 SHORT = Size(weeks=0.3, employees=10, calls=12, acts=40)
 
 
-@pytest.mark.parametrize("seed", [1, 3])
+@pytest.mark.parametrize("seed", [3])
 def test_the_laws_hold_for_weeks(seed: int, tmp_path: Path) -> None:
     report = run(seed, SMALL, f"sqlite:///{tmp_path / 'es.db'}", tmp_path)
     assert report.figures["escalations"] > 50
