@@ -13,6 +13,10 @@ test: .venv/ready ## run the tests; installs real servers when run as root on De
 	deploy/test-servers
 	deploy/run-tests
 
+test-long: .venv/ready ## the same with what takes long on PostgreSQL, too
+	deploy/test-servers
+	ESMESH_LONG=1 deploy/run-tests
+
 check: .venv/ready var/third_party/ready ## format, lint, types, import directions, contracts, stubs fresh
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
@@ -67,5 +71,5 @@ clean: ## remove what the commands made, the demo site's data too
 var/third_party/ready: deploy/third-party-protos | .venv/ready
 	deploy/third-party-protos
 
-.PHONY: help run test check protos format benchmarks kill-test sync-histories fuzz simulation simulation-defects compose-test \
+.PHONY: help run test test-long check protos format benchmarks kill-test sync-histories fuzz simulation simulation-defects compose-test \
 	fresh-test clean

@@ -115,10 +115,15 @@ QUICK = [
     (absent_people_are_escalated_to, 11, SHORT),
     (maintenance_holds_nobody, 11, SHORT),
     (every_fortieth_commit_is_forgotten, 11, SHORT),
-    (solved_calls_escalate, 13, BUSY),
-    (changed_points_are_not_followed, 13, BUSY),
-    (late_ones_are_not_marked, 13, BUSY),
-    (repeats_are_done_again, 14, BUSY),
+    *(
+        pytest.param(*one, marks=pytest.mark.long)
+        for one in (
+            (solved_calls_escalate, 13, BUSY),
+            (changed_points_are_not_followed, 13, BUSY),
+            (late_ones_are_not_marked, 13, BUSY),
+            (repeats_are_done_again, 14, BUSY),
+        )
+    ),
 ]
 """With a seed that finds each within seconds."""
 SLOW = [
