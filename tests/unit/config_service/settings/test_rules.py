@@ -342,6 +342,13 @@ def test_rules_and_folders_of_an_account_are_checked() -> None:
     }  # fmt: skip
 
 
+def test_opening_encrypted_mails_needs_certificate_and_key() -> None:
+    settings = _with_account(smime_certificate="PEM")
+    assert set(_wrong(settings)) == {"server_business.mail.accounts.inbox.smime_key"}
+    settings.server_business.mail.accounts["inbox"].smime_key.value = "PEM"
+    assert _wrong(settings) == {}
+
+
 def test_asking_for_tokens_needs_an_id_and_a_secret() -> None:
     settings = _with_account()
     account = settings.server_business.mail.accounts["inbox"]
