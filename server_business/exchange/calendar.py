@@ -87,11 +87,21 @@ class Write:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """It is done. After a deletion all is empty."""
+    """It is done. After a deletion all is empty.
+
+    Attributes:
+        id: how the side calls it.
+        version: that it has now.
+        modified: when it was changed.
+        lacking: fields of occurrences that the side did not take, though it has taken the series.
+        reason: why.
+    """
 
     id: str = ""
     version: str = ""
     modified: datetime = NEVER
+    lacking: frozenset[str] = frozenset()
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

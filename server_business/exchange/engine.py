@@ -359,14 +359,15 @@ class Engine:
         outcomes = self._sides[place].write(writes)
         notes: list[Note] = []
         after = []
-        for link, write, outcome in zip(begun, writes, outcomes, strict=True):
+        for link, outcome in zip(begun, outcomes, strict=True):
             assert link.intention is not None
-            after.append(self._came_of(link, link.intention, write, outcome, notes))
+            after.append(self._came_of(link, link.intention, outcome, notes))
         self._save(after, notes=notes)
 
-    def _came_of(self, link: Link, act: Act, write: Write, outcome: Outcome, notes: list[Note]) -> Link:
+    def _came_of(self, link: Link, act: Act, outcome: Outcome, notes: list[Note]) -> Link:
         if isinstance(outcome, Written):
-            link = rules.done(link, act)
+            before = _before(link, act)
+            link = rules.done(link, act, outcome.lacking)
             self._report.acts.append((link, act))
             if act.verb is Verb.DELETE:
                 return link
@@ -375,20 +376,22 @@ class Engine:
                 id=outcome.id,
                 version=outcome.version,
                 modified=outcome.modified,
-                seen=write.target,
+                seen=rules.after(before, act, outcome.lacking),
             )
-            return link.put(act.place, side)
+            link = link.put(act.place, side)
+            return self._refused(link, act, outcome.reason, notes) if outcome.lacking else link
         link = replace(link, intention=None)
         if isinstance(outcome, Missing):
             return link.put(act.place, replace(link.side(act.place), seen=None))
         if isinstance(outcome, Refused):
-            self._report.refused += 1
-            notes.append(
-                Note(uid=link.uid, kind=link.kind, event=Event.REFUSED, place=act.place, overruled=outcome.reason[:500])
-            )
-            return replace(link, problem=outcome.reason[:500] or "refused")
+            return self._refused(link, act, outcome.reason, notes)
         self._report.stale += 1
         return link
+
+    def _refused(self, link: Link, act: Act, reason: str, notes: list[Note]) -> Link:
+        self._report.refused += 1
+        notes.append(Note(uid=link.uid, kind=link.kind, event=Event.REFUSED, place=act.place, overruled=reason[:500]))
+        return replace(link, problem=reason[:500] or "refused")
 
     def _decide(self, link: Link) -> Decision:
         return rules.decide(link, self._policy, self._now())
@@ -458,7 +461,6 @@ def _spelled(side: Side, fields: Fields) -> Side:
 def _write(link: Link, place: Place) -> Write:
     act, side = link.intention, link.side(place)
     assert act is not None
-    before = side.seen if side.seen is not None and act.verb is not Verb.CREATE else {}
     return Write(
         kind=link.kind,
         verb=act.verb,
@@ -466,5 +468,11 @@ def _write(link: Link, place: Place) -> Write:
         id=side.id if act.verb is not Verb.CREATE else "",
         version=side.version,
         changes=act.changes,
-        target=spoken({**before, **act.changes}),
+        target=rules.after(_before(link, act), act),
     )
+
+
+def _before(link: Link, act: Act) -> Fields:
+    """Return what a side says before it is written to."""
+    seen = link.side(act.place).seen
+    return seen if seen is not None and act.verb is not Verb.CREATE else {}

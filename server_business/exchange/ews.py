@@ -6,7 +6,7 @@ of an item is an extended property of it: what was made just before a crash is f
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -376,26 +376,35 @@ class EwsCalendar:
         if not said or not isinstance(outcome, Written):
             return outcome
         zone = one.target["when"].partition(" ")[2] or None
+        refused: dict[str, str] = {}
         for original, value in sorted(said.items()):
             there = self._occurrence(outcome.id, moment(original, zone))
             if there is None:
                 continue  # the pattern has no such occurrence
-            if value == DELETED:
-                self._deletes([there.id])
-                continue
-            values = ews_items.occurrence_values(occurrence(value))
-            item = CalendarItem(account=self._account(), folder=self._account().calendar, _id=ItemId(there.id, None))
-            for name, one_value in values.items():
-                setattr(item, name, one_value)
-            answer = self._updates([(item, tuple(values))], "AlwaysOverwrite")[0]
+            answer = self._put_occurrence(there.id, value)
+            if isinstance(answer, _PASSING):
+                raise answer
             if isinstance(answer, Exception):
-                return Refused(f"Exchange does not take the occurrence of {original}: {answer}")
-        return outcome
+                refused[EXCEPTION + original] = f"Exchange does not take the occurrence of {original}: {answer}"
+        return replace(outcome, lacking=frozenset(refused), reason="; ".join(refused.values()))
+
+    def _put_occurrence(self, id_: str, value: str) -> Any:
+        """Leave an occurrence out, or write what differs in it; return what Exchange answers."""
+        if value == DELETED:
+            answer = self._deletes([id_])[0]
+            return True if isinstance(answer, ews_errors.ErrorItemNotFound) else answer
+        values = ews_items.occurrence_values(occurrence(value))
+        item = CalendarItem(account=self._account(), folder=self._account().calendar, _id=ItemId(id_, None))
+        for name, one in values.items():
+            setattr(item, name, one)
+        return self._updates([(item, tuple(values))], "AlwaysOverwrite")[0]
 
     def _occurrence(self, master: str, original: Any) -> Any:
         """Return the occurrence of a series that begins then by its pattern, wherever it was moved to."""
         wanted = ("modified_occurrences", "uid")
         series = self._get([master], Kind.APPOINTMENT, wanted)[0]
+        if isinstance(series, _PASSING):
+            raise series
         if isinstance(series, Exception):
             return None
         start = original if isinstance(original, datetime) else datetime.fromisoformat(f"{original}T00:00:00+00:00")

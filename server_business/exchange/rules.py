@@ -4,7 +4,7 @@ A link holds of each side what was agreed (`base`) and what it says now (`seen`)
 has changed what in its `seen` differs from its `base`. Two bases, because a side may keep what the other did not take.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
@@ -418,10 +418,15 @@ def _day(moment: object, shift: int) -> datetime:
 # -- what was done ----------------------------------------------------------------------------------------------------
 
 
-def done(link: Link, act: Act) -> Link:
+def done(link: Link, act: Act, lacking: Collection[str] = ()) -> Link:
     """Return a link of which it is known that the act was done: both sides have agreed on what it wrote.
 
     The side that was written to is what it is now; of the other one it is not said that nothing has changed since.
+
+    Args:
+        link: before.
+        act: what was done.
+        lacking: exceptions that the side does not have after it; of them nothing is agreed.
     """
     link = replace(link, intention=None)
     if act.verb is Verb.DELETE:
@@ -430,8 +435,22 @@ def done(link: Link, act: Act) -> Link:
     for place in Place:
         side = link.side(place)
         before = {} if act.verb is Verb.CREATE else _said(side.base)
-        link = link.put(place, replace(side, base=spoken({**before, **act.changes})))
+        link = link.put(place, replace(side, base=after(before, act, lacking)))
     return link
+
+
+def after(before: Fields, act: Act, lacking: Collection[str] = ()) -> dict[str, str]:
+    """Return what was said before with what the act wrote, but for the exceptions that are lacking.
+
+    A series that was written anew has lost them; otherwise they are what they were.
+    """
+    kept = {} if _writes_anew(act) else before
+    return spoken({**before, **act.changes, **{name: kept.get(name, "") for name in lacking}})
+
+
+def _writes_anew(act: Act) -> bool:
+    """Return whether an act takes all exceptions away before it writes them again: Exchange knows no other way."""
+    return any(name in SERIES or (name.startswith(EXCEPTION) and not value) for name, value in act.changes.items())
 
 
 def resumed(link: Link) -> Link:
@@ -444,10 +463,17 @@ def resumed(link: Link) -> Link:
     seen = link.side(act.place).seen
     if act.verb is Verb.DELETE or seen is None:
         return replace(link, intention=None)
-    there = {name: value for name, value in act.changes.items() if seen.get(name, "") == value}
-    if act.verb is Verb.CREATE:
-        return done(link, act)
-    return done(link, replace(act, changes=there))
+    if act.verb is not Verb.CREATE:
+        act = replace(act, changes={name: value for name, value in act.changes.items() if seen.get(name, "") == value})
+    return done(link, act, _not_yet_written(link, act, seen))
+
+
+def _not_yet_written(link: Link, act: Act, seen: Fields) -> set[str]:
+    """Return the exceptions of a series that was written anew which are not there: the side has not removed them."""
+    if not _writes_anew(act):
+        return set()
+    names = {name for said in (act.changes, _said(link.erp.base), _said(link.exchange.base)) for name in said}
+    return {name for name in names if name.startswith(EXCEPTION) and name not in seen}
 
 
 # -- the brake --------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from exchangelib.errors import ErrorItemSave, ErrorServerBusy
 
 from server_business.exchange.calendar import (
     Away,
@@ -217,6 +218,27 @@ def test_a_series_that_is_changed_keeps_the_exceptions_that_were_said(ews: Any) 
     assert everything(ews)[0].fields == {
         name: later if name == "when" else one for name, one in SERIES.items() if name != back
     }
+
+
+def test_occurrences_that_are_not_taken_are_named_and_the_others_are_written(
+    ews: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd, left_out = EXCEPTION + "2026-04-14T09:00:00", EXCEPTION + "2026-03-31T09:00:00"
+    ews.server.order("refuse", title="unmöglich")
+    monkeypatch.setattr(ews, "_deletes", lambda ids: [ErrorItemSave("not that one") for _ in ids])
+    made = create(ews, {**SERIES, odd: differing({"title": "unmöglich"})})
+
+    assert isinstance(made, Written)
+    assert made.lacking == {odd, left_out}
+    assert "occurrence of 2026-03-31T09:00:00: not that one; " in made.reason
+    assert everything(ews)[0].fields == {name: value for name, value in SERIES.items() if name != left_out}
+
+
+def test_a_busy_server_between_two_occurrences_refuses_nothing(ews: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ews, "_deletes", lambda ids: [ErrorServerBusy("later", back_off=1.5) for _ in ids])
+
+    with pytest.raises(Away):
+        create(ews, SERIES)
 
 
 def test_an_exception_alone_is_written_without_the_series(ews: Any) -> None:

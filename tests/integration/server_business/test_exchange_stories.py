@@ -270,6 +270,56 @@ def test_a_series_with_exceptions_crosses_over_a_change_of_the_clocks(office: Of
     assert office.exchange.calls("UpdateItem") == first, "at rest nothing is written again"
 
 
+def jour_fixe(office: Office, title: str) -> None:
+    """Make a series in the ERP of which one occurrence is left out, and the next one has another title."""
+    start = SOON + timedelta(days=7)
+    exceptions = [
+        es_pb.AppointmentException(original_start_time=timestamp(start + timedelta(days=7)), deleted=True),
+        es_pb.AppointmentException(original_start_time=timestamp(start + timedelta(days=14)), title=title),
+    ]
+    said = es_pb.Appointment(
+        title="Jour fixe", start_time=timestamp(start), end_time=timestamp(start + timedelta(hours=1)),
+        time_zone="UTC", recurrence="FREQ=DAILY;INTERVAL=7", exceptions=exceptions,
+    )  # fmt: skip
+    office.write(es_pb.CalendarWrite(appointment=said))
+
+
+def exceptions(office: Office) -> tuple[int, int]:
+    """Return how many occurrences of the series differ on each side."""
+    read = office.exchange.calendar().changes(Kind.APPOINTMENT, "").items[0].fields or {}
+    return len(office.appointments()["Jour fixe"].exceptions), sum(name.startswith("exception/") for name in read)
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_a_series_that_was_written_by_halves_loses_no_occurrence_in_the_erp(office: Office, later: bool) -> None:  # noqa: FBT001
+    if later:
+        jour_fixe(office, "anders")
+        office.sync()
+        said = office.appointments()["Jour fixe"]
+        said.end_time.seconds += 3600
+        office.write(es_pb.CalendarWrite(appointment=said))
+    else:
+        office.sync()
+        jour_fixe(office, "anders")
+    office.exchange.fault("cut_before", "DeleteItem")
+    away = office.sync()
+    office.sync(2)
+
+    assert "does not answer" in away
+    assert exceptions(office) == (2, 2)
+
+
+def test_an_occurrence_that_exchange_refuses_stays_in_the_erp_and_the_others_are_written(office: Office) -> None:
+    office.exchange.order("refuse", title="unmöglich")
+    jour_fixe(office, "unmöglich")
+    office.sync(3)
+    book = office.desk.book(office.mailbox)
+
+    assert exceptions(office) == (2, 1)
+    assert [("does not take the occurrence" in link.problem, due) for link, due in book.all()] == [(True, False)]
+    assert set(events(office)) == {Event.REFUSED}
+
+
 def test_a_busy_server_is_left_alone(office: Office) -> None:
     office.make("Wartung")
     office.exchange.fault("busy")

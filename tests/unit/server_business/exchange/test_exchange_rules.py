@@ -365,6 +365,35 @@ def test_what_was_made_before_a_crash_is_agreed_on() -> None:
     assert rules.resumed(begun).linked
 
 
+LATER = SERIES.replace("T10:", "T11:")
+FIRST, SECOND = "exception/2026-12-08T09:00:00", "exception/2026-12-15T09:00:00"
+WHOLE = {"title": "Serie", "when": SERIES, "recurrence": WEEKLY, FIRST: DELETED, SECOND: DELETED}
+
+
+@pytest.mark.parametrize("verb", [Verb.CREATE, Verb.UPDATE])
+def test_exceptions_that_were_not_written_before_a_crash_are_written_and_not_taken_as_removed(verb: Verb) -> None:
+    new = {**WHOLE, "when": LATER}
+    base = None if verb is Verb.CREATE else WHOLE
+    act = Act(place=Place.EXCHANGE, verb=verb, changes=new if verb is Verb.CREATE else {"when": LATER})
+    half = {name: value for name, value in new.items() if name != SECOND}
+    found = rules.resumed(link(side(new, base), side(half, base), intention=act))
+
+    assert rules.decide(found, POLICY, NOW).act == Act(
+        place=Place.EXCHANGE, verb=Verb.UPDATE, changes={SECOND: DELETED}
+    )
+
+
+def test_an_exception_that_was_not_taken_is_what_it_was_unless_the_series_was_written_anew() -> None:
+    begun = link(side({**WHOLE, FIRST: "{}"}, WHOLE), side(WHOLE, WHOLE))
+    act = Act(place=Place.EXCHANGE, verb=Verb.UPDATE, changes={FIRST: "{}"})
+    anew = replace(act, changes={"when": LATER, FIRST: "{}"})
+
+    assert rules.done(begun, act, {FIRST}).exchange.base == WHOLE
+    assert rules.done(begun, anew, {FIRST}).exchange.base == {
+        name: LATER if name == "when" else value for name, value in WHOLE.items() if name != FIRST
+    }
+
+
 def test_after_a_deletion_nothing_is_there() -> None:
     act = Act(place=Place.EXCHANGE, verb=Verb.DELETE, changes={})
     after = rules.done(link(side(None), side(BASE), intention=act), act)
