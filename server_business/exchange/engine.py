@@ -223,6 +223,7 @@ class Engine:
         news = [one for one in items if one.fields is not None and one.id not in links]
         by_uid = {link.uid: link for link in self._book.by_uid(kind, [one.uid for one in news])}
         gone = {link.uid for link in missing}
+        kept_already = {link.uid for link in links.values()} | by_uid.keys() | gone
         notes: list[Note] = []
         touched: dict[str, Link] = {}
         for item in sorted(
@@ -245,7 +246,8 @@ class Engine:
         marks = self._book.marks()
         marks = replace(marks, tokens={**marks.tokens, (place, kind): token})
         self._report.taken += len(items)
-        kept = [link for link in touched.values() if not self._is_nothing(link)]
+        # One that waits is told of its change too: it would be written as it was before.
+        kept = [link for link in touched.values() if link.uid in kept_already or not self._is_nothing(link)]
         self._save(kept, notes=notes, marks=marks)
 
     def _met(self, place: Place, kind: Kind, item: Item, known: Link | None, gone: Collection[str]) -> Link:
@@ -268,7 +270,7 @@ class Engine:
         return link.put(place, replace(side, base=None, seen=None, version=""))
 
     def _is_nothing(self, link: Link) -> bool:
-        """Return whether there is no need to keep a link: only one side has it, and the other never will."""
+        """Return whether there is no need to begin a link: only one side has it, and the other never will."""
         there = _there(link)
         if len(there) != 1 or link.side(there[0]).base is not None or link.intention is not None:
             return False

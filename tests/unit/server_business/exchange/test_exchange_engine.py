@@ -1,0 +1,66 @@
+"""A round between two sides in memory: what is taken in, and what is written down."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from server_business.exchange.calendar import Away, Page
+from server_business.exchange.engine import Engine
+from server_business.exchange.items import CARRIED, Kind
+from server_business.exchange.rules import Brake, Direction, Place, Policy
+from tests.fakes.calendars import MemoryBook, MemoryCalendar
+
+NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
+WHEN = "2026-12-01T08:00:00Z/2026-12-01T09:00:00Z"
+POLICY = Policy(
+    directions=dict.fromkeys(Kind, Direction.BOTH),
+    carried=CARRIED,
+    past=timedelta(days=30),
+    future=timedelta(days=365),
+)
+
+
+class Side(MemoryCalendar):
+    """A calendar that may be away when its tasks are asked for."""
+
+    away = False
+
+    def changes(self, kind: Kind, token: str) -> Page:
+        if self.away and kind is Kind.TASK:
+            raise Away("away")
+        return super().changes(kind, token)
+
+
+class World:
+    """Both sides, and what is kept."""
+
+    def __init__(self) -> None:
+        self.book = MemoryBook()
+        self.erp, self.exchange = (Side(lambda: NOW, place.name) for place in Place)
+        sides = {Place.ERP: self.erp, Place.EXCHANGE: self.exchange}
+        self.engine = Engine(self.book, sides, POLICY, Brake(), lambda: NOW)
+
+    def titles(self, kind: Kind = Kind.APPOINTMENT) -> list[list[str]]:
+        sides = (self.erp, self.exchange)
+        return [sorted((one.fields or {})["title"] for one in side.items[kind].values()) for side in sides]
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_task_that_waits_and_is_completed_meanwhile_is_not_written_as_open(world: World) -> None:
+    task = {"title": "Angebot", "status": "open"}
+    made = world.erp.put(Kind.TASK, task)
+    world.exchange.away = True
+    with pytest.raises(Away):
+        world.engine.round()
+    world.erp.put(Kind.TASK, {**task, "status": "completed"}, id_=made.id)
+    with pytest.raises(Away):
+        world.engine.round()
+    world.exchange.away = False
+    world.engine.round()
+    world.engine.round()
+
+    assert world.titles(Kind.TASK) == [["Angebot"], []]
