@@ -4,8 +4,8 @@ Returning means that the other side has accepted; `Away` means that it may be tr
 over nobody knows whether it was taken. What is refused for good is an outcome, because it must not hold up the others.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -55,11 +55,19 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Changes since a token. `token` is where the next page, or the next time, begins."""
+    """Changes since a token.
+
+    Attributes:
+        items: what has changed.
+        token: where the next page, or the next time, begins.
+        more: there are more already.
+        unreadable: items that are there, of which the side cannot say what they say: why not, by id.
+    """
 
     items: Sequence[Item]
     token: str
     more: bool = False
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

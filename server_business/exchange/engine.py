@@ -104,6 +104,7 @@ class Report:
         refused: how many were refused.
         stale: how many wait because they were changed meanwhile.
         questions: that hold something back.
+        unreadable: items that a side has and cannot read: why not, by id.
     """
 
     taken: int = 0
@@ -111,6 +112,7 @@ class Report:
     refused: int = 0
     stale: int = 0
     questions: tuple[Question, ...] = ()
+    unreadable: dict[str, str] = field(default_factory=dict)
 
 
 class Engine:
@@ -186,6 +188,7 @@ class Engine:
         try:
             while token:
                 page = side.changes(kind, token)
+                self._report.unreadable.update(page.unreadable)
                 if page.items or page.token != token:
                     self._note_changes(place, kind, page.items, page.token)
                 if not page.more:
@@ -198,13 +201,17 @@ class Engine:
     def _read_anew(self, place: Place, kind: Kind) -> None:
         """Take in all there is. What is missing was not deleted for that: nobody has said so."""
         items: dict[str, Item] = {}
+        unreadable: dict[str, str] = {}
         token, more = "", True
         while more:
             page = self._sides[place].changes(kind, token)
             items.update((one.id, one) for one in page.items)
+            unreadable.update(page.unreadable)
+            self._report.unreadable.update(page.unreadable)
             token, more = page.token, page.more
         present = [one for one in items.values() if one.fields is not None]
-        missing = [link for link in self._book.there(kind, place) if link.side(place).id not in items]
+        told = items.keys() | unreadable.keys()
+        missing = [link for link in self._book.there(kind, place) if link.side(place).id not in told]
         if missing and not present and self._is_odd(place, kind, len(missing)):
             return
         self._note_changes(place, kind, present, token, missing)

@@ -69,6 +69,8 @@ _PASSING: Final = (
     ews_errors.ErrorTooManyObjectsOpened,
     ews_errors.ErrorConnectionFailed,
 )
+# These say nothing about an item either, but about the whole mailbox.
+_WHOLE_MAILBOX: Final = (ews_errors.ErrorNonExistentMailbox, ews_errors.ErrorImpersonateUserDenied)
 _registering: Final = threading.Lock()
 T = TypeVar("T")
 
@@ -233,24 +235,30 @@ class EwsCalendar:
         if not token:
             self._echoes.clear()  # who reads everything anew must find everything, on the later pages too
         changed = [one for one in changed if self._echoes.pop(one.id, "") != one.changekey]
-        items = [*(Item(id=id_) for id_ in gone), *self._fetched(kind, changed)]
-        return Page(items=items, token=service.sync_state, more=not service.includes_last_item_in_range)
+        fetched, unreadable = self._fetched(kind, changed)
+        items = [*(Item(id=id_) for id_ in gone), *fetched]
+        more = not service.includes_last_item_in_range
+        return Page(items=items, token=service.sync_state, more=more, unreadable=unreadable)
 
-    def _fetched(self, kind: Kind, ids: Sequence[Any]) -> list[Item]:
+    def _fetched(self, kind: Kind, ids: Sequence[Any]) -> tuple[list[Item], dict[str, str]]:
+        """Return what the items say, and of those that Exchange cannot read why not, by id."""
         if not ids:
-            return []
+            return [], {}
         wanted = _APPOINTMENT if kind is Kind.APPOINTMENT else _TASK
         found = self._get([one.id for one in ids], kind, wanted)
         differing = self._occurrences([one for one in found if getattr(one, "modified_occurrences", None)])
-        items = []
+        items, unreadable = [], {}
         for asked, one in zip(ids, found, strict=True):
             if isinstance(one, ews_errors.ErrorItemNotFound):
                 items.append(Item(id=asked.id))
-            elif isinstance(one, Exception):
+            elif isinstance(one, (*_PASSING, *_WHOLE_MAILBOX)):
                 raise one
+            elif isinstance(one, Exception):
+                # It must not hold up the others, for it will not become readable by being asked for again.
+                unreadable[asked.id] = f"{type(one).__name__}: {one}"
             else:
                 items.append(_item(kind, one, differing))
-        return items
+        return items, unreadable
 
     def _occurrences(self, masters: Sequence[CalendarItem]) -> Mapping[str, CalendarItem]:
         ids = [one.id for master in masters for one in master.modified_occurrences]
@@ -269,7 +277,7 @@ class EwsCalendar:
 
     def _found(self, kind: Kind, uid: str) -> list[Item]:
         ids = list(self._folder(kind).filter(**{ews_items.KEY: uid}).only("id", "changekey"))
-        return self._fetched(kind, ids)
+        return self._fetched(kind, ids)[0]
 
     # -- writing ------------------------------------------------------------------------------------------------------
 

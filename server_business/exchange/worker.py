@@ -107,6 +107,8 @@ class Sync:
             self._sides = None
             self._note(healthy=False, status=f"failed ({type(error).__name__}); the log has the detail")
             raise
+        for id_, reason in report.unreadable.items():
+            log.get("exchange").warning("unreadable", employee=self._mailbox.employee, item=id_, reason=reason)
         self._note(healthy=not report.questions, status=_sentence(report))
         return None
 
@@ -125,6 +127,8 @@ def _sentence(report: Report) -> str:
     said = f"{report.taken} changes taken in, {len(report.acts)} written"
     if report.refused:
         said += f", {report.refused} refused"
+    if report.unreadable:
+        said += f", {len(report.unreadable)} cannot be read"
     for one in report.questions:
         what = f"{one.deletions} deletions wait" if one.deletions else "it is empty and would be filled again"
         said += f"; {one.place.name}: {what}, of {one.linked} items: an administrator has to say (ReleaseBrake)"

@@ -153,6 +153,7 @@ class Exchange:
         self.faults: list[dict[str, Any]] = []
         self.calls: dict[str, int] = {}
         self.refused_titles: set[str] = set()
+        self.corrupt: set[str] = set()
         self.lock = threading.Lock()
 
     def box(self, address: str) -> Mailbox:
@@ -225,6 +226,8 @@ class Exchange:
         return [self._answered("GetItem", self._got, box, one, wanted) for one in asked.find(m("ItemIds"))]
 
     def _got(self, box: Mailbox, ident: Element, wanted: set[tuple[str, ...]]) -> Element:
+        if ident.get("Id") in self.corrupt:
+            raise Refusal("ErrorItemCorrupt", "The item is corrupt.")
         made = message("GetItem")
         child(made, m("Items")).append(shaped(box, self._item(box, ident), wanted))
         return made
@@ -516,6 +519,8 @@ def control(exchange: Exchange, order: dict[str, Any]) -> Any:
         exchange.faults.append(order)
     elif do == "refuse":
         exchange.refused_titles.add(order["title"])
+    elif do == "corrupt":
+        exchange.corrupt.add(order["id"])
     elif do == "calls":
         return exchange.calls
     else:

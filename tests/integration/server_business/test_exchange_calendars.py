@@ -276,6 +276,17 @@ def test_one_that_is_refused_does_not_hold_up_the_others(ews: Any) -> None:
     assert "ErrorItemSave" in outcomes[1].reason
 
 
+def test_an_item_that_cannot_be_read_does_not_hold_up_the_others(ews: Any) -> None:
+    token = ews.changes(Kind.APPOINTMENT, "").token
+    corrupt = ews.server.appointment("kaputt")
+    ews.server.appointment("Besuch")
+    ews.server.order("corrupt", id=corrupt)
+
+    for page in (ews.changes(Kind.APPOINTMENT, token), ews.changes(Kind.APPOINTMENT, "")):
+        assert [(one.fields or {})["title"] for one in page.items] == ["Besuch"]
+        assert page.unreadable == {corrupt: "ErrorItemCorrupt: The item is corrupt."}
+
+
 def test_what_exchange_cannot_say_is_refused_with_the_reason(ews: Any) -> None:
     odd = {**SERIES, "recurrence": "FREQ=MONTHLY;INTERVAL=1;BYDAY=MO,TH;BYSETPOS=1"}
     outcomes = ews.write([new(odd, "a"), new(SINGLE, "b")])

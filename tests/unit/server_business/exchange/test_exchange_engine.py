@@ -1,5 +1,6 @@
 """A round between two sides in memory: what is taken in, and what is written down."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,14 +22,19 @@ POLICY = Policy(
 
 
 class Side(MemoryCalendar):
-    """A calendar that may be away when its tasks are asked for."""
+    """A calendar that may be away when its tasks are asked for, and has an item that it cannot read."""
 
     away = False
+    unreadable = ""
 
     def changes(self, kind: Kind, token: str) -> Page:
         if self.away and kind is Kind.TASK:
             raise Away("away")
-        return super().changes(kind, token)
+        page = super().changes(kind, token)
+        items = [one for one in page.items if one.id != self.unreadable]
+        return replace(
+            page, items=items, unreadable={self.unreadable: "corrupt"} if len(items) < len(page.items) else {}
+        )
 
 
 class World:
@@ -64,3 +70,15 @@ def test_a_task_that_waits_and_is_completed_meanwhile_is_not_written_as_open(wor
     world.engine.round()
 
     assert world.titles(Kind.TASK) == [["Angebot"], []]
+
+
+def test_what_cannot_be_read_is_not_missing_when_everything_is_read_anew(world: World) -> None:
+    world.erp.put(Kind.APPOINTMENT, {"title": "Wartung", "when": WHEN})
+    world.engine.round()
+    world.exchange.unreadable = next(iter(world.exchange.items[Kind.APPOINTMENT]))
+    world.exchange.lose_tokens()
+    report = world.engine.round()
+
+    assert world.titles() == [["Wartung"], ["Wartung"]]
+    assert report.unreadable == {world.exchange.unreadable: "corrupt"}
+    assert not world.book.notes
