@@ -9,6 +9,7 @@ from sqlalchemy import Table
 from mesh import etags, status
 from mesh.database import UnitOfWork
 from mesh.errors import AlreadyExists, DomainError, FailedPrecondition, InvalidArgument, NotFound
+from mesh.validation import violations
 from server_es.appointments import store
 from server_es.appointments.messages import appointment_row, message_of, task_of, task_row
 from server_es.appointments.names import APPOINTMENT, TASK
@@ -32,6 +33,8 @@ def write_all(unit: UnitOfWork, request: pb.BatchWriteCalendarRequest, site_zone
 
 def _result(unit: UnitOfWork, whose: str, write: pb.CalendarWrite, site_zone: str) -> pb.CalendarWriteResult:
     try:
+        if wrong := violations(write):
+            raise InvalidArgument(wrong)
         if write.WhichOneof("write") == "deleted":
             _delete(unit, whose, write)
             return pb.CalendarWriteResult(deleted=Empty())

@@ -182,6 +182,17 @@ async def test_what_makes_no_sense_is_refused_with_every_reason(here: Any) -> No
     assert "appointment.start_time: must be said" in said[4]
 
 
+async def test_a_write_that_breaks_a_rule_of_a_field_does_not_hold_up_the_others(here: Any) -> None:
+    results = await write(
+        here, appointment("x" * 256), pb.Task(title="t", percent_complete=101), pb.CalendarWrite(), appointment("a")
+    )
+
+    assert [reason_of(one.status) for one in results] == ["INVALID_ARGUMENT"] * 3 + [""]
+    assert "appointment.title" in results[0].status.message
+    assert "task.percent_complete" in results[1].status.message
+    assert [one.appointment.title for one in (await changes(here)).changes] == ["a"]
+
+
 async def test_a_series_keeps_its_exceptions_and_a_task_its_fields(here: Any) -> None:
     moved = pb.AppointmentException(
         original_start_time=at(8, 8), start_time=at(8, 10), end_time=at(8, 11), title="später"

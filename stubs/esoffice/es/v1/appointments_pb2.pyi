@@ -581,7 +581,7 @@ class BatchWriteCalendarRequest(_message.Message):
     """Optional. UUID of this request, remembered for 24 h."""
     @_builtins.property
     def writes(self) -> _containers.RepeatedCompositeFieldContainer[Global___CalendarWrite]:
-        """1 to 500, of different items."""
+        """1 to 500, of different items. They are checked one by one: their violations stand in the results."""
 
     def __init__(
         self,
