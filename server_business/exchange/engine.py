@@ -214,7 +214,8 @@ class Engine:
         missing = [link for link in self._book.there(kind, place) if link.side(place).id not in told]
         if missing and not present and self._is_odd(place, kind, len(missing)):
             return
-        self._note_changes(place, kind, present, token, missing)
+        # What was deleted while the pages were read somebody has said: it is in `items`, and not among the missing.
+        self._note_changes(place, kind, list(items.values()), token, missing)
 
     def _is_odd(self, place: Place, kind: Kind, missing: int) -> bool:
         """Ask whether an empty side is to be filled again, if it had more than a few items."""

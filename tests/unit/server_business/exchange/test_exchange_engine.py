@@ -82,3 +82,26 @@ def test_what_cannot_be_read_is_not_missing_when_everything_is_read_anew(world: 
     assert world.titles() == [["Wartung"], ["Wartung"]]
     assert report.unreadable == {world.exchange.unreadable: "corrupt"}
     assert not world.book.notes
+
+
+def test_what_is_deleted_while_everything_is_read_anew_is_deleted_on_the_other_side(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for title in ("a", "b"):
+        world.exchange.put(Kind.APPOINTMENT, {"title": title, "when": WHEN})
+    world.engine.round()
+    world.exchange.lose_tokens()
+    world.exchange.page_size = 1
+    first = next(iter(world.exchange.items[Kind.APPOINTMENT]))
+    read = world.exchange.changes
+
+    def changes(kind: Kind, token: str) -> Page:
+        page = read(kind, token)
+        if [one.id for one in page.items] == [first] and page.items[0].fields is not None:
+            world.exchange.remove(Kind.APPOINTMENT, first)
+        return page
+
+    monkeypatch.setattr(world.exchange, "changes", changes)
+    world.engine.round()
+
+    assert world.titles() == [["b"], ["b"]]
