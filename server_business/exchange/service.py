@@ -18,7 +18,7 @@ from server_business.exchange import store
 from server_business.exchange.calendar import Departed
 from server_business.exchange.draft import Draft
 from server_business.exchange.engine import Question, Report
-from server_business.exchange.items import Kind
+from server_business.exchange.items import PRIVATE_TITLE, Fields, Kind, is_private
 from server_business.exchange.mailboxes import Desk, Mailbox
 from server_business.exchange.rules import Event, Note, Place
 
@@ -196,5 +196,9 @@ def _entry(row: Any) -> pb.SyncLogEntry:
     )
 
 
-def _title(*said: Any) -> str:
-    return next((one["title"] for one in said if one and one.get("title")), "")
+def _title(*told: Fields | None) -> str:
+    """Return the title; of what is private on either side nobody else is told it."""
+    said = [one for one in told if one]
+    if any(is_private(one) for one in said):
+        return PRIVATE_TITLE
+    return next((one["title"] for one in said if one.get("title")), "")

@@ -80,6 +80,19 @@ async def test_mappings_come_in_pages_and_say_which_is_which(room: Room) -> None
     assert not waiting.mappings
 
 
+async def test_the_title_of_what_is_private_is_shown_to_no_administrator(room: Room) -> None:
+    erp = room.sides[Place.ERP]
+    made = erp.put(Kind.APPOINTMENT, {"title": "Scheidung", "when": WHEN, "private": "yes"})
+    new = await room.stub.PlanSync(pb.PlanSyncRequest(name=EVA))
+    room.sync()
+    later = WHEN.replace("T09", "T10")
+    erp.put(Kind.APPOINTMENT, {"title": "Scheidung", "when": later, "private": "yes"}, id_=made.id)
+    moved = await room.stub.PlanSync(pb.PlanSyncRequest(name=EVA))
+    listed = await room.stub.ListMappings(pb.ListMappingsRequest(mailbox=EVA))
+
+    assert [one.title for one in (*new.acts, *moved.acts, *listed.mappings)] == ["Privat"] * 3
+
+
 async def braked(room: Room) -> None:
     room.put(Place.ERP, *"abcdef")
     room.sync()
