@@ -317,15 +317,10 @@ class Engine:
                 self._save(settled)
 
     def _act(self, place: Place, kind: Kind) -> None:
-        decided = [self._decide(link) for link in self._book.due(kind)]
+        due = list(self._book.due(kind))
+        decided = [self._decide(link) for link in due]
         held = self._held(kind, [one.act for one in decided if one.act is not None])
-        quiet = [one for one in decided if one.act is None]
-        if quiet:
-            self._save(
-                [one.link for one in quiet if not one.forget],
-                forgotten=[one.link for one in quiet if one.forget],
-                notes=[note for one in quiet for note in one.notes],
-            )
+        self._note_quiet([(link, one) for link, one in zip(due, decided, strict=True) if one.act is None])
         acts = [
             one
             for one in decided
@@ -333,6 +328,13 @@ class Engine:
         ]
         for start in range(0, len(acts), BATCH):
             self._do(place, acts[start : start + BATCH])
+
+    def _note_quiet(self, quiet: Sequence[tuple[Link, Decision]]) -> None:
+        """Write down what follows without an act; what only waits, as it did before, is not written again."""
+        forgotten = [one.link for _, one in quiet if one.forget]
+        moved = [one.link for link, one in quiet if not one.forget and (one.link != link or not self._is_due(link))]
+        if moved or forgotten:
+            self._save(moved, forgotten=forgotten, notes=[note for _, one in quiet for note in one.notes])
 
     def _held(self, kind: Kind, acts: Sequence[Act]) -> Collection[Place]:
         """Return the sides on which nothing is deleted until an administrator has answered."""

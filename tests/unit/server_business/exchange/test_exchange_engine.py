@@ -41,7 +41,8 @@ class World:
     """Both sides, and what is kept."""
 
     def __init__(self) -> None:
-        self.book = MemoryBook()
+        self.saved: list[str] = []
+        self.book = MemoryBook(self.saved.append)
         self.erp, self.exchange = (Side(lambda: NOW, place.name) for place in Place)
         sides = {Place.ERP: self.erp, Place.EXCHANGE: self.exchange}
         self.engine = Engine(self.book, sides, POLICY, Brake(), lambda: NOW)
@@ -105,3 +106,13 @@ def test_what_is_deleted_while_everything_is_read_anew_is_deleted_on_the_other_s
     world.engine.round()
 
     assert world.titles() == [["b"], ["b"]]
+
+
+def test_what_waits_to_come_into_the_window_is_not_written_down_again_in_every_round(world: World) -> None:
+    world.erp.put(Kind.APPOINTMENT, {"title": "Jubiläum", "when": WHEN.replace("2026", "2030")})
+    world.engine.round()
+    world.saved.clear()
+    world.engine.round()
+
+    assert len(list(world.book.due(Kind.APPOINTMENT))) == 1
+    assert not world.saved
