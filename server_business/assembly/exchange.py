@@ -10,7 +10,7 @@ from server_business.exchange.ews import EwsCalendar, Server
 from server_business.exchange.mailboxes import Desk, Mailbox, mailboxes
 from server_business.exchange.rules import Place
 from server_business.exchange.service import Exchange
-from server_business.exchange.worker import Board, Sync
+from server_business.exchange.worker import Board, Sync, pruner
 from server_business.schema import LEASES
 
 
@@ -37,6 +37,7 @@ def add_exchange(app: App, said: settings.ExchangeSettings) -> None:
     room = Exchange(desk, boxes, lambda employee: app.bell(f"exchange.{employee}"))
     app.serve(exchange_pb2.DESCRIPTOR, room)
     app.on_close(room.close)
+    app.work(pruner(app.database))
     board = Board(app.module("exchange"), boxes.values())
     for employee, mailbox in boxes.items():
         app.work(Sync(desk, LEASES, mailbox, app.bell(f"exchange.{employee}"), board).worker())

@@ -243,6 +243,12 @@ def add_notes(unit: UnitOfWork, employee: str, notes: Sequence[Note]) -> None:
     unit.connection.execute(insert(log), rows)
 
 
+def prune_log(unit: UnitOfWork, before: datetime, *, limit: int) -> int:
+    """Forget lines of all mailboxes from before an instant; return how many of the `limit` oldest were."""
+    oldest = select(log.c.id).order_by(log.c.id).limit(limit)  # in the order of their times: the rest is not looked at
+    return unit.connection.execute(delete(log).where(log.c.id.in_(oldest), log.c.time < before)).rowcount
+
+
 def state(unit: UnitOfWork, employee: str) -> Row[Any] | None:
     """Return the row of a mailbox; None before its first round."""
     return unit.connection.execute(select(mailbox).where(mailbox.c.employee == employee)).one_or_none()

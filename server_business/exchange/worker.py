@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from mesh import log
-from mesh.database import UnitOfWork
+from mesh.database import Database, UnitOfWork
 from mesh.leases import Lease, Leases
 from mesh.wakeups import Doorbell
 from mesh.workers import HealthLine, Turn, Worker
@@ -22,6 +22,8 @@ from server_business.exchange.rules import NEVER, Place
 _LIMIT: Final = timedelta(minutes=10)
 _SHOWN: Final = 10
 _LEASE: Final = timedelta(minutes=11)
+_LOG_KEPT: Final = timedelta(days=90)
+_PRUNED_AT_ONCE: Final = 10_000
 
 
 class Board:
@@ -121,6 +123,16 @@ class Sync:
     def _require(self, unit: UnitOfWork) -> None:
         if self._lease is not None:
             self._leases.require(unit, self._lease)
+
+
+def pruner(database: Database) -> Worker:
+    """Return the worker that forgets old lines of the log, those of mailboxes that are gone too."""
+
+    def prune(_: Turn) -> bool:
+        with database.unit() as unit:
+            return store.prune_log(unit, unit.now - _LOG_KEPT, limit=_PRUNED_AT_ONCE) == _PRUNED_AT_ONCE
+
+    return Worker(name="exchange_log.prune", work=prune, every=timedelta(hours=1))
 
 
 def _sentence(report: Report) -> str:

@@ -1,5 +1,6 @@
 """ExchangeService over a real channel, on both databases, with a mailbox in memory that is turned by hand."""
 
+import threading
 from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
@@ -11,11 +12,13 @@ from esoffice.business.v1.exchange_pb2_grpc import ExchangeServiceStub
 from esoffice.config.v1 import business_settings_pb2 as settings
 
 from mesh.clock import ManualClock
+from mesh.workers import Turn
 from server_business.app import definition
+from server_business.exchange import store, worker
 from server_business.exchange.engine import Marks
 from server_business.exchange.items import Kind
 from server_business.exchange.mailboxes import Desk, Mailbox, mailboxes
-from server_business.exchange.rules import Direction, Place, Winner
+from server_business.exchange.rules import Direction, Event, Note, Place, Winner
 from tests.builders.exchange_room import WHEN, Room
 from tests.contract.conftest import Serve, refused
 
@@ -177,6 +180,32 @@ async def test_the_log_says_what_was_overruled_the_newest_first(room: Room, cloc
     assert [(one.event, one.place, one.field, one.overruled) for one in entries] == [
         (pb.SYNC_EVENT_CONFLICT, pb.SYNC_PLACE_ERP, "title", f"{title} EXCHANGE") for title in ("second", "first")
     ]
+
+
+async def test_a_line_of_the_log_is_forgotten_after_ninety_days(
+    room: Room, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_PRUNED_AT_ONCE", 2)
+    database = room.worker._desk.database
+    prune: Any = worker.pruner(database).work
+
+    def add(*reasons: str) -> None:
+        with database.unit() as unit:
+            notes = [
+                Note(uid="", kind=Kind.TASK, event=Event.REFUSED, place=Place.ERP, overruled=one) for one in reasons
+            ]
+            store.add_notes(unit, "101", notes)
+
+    add("a", "b", "c")
+    clock.advance(timedelta(days=1))
+    add("d")
+    clock.advance(timedelta(days=89, minutes=1))
+    more = [prune(Turn(threading.Event())) for _ in range(3)]
+    with database.reading() as unit:
+        left = [row.overruled for row in store.log_lines(unit, "101", before=None, limit=9)]
+
+    assert more == [True, False, False]
+    assert left == ["d"]
 
 
 async def test_a_mailbox_that_is_not_in_the_settings_is_not_found(room: Room) -> None:
