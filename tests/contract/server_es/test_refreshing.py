@@ -74,11 +74,14 @@ async def test_calls_of_a_state_that_means_something_else_keep_their_place_until
     monkeypatch.setattr(refreshing, "AT_ONCE", 1)
     rooms = Rooms()
     office = await open_office(serve, rooms=rooms)
+    own = levels.ServicecallState(
+        name="servicecallStates/35", title="Teile bestellt", meaning=levels.STATE_MEANING_STARTED
+    )
+    state = await office.levels.CreateServicecallState(levels.CreateServicecallStateRequest(servicecall_state=own))
     for _ in range(3):
-        await office.call()
+        await office.do("ChangeState", (await office.call()).name, state=state.name)
     before = await cached(office)
-    state = await office.levels.GetServicecallState(levels.GetServicecallStateRequest(name="servicecallStates/20"))
-    state.meaning = levels.STATE_MEANING_STARTED
+    state.meaning = levels.STATE_MEANING_FORWARDED
     await office.levels.UpdateServicecallState(levels.UpdateServicecallStateRequest(servicecall_state=state))
     assert (await cached(office))[1:] == before[1:]
     worker = Refresher(office.served.database, rooms.refreshing, Busy())
