@@ -137,6 +137,12 @@ def leave(unit: UnitOfWork, *, untouched_since: datetime, digests: Sequence[str]
     return list(unit.connection.execute(select(CONTENT).where(leaving).limit(_PER_STATEMENT)).all())
 
 
+def is_leaving(unit: UnitOfWork, sha256: str) -> bool:
+    """Tell whether bytes are still to be removed."""
+    query = select(_C.sha256).where(_C.sha256 == sha256, _C.state == ContentState.LEAVING)
+    return unit.connection.execute(query).first() is not None
+
+
 def forget(unit: UnitOfWork, sha256: str) -> None:
     """Delete the row of bytes that were removed."""
     unit.connection.execute(delete(CONTENT).where(_C.sha256 == sha256, _C.state == ContentState.LEAVING))

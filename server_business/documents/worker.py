@@ -5,14 +5,16 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, Table, select
 
 from mesh import claims, log
 from mesh.bulk import among
 from mesh.claims import Claim, ClaimLost
+from mesh.clock import Clock
 from mesh.database import Database
 from mesh.errors import DomainError, NotFound
 from mesh.failpoints import failpoint
+from mesh.leases import Leases
 from mesh.workers import HealthLine, Turn, Worker
 from server_business.documents import contents, extracting, store, uploads
 from server_business.documents.content_store import ContentStore, Missing
@@ -61,14 +63,14 @@ class Scrubber:
         away: DomainError | None = None
         for place, claim in enumerate(due):
             if turn.stopping.is_set():
-                self._give_back(due[place:], timedelta(0))
+                _give_back(self._database, CONTENT, due[place:], timedelta(0))
                 return False
             try:
                 self._read(claim)
             except ClaimLost:
                 continue  # it is being removed, or was written anew meanwhile
             except DomainError as error:  # a store that is away holds up no other
-                self._give_back([claim], _AWAY)
+                _give_back(self._database, CONTENT, [claim], _AWAY)
                 away = error
         self._say()
         if away is not None:
@@ -113,10 +115,21 @@ class Scrubber:
         said += [f"{late} were not read in time"] if late else []
         self._line.sentence = "; ".join(said)
 
-    def _give_back(self, due: Sequence[Claim], pause: timedelta) -> None:
-        with self._database.unit() as unit:
-            for claim in claims.held(unit, CONTENT, due):
-                claims.release(unit, CONTENT, claim, next_attempt_time=unit.now + pause)
+
+class _Round:
+    """A turn that ends in time, while its lease is still its own.
+
+    Attributes:
+        turn: the worker's.
+    """
+
+    def __init__(self, turn: Turn, clock: Clock) -> None:
+        self.turn = turn
+        self._clock = clock
+        self._end = clock.monotonic() + _LIMIT.total_seconds()
+
+    def over(self) -> bool:
+        return self.turn.stopping.is_set() or self._clock.monotonic() >= self._end
 
 
 class Tidying:
@@ -124,13 +137,17 @@ class Tidying:
 
     Args:
         database: of server_business.
+        leases: its table of leases; of all replicas, one tidies.
         content_store: has the bytes.
         landing: has the uploads.
         owner: of claims, for people to read.
     """
 
-    def __init__(self, database: Database, content_store: ContentStore, landing: Landing, owner: str) -> None:
+    def __init__(
+        self, database: Database, leases: Leases, content_store: ContentStore, landing: Landing, owner: str
+    ) -> None:
         self._database = database
+        self._leases = leases
         self._store = content_store
         self._landing = landing
         self._owner = owner
@@ -141,14 +158,17 @@ class Tidying:
             name="documents.tidy", work=self.turn, every=timedelta(minutes=1), limit=_LIMIT, lease=_TIDYING_LEASE
         )
 
-    def turn(self, _: Turn) -> bool:
+    def turn(self, turn: Turn) -> bool:
         """Do what is due; return whether there may be more."""
+        round_ = _Round(turn, self._database.clock)
         more = self._uploads()
         with self._database.unit() as unit:
             leaving = contents.leave(unit, untouched_since=unit.now - contents.UNUSED)
         for row in leaving:
-            self._remove(row)
-        return self._erasures() or more
+            if round_.over():
+                return False
+            self._remove(round_, row)
+        return self._erasures(round_) or more
 
     def _uploads(self) -> bool:
         with self._database.reading() as unit:
@@ -160,31 +180,45 @@ class Tidying:
                 uploads.forget(unit, over)
         return len(over) == _AT_ONCE
 
-    def _remove(self, row: Row[Any]) -> bool:
-        """Remove bytes; return whether they are gone."""
+    def _remove(self, round_: _Round, row: Row[Any]) -> None:
+        """Remove bytes, and their row if they are gone."""
+        if not self._still_leaving(round_, row.sha256):
+            return
         self._store.remove(row.sha256, row.locator)
         failpoint("documents.removed")
         if self._store.forgets(row.locator) and self._store.has(row.sha256, row.locator):
-            return False
+            return
         with self._database.unit() as unit:
             contents.forget(unit, row.sha256)
-        return True
 
-    def _erasures(self) -> bool:
+    def _still_leaving(self, round_: _Round, sha256: str) -> bool:
+        """Tell whether bytes may be removed: another instance may have done so, and somebody stored them anew."""
+        with self._database.unit() as unit:
+            if round_.turn.lease is not None:
+                self._leases.require(unit, round_.turn.lease)
+            return contents.is_leaving(unit, sha256)
+
+    def _erasures(self, round_: _Round) -> bool:
         with self._database.unit() as unit:
             due = claims.claim(unit, ERASURE, limit=_AT_ONCE, lease=_LEASE, owner=self._owner)
-        for claim in due:
-            self._erase(claim)
+        for place, claim in enumerate(due):
+            if round_.over():
+                _give_back(self._database, ERASURE, due[place:], timedelta(0))
+                return False
+            self._erase(round_, claim)
         return len(due) == _AT_ONCE
 
-    def _erase(self, claim: Claim) -> None:
+    def _erase(self, round_: _Round, claim: Claim) -> None:
         row = claim.row
         with self._database.unit() as unit:
             # Who wanted the same bytes after the erasure may be about to refer to them; an hour later he is not.
             since: datetime = max(row["erase_time"], unit.now - _AGAIN)
             leaving = contents.leave(unit, untouched_since=since, digests=row["sha256"])
         for one in leaving:
-            self._remove(one)
+            if round_.over():
+                _give_back(self._database, ERASURE, [claim], timedelta(0))
+                return
+            self._remove(round_, one)
         with self._database.unit() as unit:
             left = {one.sha256 for one in contents.of(unit, row["sha256"])}
             shared = set(unit.connection.execute(select(CONTENT.c.sha256).where(
@@ -244,3 +278,9 @@ class Indexing:
                 claims.confirm(unit, WORDS, claim, **values)
             else:  # a version came meanwhile
                 claims.release(unit, WORDS, claim, next_attempt_time=unit.now)
+
+
+def _give_back(database: Database, table: Table, due: Sequence[Claim], pause: timedelta) -> None:
+    with database.unit() as unit:
+        for claim in claims.held(unit, table, due):
+            claims.release(unit, table, claim, next_attempt_time=unit.now + pause)

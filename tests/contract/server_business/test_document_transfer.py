@@ -3,6 +3,7 @@
 import asyncio
 import os
 import resource
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
@@ -12,8 +13,13 @@ from pathlib import Path
 import grpc
 import pytest
 from esoffice.business.v1 import documents_pb2 as pb
+from sqlalchemy import select
 
 from mesh.clock import ManualClock
+from mesh.leases import Lease, LeaseLost
+from mesh.workers import Turn
+from server_business.documents.tables import CONTENT
+from server_business.schema import LEASES
 from tests.builders.documents import Archive, archive, creation, pieces
 from tests.contract.conftest import Serve, person, refused
 from tests.contract.server_business.test_documents import reason, why
@@ -154,6 +160,53 @@ async def test_bytes_nobody_refers_to_are_removed(room: Archive, clock: ManualCl
     room.work(room.tidying.turn)
     assert not room.object(b"abgelehnt").exists()
     assert await room.download(made.latest.name) == b"bleibt"
+
+
+async def test_a_slow_tidying_removes_nothing_that_came_back(
+    room: Archive, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await why(room.create(b"eins", file_name="a/b"))
+    await why(room.create(b"zwei", file_name="a/b"))
+    clock.advance(timedelta(hours=25))
+
+    def lease() -> Lease:
+        with room.database.unit() as unit:
+            held = LEASES.acquire(unit, "documents.tidy", owner="me", lease=timedelta(minutes=20))
+        assert held is not None
+        return held
+
+    slow, remove = Turn(threading.Event(), lease()), room.store.remove
+
+    def hang(sha256: str, locator: str) -> None:
+        monkeypatch.setattr(room.store, "remove", remove)
+        remove(sha256, locator)
+        room.tidying.turn(Turn(threading.Event(), lease()))
+
+    monkeypatch.setattr(room.store, "remove", hang)
+    with pytest.raises(LeaseLost):
+        room.tidying.turn(slow)
+    with room.database.reading() as unit:
+        assert not unit.connection.execute(select(CONTENT.c.sha256)).all()
+
+
+async def test_tidying_ends_when_the_service_does_and_before_its_lease(
+    room: Archive, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for data in (b"eins", b"zwei", b"drei"):
+        await why(room.create(data, file_name="a/b"))
+    clock.advance(timedelta(hours=25))
+    stopping, remove = threading.Event(), room.store.remove
+    stopping.set()
+    room.tidying.turn(Turn(stopping))
+    assert sum(room.object(data).exists() for data in (b"eins", b"zwei", b"drei")) == 3
+
+    def slowly(sha256: str, locator: str) -> None:
+        remove(sha256, locator)
+        clock.advance(timedelta(minutes=15))
+
+    monkeypatch.setattr(room.store, "remove", slowly)
+    room.tidying.turn(Turn(threading.Event()))
+    assert sum(room.object(data).exists() for data in (b"eins", b"zwei", b"drei")) == 2
 
 
 async def test_every_flipped_bit_is_found_in_time_and_mended_by_the_same_bytes(
