@@ -14,7 +14,7 @@ from mesh.clock import Clock
 from mesh.database import Database
 from mesh.errors import DomainError, NotFound
 from mesh.failpoints import failpoint
-from mesh.leases import Leases
+from mesh.leases import LeaseLost, Leases
 from mesh.workers import HealthLine, Turn, Worker
 from server_business.documents import contents, extracting, store, uploads
 from server_business.documents.content_store import ContentStore, Missing
@@ -117,16 +117,18 @@ class Scrubber:
 
 
 class _Round:
-    """A turn that ends in time, while its lease is still its own.
+    """A turn that ends in time, while its lease is still its own, and in which one failure holds up nothing else.
 
     Attributes:
         turn: the worker's.
+        failed: what went wrong last.
     """
 
     def __init__(self, turn: Turn, clock: Clock) -> None:
         self.turn = turn
         self._clock = clock
         self._end = clock.monotonic() + _LIMIT.total_seconds()
+        self.failed: DomainError | None = None
 
     def over(self) -> bool:
         return self.turn.stopping.is_set() or self._clock.monotonic() >= self._end
@@ -166,9 +168,17 @@ class Tidying:
             leaving = contents.leave(unit, untouched_since=unit.now - contents.UNUSED)
         for row in leaving:
             if round_.over():
-                return False
-            self._remove(round_, row)
-        return self._erasures(round_) or more
+                break
+            try:
+                self._remove(round_, row)
+            except LeaseLost:
+                raise
+            except DomainError as error:
+                round_.failed = error
+        more = self._erasures(round_) or more
+        if round_.failed is not None:
+            raise round_.failed
+        return more
 
     def _uploads(self) -> bool:
         with self._database.reading() as unit:
@@ -205,7 +215,15 @@ class Tidying:
             if round_.over():
                 _give_back(self._database, ERASURE, due[place:], timedelta(0))
                 return False
-            self._erase(round_, claim)
+            try:
+                self._erase(round_, claim)
+            except LeaseLost:
+                raise
+            except ClaimLost:
+                continue  # somebody else sees to it
+            except DomainError as error:
+                _give_back(self._database, ERASURE, [claim], _AWAY)
+                round_.failed = error
         return len(due) == _AT_ONCE
 
     def _erase(self, round_: _Round, claim: Claim) -> None:
@@ -250,6 +268,7 @@ class Indexing:
         """Read what is new; return whether there may be more."""
         with self._database.unit() as unit:
             due = claims.claim(unit, WORDS, limit=_AT_ONCE, lease=_LEASE, owner=self._owner)
+        away: DomainError | None = None
         for claim in due:
             if turn.stopping.is_set():
                 return False  # the lease is given back when the next process starts
@@ -257,6 +276,11 @@ class Indexing:
                 self._index(claim)
             except (ClaimLost, NotFound):
                 continue  # it was erased meanwhile
+            except DomainError as error:  # a store that is away holds up no other
+                _give_back(self._database, WORDS, [claim], _AWAY)
+                away = error
+        if away is not None:
+            raise away
         return len(due) == _AT_ONCE
 
     def _index(self, claim: Claim) -> None:
@@ -267,7 +291,7 @@ class Indexing:
         found, problem = "", ""
         if extracting.is_read(version.mime_type, version.size):
             try:
-                data = b"".join(self._store.read(version.sha256, content.locator))
+                data = self._bytes(version, content.locator)
                 found = bounded(words(extracting.text_of(data, version.mime_type)), _WORDS_BYTES)
             except (Missing, extracting.Unreadable) as error:
                 problem = str(error)
@@ -278,6 +302,15 @@ class Indexing:
                 claims.confirm(unit, WORDS, claim, **values)
             else:  # a version came meanwhile
                 claims.release(unit, WORDS, claim, next_attempt_time=unit.now)
+
+    def _bytes(self, version: Row[Any], locator: str) -> bytes:
+        """Return the bytes of a version. Raises Unreadable: there are more by now than anybody made room for."""
+        data = bytearray()
+        for piece in self._store.read(version.sha256, locator):
+            data += piece
+            if len(data) > version.size:
+                raise extracting.Unreadable(f"it has more than its {version.size} bytes")
+        return bytes(data)
 
 
 def _give_back(database: Database, table: Table, due: Sequence[Claim], pause: timedelta) -> None:

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 from esoffice.business.v1 import documents_pb2 as pb
+from sqlalchemy import select
 
 from mesh.clock import ManualClock
 from mesh.errors import DomainError
 from server_business.documents.file_tree import FileTree
 from server_business.documents.links import Links
 from server_business.documents.stores import Stores
-from tests.builders.documents import Archive, archive
+from server_business.documents.tables import WORDS
+from tests.builders.documents import Archive, archive, names
 from tests.contract.conftest import Serve
 from tests.contract.server_business.test_documents import why
 
@@ -135,3 +137,28 @@ async def test_nothing_is_read_where_nothing_may_be_linked(room: Archive, share:
         f"{share.as_uri()}/hinaus", f"{share.as_uri()}/nichts", "http://127.0.0.1:1/x", f"{share.as_uri()}",
     ):  # fmt: skip
         assert (uri, await why(linked(room, uri))) == (uri, "INVALID_ARGUMENT")
+
+
+async def test_words_are_found_though_another_document_cannot_be_read(
+    room: Archive, clock: ManualClock, site: str, share: Path
+) -> None:
+    away = await linked(room, f"{site}seite.txt")
+    (share / "plan.txt").write_bytes(b"Grundriss")
+    grown = await linked(room, f"{share.as_uri()}/plan.txt")
+    (share / "plan.txt").write_bytes(b"Grundriss und Lageplan")
+    sound = await room.create(b"Rechnung")
+    Site.code = 503
+    with pytest.raises(DomainError, match="503"):
+        room.work(room.indexing.turn)
+
+    async def found(word: str) -> list[str]:
+        return names((await room.stub.SearchDocuments(pb.SearchDocumentsRequest(query=word))).documents)
+
+    assert await found("rechnung") == [sound.name]
+    with room.database.reading() as unit:
+        problem = select(WORDS.c.problem).where(WORDS.c.document == int(grown.name.rpartition("/")[2]))
+        assert unit.connection.execute(problem).scalar_one() == "it has more than its 9 bytes"
+    Site.code = 200
+    clock.advance(timedelta(minutes=10))
+    room.work(room.indexing.turn)
+    assert await found("handbuch") == [away.name]

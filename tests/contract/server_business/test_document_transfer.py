@@ -18,6 +18,7 @@ from sqlalchemy import select
 from mesh.clock import ManualClock
 from mesh.leases import Lease, LeaseLost
 from mesh.workers import Turn
+from server_business.documents.content_store import StoreAway
 from server_business.documents.tables import CONTENT
 from server_business.schema import LEASES
 from tests.builders.documents import Archive, archive, creation, pieces
@@ -207,6 +208,36 @@ async def test_tidying_ends_when_the_service_does_and_before_its_lease(
     monkeypatch.setattr(room.store, "remove", slowly)
     room.tidying.turn(Turn(threading.Event()))
     assert sum(room.object(data).exists() for data in (b"eins", b"zwei", b"drei")) == 2
+
+
+async def test_one_content_that_cannot_be_removed_holds_up_no_other(
+    room: Archive, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for data in (b"eins", b"zwei"):
+        await why(room.create(data, file_name="a/b"))
+    for data in (b"drei", b"vier"):
+        name = (await room.create(data)).name
+        await room.stub.DeleteDocument(pb.DeleteDocumentRequest(name=name))
+    clock.advance(timedelta(hours=25))
+    for number in (1, 2):
+        await room.stub.EraseDocument(pb.EraseDocumentRequest(name=f"documents/{number}", reason="Antrag"))
+    away, remove = {sha256(data).hexdigest() for data in (b"eins", b"drei")}, room.store.remove
+
+    def fail(digest: str, locator: str) -> None:
+        if digest in away:
+            raise StoreAway("weg")
+        remove(digest, locator)
+
+    monkeypatch.setattr(room.store, "remove", fail)
+    with pytest.raises(StoreAway):
+        room.tidying.turn(Turn(threading.Event()))
+    assert [room.object(data).exists() for data in (b"eins", b"zwei", b"drei", b"vier")] == [True, False, True, False]
+    away.clear()
+    clock.advance(timedelta(minutes=10))
+    room.work(room.tidying.turn)
+    assert [room.object(data).exists() for data in (b"eins", b"drei")] == [False, False]
+    proofs = (await room.stub.ListDocumentErasures(pb.ListDocumentErasuresRequest())).erasures
+    assert [one.state for one in proofs] == [pb.ERASURE_STATE_DONE] * 2
 
 
 async def test_every_flipped_bit_is_found_in_time_and_mended_by_the_same_bytes(
