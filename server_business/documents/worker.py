@@ -241,7 +241,7 @@ class Tidying:
             left = {one.sha256 for one in contents.of(unit, row["sha256"])}
             shared = set(unit.connection.execute(select(CONTENT.c.sha256).where(
                 among(unit.connection, CONTENT.c.sha256, left), contents.used())).scalars())  # fmt: skip
-            if left == shared:
+            if left == shared and not uploads.are_left(unit, row["sha256"]):
                 claims.confirm(unit, ERASURE, claim, done_time=unit.now, shared_count=len(shared))
             else:
                 claims.release(unit, ERASURE, claim, next_attempt_time=unit.now + _AGAIN)

@@ -20,10 +20,11 @@ from mesh.leases import Lease, LeaseLost
 from mesh.workers import Turn
 from server_business.documents.content_store import StoreAway
 from server_business.documents.tables import CONTENT
+from server_business.documents.worker import _Round
 from server_business.schema import LEASES
 from tests.builders.documents import Archive, archive, creation, pieces
 from tests.contract.conftest import Serve, person, refused
-from tests.contract.server_business.test_documents import reason, why
+from tests.contract.server_business.test_documents import REQUEST, reason, why
 
 MIB = 1 << 20
 
@@ -56,8 +57,7 @@ async def test_what_was_uploaded_comes_back(room: Archive, size: int) -> None:
     assert (made.latest.size_bytes, made.latest.mime_type) == (size, "application/pdf")
     assert await room.download(made.latest.name) == data
     assert await room.download(made.latest.name, size // 2) == data[size // 2 :]
-    again = await room.create(upload=done.name, title="Kopie")  # an upload may serve twice
-    assert again.duplicates == [made.name]
+    assert await why(room.create(upload=done.name, title="Kopie")) == "NOT_FOUND"  # an upload serves once
 
 
 async def test_a_broken_upload_goes_on_where_it_stood(room: Archive) -> None:
@@ -236,6 +236,31 @@ async def test_one_content_that_cannot_be_removed_holds_up_no_other(
     clock.advance(timedelta(minutes=10))
     room.work(room.tidying.turn)
     assert [room.object(data).exists() for data in (b"eins", b"drei")] == [False, False]
+    proofs = (await room.stub.ListDocumentErasures(pb.ListDocumentErasuresRequest())).erasures
+    assert [one.state for one in proofs] == [pb.ERASURE_STATE_DONE] * 2
+
+
+async def test_a_used_upload_leaves_no_copy_and_its_repeat_is_answered(room: Archive, clock: ManualClock) -> None:
+    await room.create(b"eins", "steht schon da")
+    upload = await room.upload(b"eins")
+    made = await room.create(upload=upload.name, request_id=REQUEST)
+    assert await room.create(upload=upload.name, request_id=REQUEST) == made
+    second = await room.upload(b"zwei")
+    content = pb.DocumentContent(upload=second.name, file_name="a.txt")
+    replace = pb.ReplaceDocumentRequest(name=made.name, content=content, base_version=1)
+    replace.request_id = REQUEST.replace("6", "7")
+    replaced = await room.stub.ReplaceDocument(replace)
+    assert await room.stub.ReplaceDocument(replace) == replaced
+    for name in ("documents/1", made.name):
+        await room.stub.DeleteDocument(pb.DeleteDocumentRequest(name=name))
+        await room.stub.EraseDocument(pb.EraseDocumentRequest(name=name, reason="Antrag"))
+    clock.advance(timedelta(hours=2))
+    room.tidying._erasures(_Round(Turn(threading.Event()), clock))  # the uploads are still there
+    proofs = (await room.stub.ListDocumentErasures(pb.ListDocumentErasuresRequest())).erasures
+    assert [one.state for one in proofs] == [pb.ERASURE_STATE_RUNNING] * 2
+    clock.advance(timedelta(hours=2))
+    room.work(room.tidying.turn)
+    assert list(room.folder.glob("uploads/*")) + list(room.folder.glob("objects/*/*")) == []
     proofs = (await room.stub.ListDocumentErasures(pb.ListDocumentErasuresRequest())).erasures
     assert [one.state for one in proofs] == [pb.ERASURE_STATE_DONE] * 2
 
