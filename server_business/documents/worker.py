@@ -33,6 +33,20 @@ _WORDS_BYTES: Final = 500_000
 _STORED: Final = CONTENT.c.state == ContentState.STORED
 
 
+class _Hourly:
+    """Says when to do what looks at every content: at the start, and an hour after it was done."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._next = clock.monotonic()
+
+    def is_due(self) -> bool:
+        return self._clock.monotonic() >= self._next
+
+    def rest(self) -> None:
+        self._next = self._clock.monotonic() + _AGAIN.total_seconds()
+
+
 class Scrubber:
     """Reads everything that is stored within the settings' time, and compares it with its SHA-256.
 
@@ -52,6 +66,8 @@ class Scrubber:
         self._verify = settings.verify
         self._owner = owner
         self._line = line
+        self._stored = 0
+        self._count_again = _Hourly(database.clock)
 
     def worker(self) -> Worker:
         return Worker(name="documents.verify", work=self.turn, every=timedelta(seconds=30), limit=_LIMIT)
@@ -107,10 +123,13 @@ class Scrubber:
 
     def _say(self) -> None:
         with self._database.reading() as unit:
-            stored, damaged, late = contents.counts(unit, overdue=unit.now - self._verify * 0.1)
+            if self._count_again.is_due():
+                self._stored = contents.count(unit)
+                self._count_again.rest()
+            damaged, late = contents.wrong(unit, overdue=unit.now - self._verify * 0.1)
         self._line.healthy = not damaged and not late
         days = self._verify / timedelta(days=1)
-        said = [f"{stored} contents, each read within {days:g} d"]
+        said = [f"{self._stored} contents, each read within {days:g} d"]
         said += [f"{damaged} DAMAGED: esclient documents list --damaged"] if damaged else []
         said += [f"{late} were not read in time"] if late else []
         self._line.sentence = "; ".join(said)
@@ -153,6 +172,7 @@ class Tidying:
         self._store = content_store
         self._landing = landing
         self._owner = owner
+        self._look_again = _Hourly(database.clock)
 
     def worker(self) -> Worker:
         # Of all replicas one: a second, slower one would remove bytes that came back after the first had let them go.
@@ -164,17 +184,8 @@ class Tidying:
         """Do what is due; return whether there may be more."""
         round_ = _Round(turn, self._database.clock)
         more = self._uploads()
-        with self._database.unit() as unit:
-            leaving = contents.leave(unit, untouched_since=unit.now - contents.UNUSED)
-        for row in leaving:
-            if round_.over():
-                break
-            try:
-                self._remove(round_, row)
-            except LeaseLost:
-                raise
-            except DomainError as error:
-                round_.failed = error
+        if self._look_again.is_due():
+            more = self._unused(round_) or more
         more = self._erasures(round_) or more
         if round_.failed is not None:
             raise round_.failed
@@ -190,16 +201,38 @@ class Tidying:
                 uploads.forget(unit, over)
         return len(over) == _AT_ONCE
 
-    def _remove(self, round_: _Round, row: Row[Any]) -> None:
-        """Remove bytes, and their row if they are gone."""
+    def _unused(self, round_: _Round) -> bool:
+        """Remove bytes nobody refers to; return whether there may be more."""
+        with self._database.reading() as unit:  # it takes long, and nobody may have to wait for it to write
+            digests = contents.unused(unit, untouched_since=unit.now - contents.UNUSED)
+        with self._database.unit() as unit:
+            leaving = contents.leave(unit, untouched_since=unit.now - contents.UNUSED, digests=digests)
+        gone = 0
+        for row in leaving:
+            if round_.over():
+                return False
+            try:
+                gone += self._remove(round_, row)
+            except LeaseLost:
+                raise
+            except DomainError as error:
+                round_.failed = error
+        more = gone > 0 and len(digests) == contents.AT_ONCE
+        if not more and round_.failed is None:
+            self._look_again.rest()
+        return more
+
+    def _remove(self, round_: _Round, row: Row[Any]) -> bool:
+        """Remove bytes, and their row if they are gone; return whether they are."""
         if not self._still_leaving(round_, row.sha256):
-            return
+            return False
         self._store.remove(row.sha256, row.locator)
         failpoint("documents.removed")
         if self._store.forgets(row.locator) and self._store.has(row.sha256, row.locator):
-            return
+            return False
         with self._database.unit() as unit:
             contents.forget(unit, row.sha256)
+        return True
 
     def _still_leaving(self, round_: _Round, sha256: str) -> bool:
         """Tell whether bytes may be removed: another instance may have done so, and somebody stored them anew."""

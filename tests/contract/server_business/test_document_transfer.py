@@ -4,9 +4,10 @@ import asyncio
 import os
 import resource
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from sqlalchemy import select
 from mesh.clock import ManualClock
 from mesh.leases import Lease, LeaseLost
 from mesh.workers import Turn
+from server_business.documents import contents
 from server_business.documents.content_store import StoreAway
 from server_business.documents.tables import CONTENT
 from server_business.documents.worker import _Round
@@ -265,16 +267,43 @@ async def test_a_used_upload_leaves_no_copy_and_its_repeat_is_answered(room: Arc
     assert [one.state for one in proofs] == [pb.ERASURE_STATE_DONE] * 2
 
 
+async def test_all_contents_are_looked_at_every_hour_only_and_some_at_once(
+    room: Archive, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contents, "AT_ONCE", 1)
+    for data in (b"eins", b"zwei", b"drei"):
+        await why(room.create(data, file_name="a/b"))
+    clock.advance(timedelta(hours=25))
+    room.work(room.tidying.turn)
+    assert list(room.folder.glob("objects/*/*")) == []
+    looked = []
+    for name in ("unused", "count"):
+        monkeypatch.setattr(contents, name, partial(_noting, looked, getattr(contents, name)))
+    for minutes in (0, 59, 1, 59):
+        clock.advance(timedelta(minutes=minutes))
+        room.work(room.tidying.turn)
+        room.work(room.scrubber.turn)
+        room.work(room.scrubber.turn)
+        looked.append(str(minutes))
+    # The line is written for the first time here, the tidying has just looked.
+    assert looked == ["count", "0", "59", "unused", "count", "1", "59"]
+
+
+def _noting(looked: list[str], call: Callable[..., object], *args: object, **said: object) -> object:
+    looked.append(call.__name__)
+    return call(*args, **said)
+
+
 async def test_every_flipped_bit_is_found_in_time_and_mended_by_the_same_bytes(
     room: Archive, clock: ManualClock
 ) -> None:
-    contents = [os.urandom(2000) for _ in range(40)]
-    requests = [creation(one, f"Nr. {at}") for at, one in enumerate(contents)]
+    kept = [os.urandom(2000) for _ in range(40)]
+    requests = [creation(one, f"Nr. {at}") for at, one in enumerate(kept)]
     await room.stub.BatchCreateDocuments(pb.BatchCreateDocumentsRequest(requests=requests))
-    flip(room.object(contents[3]), 0, 1)
-    flip(room.object(contents[17]), 1999, 128)
-    room.object(contents[20]).unlink()
-    room.object(contents[25]).write_bytes(b"")
+    flip(room.object(kept[3]), 0, 1)
+    flip(room.object(kept[17]), 1999, 128)
+    room.object(kept[20]).unlink()
+    room.object(kept[25]).write_bytes(b"")
     clock.advance(timedelta(days=30))
     room.work(room.scrubber.turn)
     found = await room.stub.SearchDocuments(pb.SearchDocumentsRequest(damaged_only=True))
@@ -282,10 +311,10 @@ async def test_every_flipped_bit_is_found_in_time_and_mended_by_the_same_bytes(
     assert {one.latest.health for one in found.documents} == {pb.CONTENT_HEALTH_DAMAGED}
     assert (room.line.healthy, "4 DAMAGED" in room.line.sentence) == (False, True)
     assert await why(download(room, "documents/4/versions/1")) == "CONTENT_DAMAGED"
-    mended = await room.create(contents[3], "wieder da")
-    assert await room.download("documents/4/versions/1") == contents[3] == await room.download(mended.latest.name)
+    mended = await room.create(kept[3], "wieder da")
+    assert await room.download("documents/4/versions/1") == kept[3] == await room.download(mended.latest.name)
     for at in (17, 20, 25):
-        room.object(contents[at]).write_bytes(contents[at])  # from a backup
+        room.object(kept[at]).write_bytes(kept[at])  # from a backup
     clock.advance(timedelta(days=1))
     room.work(room.scrubber.turn)
     assert (room.line.healthy, room.line.sentence) == (True, "40 contents, each read within 30 d")

@@ -19,6 +19,7 @@ from grpc_status import rpc_status
 
 from mesh.clock import ManualClock
 from mesh.status import reason_of
+from server_business.documents import store
 from server_business.outgoing_mail.tables import MAILS
 from server_business.sms.tables import SMS
 from tests.builders.documents import CALL, Archive, archive, creation, names, some
@@ -284,6 +285,19 @@ async def test_a_case_has_fixed_free_and_one_more_folder(room: Archive) -> None:
     )
     await room.stub.DeleteDocumentFolder(remove)
     assert await why(room.stub.DeleteDocumentFolder(remove)) == "NOT_FOUND"
+
+
+async def test_a_new_folder_counts_no_documents(room: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    def count(_unit: object, business_case: str) -> dict[str, int]:
+        raise AssertionError(f"counts the documents of '{business_case}'")
+
+    monkeypatch.setattr(store, "folder_counts", count)
+    for title, said in (("Pläne", ""), ("PLÄNE", "ALREADY_EXISTS"), ("Sonstiges", "ALREADY_EXISTS")):
+        call = room.stub.CreateDocumentFolder(pb.CreateDocumentFolderRequest(folder=pb.DocumentFolder(title=title)))
+        if said:
+            assert await why(call) == said
+        else:
+            await call
 
 
 async def test_what_was_written_to_a_customer_is_filed_with_its_call(room: Archive) -> None:
