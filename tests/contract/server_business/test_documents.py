@@ -389,6 +389,23 @@ async def test_what_must_be_kept_is_not_erased(room: Archive, clock: ManualClock
     assert (proof.document, proof.state) == (made.name, pb.ERASURE_STATE_RUNNING)
 
 
+async def test_no_change_of_kind_ends_the_time_a_document_must_be_kept(room: Archive, clock: ManualClock) -> None:
+    made = await room.create(b"Rechnung", kind="letter")
+
+    async def change(kind: str, title: str = "Angebot") -> pb.Document:
+        document = pb.Document(name=made.name, kind=kind, title=title, etag=(await room.get(made.name)).etag)
+        mask = FieldMask(paths=["kind", "title"])
+        return await room.stub.UpdateDocument(pb.UpdateDocumentRequest(document=document, update_mask=mask))
+
+    kept = await change("invoice")
+    refusal = await refused(change("letter"))
+    assert (reason(refusal), "until 2035-01-01" in (refusal.details() or "")) == ("DOCUMENT_RETAINED", True)
+    assert await why(change("")) == "DOCUMENT_RETAINED"
+    assert (await change("invoice", "Rechnung 7")).retain_time == kept.retain_time
+    clock.advance(timedelta(days=366 * 9))
+    assert (await change("letter")).kind == "letter"
+
+
 async def test_an_erasure_leaves_no_bytes_and_a_proof(room: Archive, clock: ManualClock) -> None:
     made = await room.create(b"eins", "geheim")
     await room.stub.ReplaceDocument(pb.ReplaceDocumentRequest(name=made.name, content=some(b"zwei"), base_version=1))
