@@ -114,6 +114,7 @@ def _keep_house(app: App, ways: tuple[Way, ...], receipts: timedelta, bell_of: C
             moved = store.move(unit, SMS.table.c.provider.not_in(names), ways, store.away(unit))
             for name in moved:
                 bell_of(name).ring_after(unit)
+            store.end_abandoned(unit, names)
             waiting = SMS.waiting(unit)
         line.sentence = f"{'sends' if names else 'is off'}{f'; {waiting} wait' if waiting else ''}"
         return bool(moved)

@@ -4,6 +4,8 @@ import codecs
 import re
 from functools import lru_cache
 
+from mesh.texts import storable
+
 # What browsers read under these labels (WHATWG Encoding): senders mean the Windows superset of what they write.
 _MEANT = {
     "ascii": "cp1252",
@@ -48,19 +50,6 @@ def decode(content: bytes, label: str | None) -> tuple[str, str]:
     """
     text, guess = _decoded(content, label)
     return storable(text), guess
-
-
-def storable(text: str) -> str:
-    """Take out what PostgreSQL or UTF-8 refuses."""
-    if "\0" in text:
-        text = text.replace("\0", "")
-    if text.isascii():
-        return text
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
 
 
 @lru_cache(maxsize=256)

@@ -4,7 +4,8 @@ import binascii
 import re
 from collections.abc import Iterator
 
-from server_business.mail.charsets import decode, storable
+from mesh.texts import storable
+from server_business.mail.charsets import decode
 
 # charset, optional language (RFC 2231 section 5), encoding, text. The text may hold spaces: broken, but seen.
 _WORD = re.compile(r"=\?([^?*\s]{1,40})(?:\*[^?\s]{0,20})?\?([bq])\?([^?]*)\?=", re.IGNORECASE)

@@ -34,7 +34,7 @@ from exchangelib.services.common import EWSService
 from exchangelib.version import EXCHANGE_2016, Version
 from oauthlib.oauth2 import OAuth2Error, OAuth2Token
 
-from server_business.mail.source import FolderMissing, LoginRefused, SourceUnavailable
+from server_business.mail.source import FolderMissing, LoginRefused, NotFiled, SourceUnavailable
 from server_business.mail.synced import HEAD_SIZE, Entry, Page, Respite, SyncStateLost, levels_of
 
 _MOST_CHANGES: Final = 512
@@ -42,6 +42,17 @@ _LISTED: Final = ("datetime_received", "size", "categories")
 _TOKEN_SECONDS: Final = 3600
 # Of what fails it would log whole requests and answers: mails, that is. We say what went wrong, once.
 logging.getLogger("exchangelib").setLevel(logging.CRITICAL)
+Protocol.TIMEOUT = 25  # seconds; longer, and whoever waits would lose the lease on his mailbox
+_OF_ONE_ITEM: Final = (
+    ews_errors.ErrorMimeContentConversionFailed,
+    ews_errors.ErrorMimeContentInvalid,
+    ews_errors.ErrorContentConversionFailed,
+    ews_errors.ErrorCorruptData,
+    ews_errors.ErrorItemCorrupt,
+    ews_errors.ErrorMoveCopyFailed,
+    ews_errors.ErrorItemSave,
+)
+"""What is the matter with one mail, and will be the next time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,19 +154,20 @@ class EwsMailbox:
     def contents(self, entries: Sequence[Entry], size_limit: int) -> Iterator[tuple[Entry, bytes, bool]]:
         small = [one for one in entries if one.size <= size_limit]
         for entry, item in self._got(small, ("mime_content",)):
-            content = bytes(item.mime_content or b"")
+            content = bytes(item.mime_content or b"") if item is not None else b""
             complete = len(content) <= size_limit  # the size the server says is that of its own form of the mail
             yield entry, content if complete else content[: min(HEAD_SIZE, size_limit)], complete
         for entry, item in self._got([one for one in entries if one.size > size_limit], ("headers",)):
             # There is no way to ask for the beginning of a mail; its headers come without the rest.
-            head = "".join(f"{one.name}: {one.value}\r\n" for one in item.headers or ())
+            said = item.headers or () if item is not None else ()
+            head = "".join(f"{one.name}: {one.value}\r\n" for one in said)
             yield entry, f"{head}\r\n".encode()[: min(HEAD_SIZE, size_limit)], False
 
     def move(self, ids: Sequence[str], folder: str) -> None:
         with self._translated():
             target = self._path(folder, make=True)
-            for answer in _Move(account=self._opened).call(items=[ItemId(one, None) for one in ids], to_folder=target):
-                _require(answer)
+            answers = _Move(account=self._opened).call(items=[ItemId(one, None) for one in ids], to_folder=target)
+            self._require_filed(list(answers))
 
     def mark(self, entries: Sequence[Entry], name: str) -> None:
         with self._translated():
@@ -172,8 +184,7 @@ class EwsMailbox:
                 send_meeting_invitations_or_cancellations="SendToNone",
                 suppress_read_receipts=True,
             )
-            for answer in answers:
-                _require(answer)
+            self._require_filed(list(answers))
 
     def close(self) -> None:
         opened, self._opened, self._folder = self._opened, None, None
@@ -223,16 +234,29 @@ class EwsMailbox:
         return made
 
     def _got(self, entries: Sequence[Entry], fields: Sequence[str]) -> Iterator[tuple[Entry, Any]]:
+        """Ask for items; None for one that the server cannot give: it is taken in empty, and blocks nobody."""
         if not entries:
             return
         ids = [ItemId(one.id, None) for one in entries]
         with self._translated():
             found = list(_Get(account=self._opened).call(items=ids, additional_fields=_paths(fields), shape="IdOnly"))
             for item in found:
-                _require(item)
+                if not isinstance(item, _OF_ONE_ITEM):
+                    _require(item)
         for entry, item in zip(entries, found, strict=True):
-            if not isinstance(item, Exception):
+            if isinstance(item, _OF_ONE_ITEM):
+                yield entry, None
+            elif not isinstance(item, Exception):
                 yield entry, item
+
+    def _require_filed(self, answers: Sequence[Any]) -> None:
+        """Raise if the server has let one mail or another lie; it has looked at all of them."""
+        lying = [one for one in answers if isinstance(one, _OF_ONE_ITEM)]
+        for answer in answers:
+            if not isinstance(answer, _OF_ONE_ITEM):
+                _require(answer)
+        if lying:
+            raise NotFiled(f"{len(lying)} mails of the account {self.account.name!r} cannot be filed: {lying[0]}")
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import httpx
 
-from server_business.mail.source import FolderMissing, LoginRefused, SourceUnavailable
+from server_business.mail.source import FolderMissing, LoginRefused, NotFiled, SourceUnavailable
 from server_business.mail.synced import HEAD_SIZE, Entry, Page, Respite, SyncStateLost, levels_of
 
 _PREFER: Final = 'IdType="ImmutableId"'
@@ -23,6 +23,8 @@ _AT_ONCE: Final = 20  # requests in one batch, as Graph has it
 _ASSUMED_SIZE: Final = 1024 * 1024  # Graph does not say how large a mail is
 _LIMIT_SECONDS: Final = 30.0
 _GONE: Final = frozenset({httpx.codes.NOT_FOUND})
+_OF_ONE_MAIL: Final = frozenset({httpx.codes.BAD_REQUEST, httpx.codes.CONFLICT, httpx.codes.UNPROCESSABLE_ENTITY})
+"""What is the matter with one mail, and will be the next time."""
 _BUSY: Final = frozenset({
     httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.GATEWAY_TIMEOUT,
 })  # fmt: skip
@@ -139,6 +141,8 @@ class GraphMailbox:
         with self._translated() as client, client.stream("GET", url, headers=self._authorized()) as answer:
             if answer.status_code in _GONE:
                 return None
+            if answer.status_code in _OF_ONE_MAIL:
+                return b""  # it cannot be given, today or tomorrow: it is taken in empty, and blocks nobody
             self._check(answer)
             content = bytearray()
             for piece in answer.iter_bytes():
@@ -150,6 +154,7 @@ class GraphMailbox:
     def _batched(self, requests: Sequence[tuple[str, str, dict[str, Any]]]) -> None:
         """Ask for many changes at once; who is not there any more was moved by an earlier attempt or by a person."""
         left = iter(requests)
+        lying: list[str] = []
         while some := list(islice(left, _AT_ONCE)):
             numbers = count(1)
             said = self._asked(
@@ -169,8 +174,12 @@ class GraphMailbox:
                 },
             )
             for one in said.get("responses", []):
-                if one["status"] not in _GONE:
+                if one["status"] in _OF_ONE_MAIL:
+                    lying.append(str((one.get("body") or {}).get("error", {}).get("code", one["status"])))
+                elif one["status"] not in _GONE:
                     self._judge(one["status"], one.get("headers", {}), one.get("body") or {})
+        if lying:
+            raise NotFiled(f"{len(lying)} mails of the account {self.account.name!r} cannot be filed: {lying[0]}")
 
     def _asked(
         self, method: str, url: str, *, headers: dict[str, str] | None = None, json: Any = None,

@@ -19,7 +19,7 @@ from server_business.mail.budget import Budget
 from server_business.mail.fences import Fence, free
 from server_business.mail.intake import arrival
 from server_business.mail.rules import Reason
-from server_business.mail.source import MailIdentity, MailSource, Shelf, Waiting
+from server_business.mail.source import MailIdentity, MailSource, NotFiled, Shelf, Waiting
 from server_business.mail.store import Row
 from server_business.mail.tables import State
 
@@ -107,7 +107,7 @@ class Inbox:
         clock = self._database.clock
         until = clock.monotonic() + _TURN.total_seconds()
         took = 0
-        self._file(source, stop)
+        held_up = self._filed(source, stop)
         while not stop.is_set() and clock.monotonic() < until:
             batch = source.waiting(BATCH, self._after)
             if not batch:
@@ -117,7 +117,9 @@ class Inbox:
                 took += self._take_in(source, some)
             self._seen += len(batch)
             self._after = batch[-1].identity.uid
-            self._file(source, stop)
+            held_up = held_up or self._filed(source, stop)
+        if held_up is not None:
+            raise held_up
         return took
 
     def _at_the_end(self) -> None:
@@ -161,6 +163,14 @@ class Inbox:
         failpoint("mail.stored")
         self._stored()
         return len(arrivals)
+
+    def _filed(self, source: MailSource, stop: threading.Event) -> NotFiled | None:
+        """File away; return why some mails cannot be: that keeps no other from being taken in."""
+        try:
+            self._file(source, stop)
+        except NotFiled as error:
+            return error
+        return None
 
     def _file(self, source: MailSource, stop: threading.Event) -> None:
         after = 0

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from mesh.texts import storable
+
 _LONGEST = 65_536
 _MOST_RECIPIENTS = 100
 _REASON = 500
@@ -76,7 +78,7 @@ _STATUS = frozenset(("message/delivery-status", "message/global-delivery-status"
 
 def _blocks(content: bytes) -> Iterator[dict[str, str]]:
     """Read groups of fields; at least one, maybe empty."""
-    text = content[:_LONGEST].decode("utf-8", "replace").replace("\r\n", "\n").strip("\n")
+    text = storable(content[:_LONGEST].decode("utf-8", "replace")).replace("\r\n", "\n").strip("\n")
     for block in _BLANK.split(text):
         fields: dict[str, str] = {}
         for name, value in _FIELD.findall(block):
@@ -112,7 +114,8 @@ def _typed(value: str) -> str:
 
 
 def _returned_ids(content: bytes) -> Iterator[str]:
-    head = _BLANK.split(content[:_LONGEST].decode("ascii", "replace").replace("\r\n", "\n").lstrip("\n"))[0]
+    text = storable(content[:_LONGEST].decode("ascii", "replace"))
+    head = _BLANK.split(text.replace("\r\n", "\n").lstrip("\n"))[0]
     for name, value in _FIELD.findall(head):
         if name.lower() == "message-id":
             yield from _ID.findall(value)

@@ -13,6 +13,10 @@ class SourceUnavailable(Unavailable):
     """The server does not answer, or not sensibly. Close, open again later."""
 
 
+class NotFiled(SourceUnavailable):
+    """The server does not file some of the mails away; it has done what it could with the others."""
+
+
 class LoginRefused(FailedPrecondition):
     """The server knows who asks and says no; a person must change the settings."""
 

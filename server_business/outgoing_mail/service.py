@@ -116,18 +116,18 @@ class OutgoingMails(grpc_.OutgoingMailServiceServicer):
         return _mark(await self._database.run(store.release, int(number)))
 
     def _send(self, unit: UnitOfWork, request: pb.SendMailRequest, who: Caller) -> pb.OutgoingMail:
+        marks = store.marks(unit, [*request.to, *request.cc])
+        known = MAILS.of_request(unit, request, caller=who.name)
+        if known is not None:  # whatever holds today: it was accepted then
+            return _answer(known, warning=_warning(marks))
         expire_time = instant(request.expire_time) if request.HasField("expire_time") else None
         if expire_time is not None and expire_time <= unit.now:
             raise InvalidArgument([Violation("expire_time", "must lie in the future")])
         if request.html and (refusal := html.refusal(request.html)):
             raise InvalidArgument([Violation("html", refusal.replace("kept as an attachment", "not sent"))])
-        marks = store.marks(unit, [*request.to, *request.cc])
         if marks and self._refuse_marked:
-            known = MAILS.of_request(unit, request, caller=who.name)  # accepted before the address was marked
-            if known is None:
-                name = MARK.build(marks[0].id)
-                raise AddressMarked(_warning(marks), mail_address=marks[0].mail_address, resource=name)
-            return _answer(known, warning=_warning(marks))
+            name = MARK.build(marks[0].id)
+            raise AddressMarked(_warning(marks), mail_address=marks[0].mail_address, resource=name)
         self._bell.ring_after(unit)
         row = MAILS.accept(
             unit,

@@ -14,6 +14,7 @@ from mesh.claims import Claim
 from mesh.database import UnitOfWork
 from mesh.errors import NotFound
 from mesh.idempotency import Asked, RequestIdReused
+from mesh.texts import storable
 from server_business.sending import rules
 from server_business.sending.rules import Outcome, State, Step
 
@@ -90,9 +91,9 @@ class SendQueue:
 
     def record(self, unit: UnitOfWork, claim: Claim, step: Step, outcome: Outcome, **more: Any) -> None:
         """Write what became of a row. Raises ClaimLost."""
-        values = {"state": step.state, "reason": outcome.reason[:2000], **more}
+        values = {"state": step.state, "reason": storable(outcome.reason)[:2000], **more}
         if step.state is State.SENT:
-            values |= {"sent_time": unit.now, "reference": outcome.reference[:500]}
+            values |= {"sent_time": unit.now, "reference": storable(outcome.reference)[:500]}
         if step.next_attempt_time is None:
             claims.confirm(unit, self.table, claim, **values)
         else:

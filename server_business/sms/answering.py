@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
-from mesh import claims
+from mesh import claims, log
 from mesh.claims import Claim
 from mesh.database import Database, UnitOfWork
 from mesh.failpoints import failpoint
@@ -60,23 +60,30 @@ class Answering:
         with self._database.unit() as unit:
             inbox.join_late(unit)
             due = claims.claim(unit, sms_inbound, limit=_AT_ONCE, lease=_LEASE, owner=self._owner)
+        away = ""
         for place, one in enumerate(due):
             if turn.stopping.is_set():
                 self._later(due[place:], "", count=False)
                 return False
             try:
-                self._answer(one)
+                self._answer(one, away)
             except Later as later:
-                self._later(due[place:], str(later), count=True)
-                return False
-        return len(due) == _AT_ONCE
+                away = str(later)
+                self._later([one], away, count=True)
+            except Exception as error:  # noqa: BLE001 - one that cannot be answered must not hold up the others
+                log.get("sms").error("a defect", inbound=one.key[0], exc_info=error)
+                self._later([one], f"a defect: {type(error).__name__}; the log says more", count=True)
+        return len(due) == _AT_ONCE and not away
 
-    def _answer(self, claim: Claim) -> None:
+    def _answer(self, claim: Claim, away: str) -> None:
+        """Do what one wants; `away` says why server_es need not be asked just now."""
         row = claim.row
         reply = replies.meaning(row["text"])
         if reply.wish in (Wish.STOP, Wish.START):
             self._stop_or_start(claim, reply.wish)
             return
+        if away:
+            raise Later(away)
         if reply.wish is Wish.ACKNOWLEDGE:
             why = self._acknowledge(reply.code, row["sender"], row["request_id"])
             failpoint("sms.answered")

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -190,17 +190,27 @@ def cleared(strays: Iterable[Stray], doubts: Iterable[Doubtful], busy: Collectio
         doubts: in the order of their parts.
         busy: numbers to which something is being handed over right now: a receipt may be about that.
     """
-    by_message: defaultdict[int, list[Doubtful]] = defaultdict(list)
+    occupied: defaultdict[str, list[str]] = defaultdict(list)
+    for number in busy:
+        occupied[_tail(number)].append(number)
+    by_tail: defaultdict[str, defaultdict[int, list[Doubtful]]] = defaultdict(lambda: defaultdict(list))
     for one in doubts:
-        if not any(same_number(one.number, number) for number in busy):
-            by_message[one.message].append(one)
+        tail = _tail(one.number)
+        if not any(same_number(one.number, number) for number in occupied[tail]):
+            by_tail[tail][one.message].append(one)
     proven = []
     for stray in strays:
+        messages: Mapping[int, list[Doubtful]] = by_tail.get(_tail(stray.number), {})
         meant = [
             message
-            for message, open_ in by_message.items()
+            for message, open_ in messages.items()
             if open_ and same_number(open_[0].number, stray.number) and open_[0].since <= stray.receive_time
         ]
         if len(meant) == 1:
-            proven.append((stray.id, by_message[meant[0]].pop(0).part))
+            proven.append((stray.id, messages[meant[0]].pop(0).part))
     return proven
+
+
+def _tail(number: str) -> str:
+    """Return what all ways to write a number end with: few numbers share it."""
+    return _digits(number)[-_LEAST_DIGITS:]

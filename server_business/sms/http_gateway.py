@@ -3,10 +3,11 @@
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
+from mesh import log
 from mesh.clock import Clock
 from server_business.sending.carrier import Away
 from server_business.sending.rules import Answer, Outcome
@@ -53,13 +54,9 @@ class HttpGateway(Plain):
         self._said = {"sender": sender, "user": user, "password": password}
         self._site = site
         self._clock = clock
-        self._client = httpx.Client(
-            timeout=timeout,
-            auth=(user, password) if gateway.basic else None,
-            limits=httpx.Limits(max_connections=window),
-            follow_redirects=False,
-        )
-        self._threads = ThreadPoolExecutor(window, thread_name_prefix="sms-http")
+        self._window = window
+        self._timeout = timeout
+        self._open: tuple[httpx.Client, ThreadPoolExecutor] | None = None
         self._why = ""
         self._again = 0.0
 
@@ -68,14 +65,24 @@ class HttpGateway(Plain):
         if self._why and self._clock.monotonic() < self._again:
             raise Away(self._why)
         self._why = ""
+        if self._open is None:
+            client = httpx.Client(
+                timeout=self._timeout,
+                auth=(self._said["user"], self._said["password"]) if self._gateway.basic else None,
+                limits=httpx.Limits(max_connections=self._window),
+                follow_redirects=False,
+            )
+            self._open = client, ThreadPoolExecutor(self._window, thread_name_prefix="sms-http")
 
     def hand_over(self, parcels: Sequence[Parcel], take: Take) -> Mapping[int, Handed]:
         """Ask for each message, as many at a time as there are threads, as fast as the rate allows."""
+        assert self._open is not None
+        client, threads = self._open
         begun = {}
         for parcel in parcels:
             if self._why or self._wait(take):
                 break
-            begun[parcel.id] = self._threads.submit(self._ask, parcel)
+            begun[parcel.id] = threads.submit(self._answer, client, parcel)
         answers = {id_: one.result() for id_, one in begun.items()}
         return {id_: one for id_, one in answers.items() if one is not None}
 
@@ -85,8 +92,11 @@ class HttpGateway(Plain):
         return Outcome(answer=Answer.LATER, reason=reason) if self._gateway.idempotent else None
 
     def close(self) -> None:
-        self._threads.shutdown()
-        self._client.close()
+        opened, self._open = self._open, None
+        if opened is not None:
+            client, threads = opened
+            threads.shutdown()
+            client.close()
 
     def _wait(self, take: Take) -> bool:
         """Wait for the rate; return whether it is not worth it within this batch."""
@@ -96,7 +106,15 @@ class HttpGateway(Plain):
             wait = take()
         return wait > 0
 
-    def _ask(self, parcel: Parcel) -> Handed | None:
+    def _answer(self, client: httpx.Client, parcel: Parcel) -> Handed | None:
+        try:
+            return self._ask(client, parcel)
+        except Exception as error:  # noqa: BLE001 - what one message meets must not take the others' answers with it
+            log.get("sms").error("a defect", gateway=self._gateway.url, sms=parcel.id, exc_info=error)
+            reason = f"a defect: {type(error).__name__}; the log says more"
+            return Handed(outcome=Outcome(answer=Answer.NONE, reason=reason), unknown=(1,))
+
+    def _ask(self, client: httpx.Client, parcel: Parcel) -> Handed | None:
         """Ask for one message; None when it certainly did not reach the gateway, which is away then."""
         values = {
             **self._said,
@@ -107,9 +125,7 @@ class HttpGateway(Plain):
         }
         asked = templates.request(self._gateway, values)
         try:
-            answer = self._client.request(
-                asked.method, asked.url, headers=dict(asked.headers), content=asked.body or None
-            )
+            answer, content = self._read(client, asked)
         except _NOT_BEGUN as error:
             self._rest(f"{httpx.URL(asked.url).host} cannot be reached: {error}")
             return None
@@ -119,9 +135,22 @@ class HttpGateway(Plain):
                 outcome=Outcome(answer=answered, reason=f"the answer was lost: {type(error).__name__}"),
                 unknown=() if self._gateway.idempotent else (1,),
             )
-        return self._heard(answer)
+        return self._heard(answer, content)
 
-    def _heard(self, answer: httpx.Response) -> Handed | None:
+    def _read(self, client: httpx.Client, asked: templates.Request) -> tuple[httpx.Response, bytes]:
+        """Ask and read the answer, as much of it as is ever looked at; one that drips in is as good as lost."""
+        until = self._clock.monotonic() + self._timeout
+        content = bytearray()
+        with client.stream(asked.method, asked.url, headers=dict(asked.headers), content=asked.body or None) as answer:
+            for piece in answer.iter_bytes():
+                content += piece
+                if len(content) >= _MOST_BYTES:
+                    break
+                if self._clock.monotonic() > until:
+                    raise httpx.ReadTimeout("the answer took too long", request=answer.request)
+        return answer, bytes(content[:_MOST_BYTES])
+
+    def _heard(self, answer: httpx.Response, content: bytes) -> Handed | None:
         said = f"status {answer.status_code}"
         if answer.status_code in _CLOSED:
             self._rest(f"{answer.url.host} does not let us in: {said}")
@@ -133,16 +162,22 @@ class HttpGateway(Plain):
             outcome = Outcome(answer=Answer.LATER if later else Answer.NONE, reason=said)
             return Handed(outcome=outcome, unknown=() if later else (1,))
         if not answer.is_success:
-            words = answer.text[:200].strip()
+            words = content.decode(answer.encoding or "utf-8", "replace")[:200].strip()
             return Handed(outcome=Outcome(answer=Answer.REFUSED, reason=f"{said}: {words}" if words else said))
-        data = templates.read(answer.content[:_MOST_BYTES], answer.headers.get("content-type", ""))
-        found = templates.verdict(self._gateway, data)
-        if not found.taken:
-            outcome = Outcome(answer=Answer.LATER if found.later else Answer.REFUSED, reason=found.reason)
-            return Handed(outcome=outcome, throttled=found.later)
-        references = dict(enumerate(found.references, start=1))
-        first = found.references[0] if found.references else ""
-        return Handed(outcome=Outcome(answer=Answer.TAKEN, reason="taken", reference=first), references=references)
+        return _meant(self._gateway, templates.read(content, answer.headers.get("content-type", "")))
 
     def _rest(self, why: str) -> None:
         self._why, self._again = why, self._clock.monotonic() + _AGAIN
+
+
+def _meant(gateway: Gateway, data: Any) -> Handed:
+    found = templates.verdict(gateway, data)
+    if found.partly:  # to send it again would send a part of it twice
+        outcome = Outcome(answer=Answer.NONE, reason=f"only a part of it was taken: {found.reason}")
+        return Handed(outcome=outcome, unknown=(1,))
+    if not found.taken:
+        outcome = Outcome(answer=Answer.LATER if found.later else Answer.REFUSED, reason=found.reason)
+        return Handed(outcome=outcome, throttled=found.later)
+    references = dict(enumerate(found.references, start=1))
+    first = found.references[0] if found.references else ""
+    return Handed(outcome=Outcome(answer=Answer.TAKEN, reason="taken", reference=first), references=references)

@@ -9,6 +9,7 @@ from sqlalchemy import Row, and_, delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mesh.database import UnitOfWork
+from mesh.texts import storable
 from server_business.sms import replies
 from server_business.sms.numbers import tidy
 from server_business.sms.providers import Received
@@ -32,13 +33,13 @@ def keep(unit: UnitOfWork, provider: str, said: Received) -> None:
         return
     part = {
         "provider": provider,
-        "sender": _stored(said.sender)[:40],
-        "recipient": _stored(said.recipient)[:40],
+        "sender": storable(said.sender)[:40],
+        "recipient": storable(said.recipient)[:40],
         "reference": said.piece.reference,
         "total": said.piece.total,
     }
     add = _DIALECTS[unit.connection.dialect.name].insert(sms_segment)
-    new = {**part, "number": said.piece.number, "text": _stored(said.text), "receive_time": unit.now}
+    new = {**part, "number": said.piece.number, "text": storable(said.text), "receive_time": unit.now}
     unit.connection.execute(add.values(new).on_conflict_do_nothing())
     _join(unit, part)
 
@@ -66,9 +67,9 @@ def _join(unit: UnitOfWork, part: Mapping[Any, Any]) -> None:
 
 
 def _add(unit: UnitOfWork, provider: str, said: Received) -> None:
-    text = _stored(said.text)
+    text = storable(said.text)
     digest = hashlib.sha256(f"{said.sender}\0{said.recipient}\0{text}".encode("utf-8", "replace")).hexdigest()
-    key = _stored(said.reference)[:128] or digest
+    key = storable(said.reference)[:128] or digest
     known = select(_C.id).where(_C.provider == provider, _C.reference == key, _C.outcome != REPEATED)
     if not said.reference:
         known = known.where(_C.receive_time > unit.now - replies.AGAIN)
@@ -76,8 +77,8 @@ def _add(unit: UnitOfWork, provider: str, said: Received) -> None:
     new = {
         "provider": provider,
         "reference": key,
-        "sender": tidy(_stored(said.sender))[:40],
-        "recipient": _stored(said.recipient)[:40],
+        "sender": tidy(storable(said.sender))[:40],
+        "recipient": storable(said.recipient)[:40],
         "text": text,
         "receive_time": unit.now,
         "outcome": OPEN if first is None else REPEATED,
@@ -87,11 +88,6 @@ def _add(unit: UnitOfWork, provider: str, said: Received) -> None:
         "next_attempt_time": unit.now if first is None else None,
     }
     unit.connection.execute(insert(sms_inbound).values(new))
-
-
-def _stored(text: str) -> str:
-    """Return a text that every database takes: without NUL and halves of characters."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
 def page(unit: UnitOfWork, before: int | None, limit: int) -> list[Row[Any]]:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from mesh.bulk import among, insert_many, update_many
 from mesh.database import UnitOfWork
+from mesh.texts import storable
 from server_business.sending.rules import State
 from server_business.sms import delivery
 from server_business.sms.delivery import Delivery, Doubtful, Receipt, Sent, Stray
@@ -54,9 +56,10 @@ def part_row(
     message: int, number: int, provider: str, reference: str | None, *, now: datetime, ask: datetime
 ) -> PartRow:
     """Return the row of a part; `reference` None: nobody knows whether the provider has it."""
-    key = delivery.keys(reference)[0] if reference else None
+    said = storable(reference or "")[:64]
+    key = delivery.keys(said)[0] if reference else None
     return {
-        "sms": message, "number": number, "provider": provider, "reference": (reference or "")[:64], "key": key,
+        "sms": message, "number": number, "provider": provider, "reference": said, "key": key,
         "state": int(Delivery.PENDING), "error": "", "sent_time": now, "ask_time": ask,
     }  # fmt: skip
 
@@ -76,7 +79,7 @@ def parts_of(unit: UnitOfWork, message: int) -> Sequence[Any]:
 def receive(unit: UnitOfWork, provider: str, receipts: Sequence[Receipt]) -> None:
     """Note what receipts say; those that belong to no part are kept until one is known."""
     for start in range(0, len(receipts), _AT_ONCE):
-        strays = _apply(unit, provider, [(None, one) for one in receipts[start : start + _AT_ONCE]])
+        strays = _apply(unit, provider, [(None, _clean(one)) for one in receipts[start : start + _AT_ONCE]])
         insert_many(
             unit.connection,
             sms_receipt,
@@ -92,8 +95,13 @@ def receive(unit: UnitOfWork, provider: str, receipts: Sequence[Receipt]) -> Non
             clear_doubts(unit, provider)
 
 
+def _clean(said: Receipt) -> Receipt:
+    return replace(said, reference=storable(said.reference), number=storable(said.number), error=storable(said.error))
+
+
 def meet_early(unit: UnitOfWork, provider: str, references: Iterable[str]) -> None:
     """Note what receipts say that came before the answer with their references."""
+    references = [storable(one) for one in references]
     if unit.connection.execute(select(_R.id).where(_R.provider == provider).limit(1)).first() is None:
         return
     wanted = {key for one in references for key in delivery.keys(one)}
@@ -147,10 +155,13 @@ def _write(unit: UnitOfWork, parts: Mapping[int, Any], changes: Mapping[int, tup
         {"id": part, "state": state, "error": error, "state_time": unit.now, "ask_time": None}
         for part, (state, error) in changes.items()
     ]
-    update_many(unit.connection, sms_part, new, by=["id"])
     messages = {parts[part].sms: parts[part] for part in changes}
     whole = {parts[part].sms: state for part, (state, _) in changes.items() if parts[part].parts == 1}
     long = [message for message, row in messages.items() if row.parts > 1]
+    if long:  # receipts of two parts that come at once: who comes second sees what the first has written
+        lock = select(_S.id).where(among(unit.connection, _S.id, long)).order_by(_S.id).with_for_update()
+        unit.connection.execute(lock).all()
+    update_many(unit.connection, sms_part, new, by=["id"])
     if long:
         of: defaultdict[int, list[Delivery]] = defaultdict(list)
         for row in unit.connection.execute(_OF_PARTS.where(among(unit.connection, _P.sms, long))):
@@ -277,6 +288,25 @@ def move(unit: UnitOfWork, where: ColumnElement[bool], ways: Sequence[Way], miss
     for provider, ids in new.items():
         unit.connection.execute(update(SMS.table).where(among(unit.connection, _S.id, ids)).values(provider=provider))
     return set(new)
+
+
+def end_abandoned(unit: UnitOfWork, providers: Collection[str]) -> int:
+    """End what no provider of today will: messages one had in hand when it was taken out, and those over their time.
+
+    Args:
+        unit: a short one.
+        providers: names of those there are.
+    """
+    free = (_S.lease_until.is_(None)) | (_S.lease_until <= unit.now)
+    left = update(SMS.table).where(_S.provider.not_in(list(providers)), free)
+    over = {"next_attempt_time": None, "lease_token": _S.lease_token + 1}
+    lost = left.where(_S.state == State.SENDING).values(
+        state=State.IN_DOUBT, reason="its provider was taken out while it was handed over", **over
+    )
+    late = left.where(_S.state == State.QUEUED, _S.give_up_time <= unit.now).values(
+        state=State.EXPIRED, reason="no provider of this site takes it", **over
+    )
+    return sum(unit.connection.execute(one).rowcount for one in (lost, late))
 
 
 def give_to(unit: UnitOfWork, id_: int, provider: str) -> Any:

@@ -108,11 +108,15 @@ def _text(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an answer means: taken, refused or later (neither), in the gateway's words."""
+    """What an answer means: taken, refused or later (neither), in the gateway's words.
+
+    `partly`: it has taken a part of the message and not the rest; nobody can send the rest alone.
+    """
 
     taken: bool
     later: bool
     reason: str
+    partly: bool = False
     references: tuple[str, ...] = ()
 
 
@@ -126,7 +130,9 @@ def verdict(gateway: Gateway, data: Any) -> Verdict:
     if said and not wrong:
         return Verdict(taken=True, later=False, reason="taken", references=references)
     reason = f"the gateway says {', '.join(wrong) or 'nothing we know'}"
-    return Verdict(taken=False, later=bool(wrong) and set(wrong) <= set(gateway.later_values), reason=reason)
+    partly = 0 < len(wrong) < len(said)
+    later = bool(wrong) and not partly and set(wrong) <= set(gateway.later_values)
+    return Verdict(taken=False, later=later, reason=reason, partly=partly)
 
 
 def receipt(gateway: Gateway, data: Any) -> Receipt | None:

@@ -13,6 +13,7 @@ from mesh import claims, log
 from mesh.claims import Claim
 from mesh.database import Database, UnitOfWork
 from mesh.failpoints import failpoint
+from mesh.texts import storable
 from mesh.wakeups import Doorbell
 from mesh.workers import HealthLine, Turn, Worker
 from server_business.sending import rules as sending
@@ -129,15 +130,11 @@ class Lane:
 
     def _send(self) -> bool:
         """Hand over what one window holds; return whether there was anything."""
+        dead = self._settled()
         with self._database.unit() as unit:
-            dead = claims.claim(
-                unit, SMS.table, limit=self._terms.window, lease=_LEASE, owner=self._owner, where=self._dead
-            )
             due = self._claimed(unit)
             parcels = self._marked(unit, due)
         failpoint("sending.marked")
-        for one in dead:
-            self._settle(one)
         if not parcels:
             return bool(dead or due)
         sent = [claim for claim in due if claim.key[0] in parcels]
@@ -221,7 +218,8 @@ class Lane:
 
     def _taken(self, outcome: Outcome) -> dict[str, Any]:
         delivery = Delivery.PENDING if self._provider.gives_receipts else Delivery.NONE
-        return {"reason": outcome.reason[:2000], "reference": outcome.reference[:500], "delivery": int(delivery)}
+        reason, reference = storable(outcome.reason)[:2000], storable(outcome.reference)[:500]
+        return {"reason": reason, "reference": reference, "delivery": int(delivery)}
 
     def _not_taken(self, unit: UnitOfWork, claim: Claim, result: Handed) -> None:
         attempts = claim.row["attempts"] + 1
@@ -248,12 +246,26 @@ class Lane:
         if len(references) < len(rows):
             store.clear_doubts(unit, self._name)
 
-    def _settle(self, claim: Claim) -> None:
-        """Say what became of a message that a dead process has left."""
-        row = claim.row
+    def _settled(self) -> list[Claim]:
+        """Say what became of messages that a dead process has left, before others are marked; return them."""
         with self._database.unit() as unit:
+            dead = claims.claim(
+                unit, SMS.table, limit=self._terms.window, lease=_LEASE, owner=self._owner, where=self._dead
+            )
+        for one in dead:
+            self._settle(one)
+        return dead
+
+    def _settle(self, claim: Claim) -> None:
+        row = claim.row
+        with self._database.reading() as unit:
             parcel = _parcel(row, store.taken_parts(unit, [claim.key[0]]).get(claim.key[0], ()), unit)
+        try:
             known = self._provider.found(parcel)
+        except Exception as error:  # noqa: BLE001 - one of which nothing can be found out must not hold up the others
+            log.get("sms").error("a defect", provider=self._name, exc_info=error)
+            known = None
+        with self._database.unit() as unit:
             outcome = known or Outcome(answer=Answer.NONE, reason="a process ended while it was handed over")
             step = sending.after(outcome.answer, attempts=row["attempts"], now=unit.now, give_up=row["give_up_time"])
             SMS.record(unit, claim, step, outcome)

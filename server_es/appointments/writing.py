@@ -8,7 +8,7 @@ from sqlalchemy import Table
 
 from mesh import etags, status
 from mesh.database import UnitOfWork
-from mesh.errors import AlreadyExists, DomainError, FailedPrecondition, InvalidArgument, NotFound
+from mesh.errors import AlreadyExists, DomainError, FailedPrecondition, InvalidArgument, NotFound, Violation
 from server_es.appointments import store
 from server_es.appointments.messages import appointment_row, message_of, task_of, task_row
 from server_es.appointments.names import APPOINTMENT, TASK
@@ -52,6 +52,8 @@ def _put(unit: UnitOfWork, whose: str, write: pb.CalendarWrite, site_zone: str) 
     if wrong:
         raise InvalidArgument(wrong)
     if said.name:
+        if _table(said.name) is not table:
+            raise InvalidArgument([Violation(f"{which}.name", f"names no {which}: {said.name}")])
         return store.change(unit, table, _there(unit, whose, said.name, write.etag), row)
     if said.uid and store.uid_is_taken(unit, table, whose, said.uid):
         raise AlreadyExists(f"the uid {said.uid} is taken in this calendar", uid=said.uid)

@@ -90,7 +90,7 @@ class Verbs:
         if meant is None:
             raise NotFound(f"No short message with the code {code} went to {number}.", resource=code)
         employees = [one.number for one in facts.staff(unit).employees.values() if one.mobile == number]
-        if len(employees) == 1:
+        if len(employees) == 1 and not by.person:  # a person who enters somebody's answer stands for it himself
             by = replace(by, name=f"employees/{employees[0]}", employee=employees[0], person=True)
         return SERVICECALL.build(meant), by
 

@@ -89,7 +89,7 @@ class DueTimes:
     def states_changed(self, unit: UnitOfWork, number: int) -> None:
         site = self._sites.read(unit)
         state = site.states.standing(number)
-        store.set_meaning(unit, number, int(state.meaning), due_time=None if state.locked else NEVER)
+        store.set_meaning(unit, number, int(state.meaning), unknown=None if state.locked else NEVER)
         self._changed(unit, site, site.levels, from_log=True)
 
     def _changed(self, unit: UnitOfWork, site: Site, levels: Iterable[int], *, from_log: bool) -> None:

@@ -22,6 +22,7 @@ from server_es.servicecalls.tables import due_time_refresh
 
 BELL: Final = "servicecalls.refresh"
 AT_ONCE: Final = 1000
+_ROOM: Final = timedelta(milliseconds=500)
 _JOB: Final = due_time_refresh.c
 _INSERTS: Final[Mapping[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
@@ -81,7 +82,7 @@ class Refreshing:
 
 
 class Refresher:
-    """The worker: whatever is timed by deadlines goes first.
+    """The worker: while something more urgent is under way, it leaves it room between batches.
 
     Args:
         database: of server_es.
@@ -104,10 +105,10 @@ class Refresher:
         with self._database.reading() as unit:
             if not self._refreshing.asked(unit):
                 return False
-            if self._busy.asked(unit):
-                return timedelta(milliseconds=200)
+            busy = self._busy.asked(unit)
         with self._database.unit() as unit:
-            return self._refreshing.step(unit)
+            more = self._refreshing.step(unit)
+        return _ROOM if more and busy else more
 
 
 def _refresh(unit: UnitOfWork, site: Site, calls: Sequence[Any]) -> None:

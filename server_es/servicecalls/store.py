@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, bindparam, insert, select, update
+from sqlalchemy import Select, bindparam, func, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mesh.bulk import among, insert_many, update_many
@@ -116,9 +116,18 @@ def append(unit: UnitOfWork, call: Any, events: Sequence[NewEvent], changes: Map
     unit.connection.execute(update(servicecall).where(servicecall.c.number == call.number).values(**changes))
 
 
-def set_meaning(unit: UnitOfWork, state: int, meaning: int, *, due_time: datetime | None) -> None:
-    """Write what a state means now into the calls in it, and what is cached until their due times are known."""
+def set_meaning(unit: UnitOfWork, state: int, meaning: int, *, unknown: datetime | None) -> None:
+    """Write what a state means now into the calls in it.
+
+    Args:
+        unit: the transaction of the change.
+        state: its number.
+        meaning: what it means now.
+        unknown: cached due time of calls that had none; None: calls in this state have none any more.
+    """
+    cached = servicecall.c.cached_due_time
     changed = update(servicecall).where(servicecall.c.state == state)
+    due_time = None if unknown is None else func.coalesce(cached, literal(unknown, cached.type))
     unit.connection.execute(changed.values(meaning=meaning, cached_due_time=due_time))
 
 

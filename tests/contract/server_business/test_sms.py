@@ -2,7 +2,8 @@
 
 import json
 import threading
-from collections.abc import AsyncIterator
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, time, timedelta
@@ -13,15 +14,17 @@ from zoneinfo import ZoneInfo
 import grpc
 import pytest
 from esoffice.business.v1 import sms_pb2 as pb
+from sqlalchemy import update
 
 from mesh import claims
 from mesh.clock import ManualClock, SystemClock
 from mesh.workers import Turn
+from server_business.sending.rules import Answer, Outcome
 from server_business.sms import store
 from server_business.sms.answering import Answering, Later
 from server_business.sms.encoding import Piece
 from server_business.sms.outbox import Outbox
-from server_business.sms.providers import Received
+from server_business.sms.providers import Handed, Parcel, Plain, Received, Take
 from server_business.sms.routing import Quiet, Way
 from server_business.sms.tables import SMS
 from server_business.sms.worker import keep
@@ -280,3 +283,74 @@ async def test_a_longer_message_with_a_gap_is_told_after_ten_minutes(board: Swit
     assert (found.text, found.outcome, found.reason) == (
         "Anfang […] ", pb.INBOUND_SMS_OUTCOME_KEPT, "teams/gone does not exist.",
     )  # fmt: skip
+
+
+async def test_stop_is_honoured_while_server_es_is_away(board: Switchboard) -> None:
+    answering = Answering(board.database, Es(away=True).acknowledge, Es(away=True).tell, "teams/hotline", "me")
+    said = [
+        Received(sender=AUSTRIA, recipient="1", text="Wo bleibt ihr?"),
+        Received(sender=NUMBER, recipient="1", text="STOP"),
+    ]
+    keep(board.database, "one", said, board.bell_of)
+    assert answering.turn(Turn(threading.Event())) is False
+    assert (await refused(board.send())).code() == grpc.StatusCode.FAILED_PRECONDITION
+    open_, stopped = sorted(
+        (await board.stub.ListInboundSms(pb.ListInboundSmsRequest())).messages, key=lambda one: one.outcome
+    )
+    assert (open_.outcome, stopped.outcome) == (pb.INBOUND_SMS_OUTCOME_OPEN, pb.INBOUND_SMS_OUTCOME_STOPPED)
+
+
+async def test_a_repeat_of_what_was_accepted_is_answered_whatever_holds_today(board: Switchboard) -> None:
+    id_ = str(uuid.uuid4())
+    sent = await board.send(request_id=id_)
+    with board.database.unit() as unit:
+        store.stop(unit, NUMBER, 1)
+    assert await board.send(request_id=id_) == sent
+
+
+class Posting(Plain):
+    """Finds out about a message by writing, as the way by mail does; or fails at it."""
+
+    def __init__(self, board: Switchboard, *, fails: bool) -> None:
+        self._board, self._fails = board, fails
+
+    def found(self, parcel: Parcel) -> Outcome | None:
+        with self._board.database.unit():
+            if self._fails:
+                raise ValueError("nothing can be found out")
+        return Outcome(answer=Answer.TAKEN, reason="posted", reference=str(parcel.id))
+
+    def hand_over(self, parcels: Sequence[Parcel], take: Take) -> Mapping[int, Handed]:
+        return {one.id: Handed(outcome=Outcome(answer=Answer.TAKEN, reason="posted")) for one in parcels}
+
+
+@pytest.mark.parametrize(("fails", "word"), [(False, "SENT"), (True, "IN_DOUBT")])
+async def test_what_a_dead_process_left_is_settled_and_holds_up_nothing(
+    board: Switchboard, *, fails: bool, word: str
+) -> None:
+    left = await board.send("die erste")
+    with board.database.unit() as unit:
+        (claim,) = claims.claim(unit, SMS.table, limit=1, lease=timedelta(seconds=0), owner="dead")
+        SMS.begin(unit, claim)
+    fresh = await board.send("die zweite")
+    with board.database.unit() as unit:
+        unit.connection.execute(update(SMS.table).values(provider="two", lease_until=None))
+    turn(board.lane(Posting(board, fails=fails), "two"))
+    assert (await board.state(left))[0] == word
+    assert (await board.state(fresh))[0] == "SENT"
+
+
+async def test_what_a_provider_had_that_was_taken_out_ends_in_a_state(board: Switchboard, clock: ManualClock) -> None:
+    lost, late = await board.send("eins"), await board.send("zwei")
+    with board.database.unit() as unit:
+        (claim,) = claims.claim(unit, SMS.table, limit=1, lease=timedelta(seconds=1), owner="dead")
+        SMS.begin(unit, claim)
+        unit.connection.execute(update(SMS.table).values(provider="gone"))
+    clock.advance(timedelta(seconds=2))
+    with board.database.unit() as unit:
+        assert store.end_abandoned(unit, ["one", "two"]) == 1
+    assert [(await board.state(one))[0] for one in (lost, late)] == ["IN_DOUBT", "QUEUED"]
+    clock.advance(timedelta(hours=5))
+    with board.database.unit() as unit:
+        assert store.end_abandoned(unit, ["one", "two"]) == 1
+    assert (await board.state(late))[0] == "EXPIRED"

@@ -130,6 +130,17 @@ async def test_a_write_on_stale_data_is_refused_and_the_others_are_done(here: An
     assert [one.appointment.title for one in (await changes(here)).changes] == ["by hand", "b"]
 
 
+async def test_an_appointment_cannot_be_reached_under_the_name_of_a_task(here: Any) -> None:
+    (theirs,) = await write(here, appointment("Ottos Termin"), employee=OTTO)
+    (mine,) = await write(here, pb.Task(title="Angebot"))
+    number = theirs.appointment.name.rpartition("/")[2]
+    assert mine.task.name == f"tasks/{number}"  # both are the first of their kind
+    (refusal,) = await write(here, appointment("überschrieben", name=mine.task.name))
+    assert refusal.status.message == f"appointment.name: names no appointment: {mine.task.name}"
+    (told,) = (await here.ListAppointments(pb.ListAppointmentsRequest(employee=OTTO))).appointments
+    assert told.title == "Ottos Termin"
+
+
 async def test_a_repeat_has_no_second_effect(here: Any) -> None:
     request_id = str(uuid.uuid4())
     first = await write(here, appointment("a"), request_id=request_id)

@@ -14,7 +14,7 @@ from server_es.notices.worker import Delivery
 from tests.builders import directory as build
 from tests.builders.escalations import ES_MESSAGE, SMS, Escalating, open_escalating
 from tests.builders.office import berlin, request_id
-from tests.contract.conftest import Serve, refused, service
+from tests.contract.conftest import Serve, person, refused, service
 from tests.fakes.post import FakePost
 
 ANNA, OTHER = "+491701111111", "+491702222222"
@@ -70,6 +70,14 @@ async def test_a_number_nobody_knows_acknowledges_for_the_service(house: Escalat
     house.office.served.caller = service("server_business", *definition.allows["server_business"])
     answer = await house.stub.AcknowledgeEscalations(pb.AcknowledgeEscalationsRequest(code=code, phone_number=OTHER))
     assert [one.acknowledger for one in answer.escalations] == ["services/server_business"]
+
+
+async def test_a_person_who_enters_somebodys_answer_stands_for_it_himself(house: Escalating) -> None:
+    code = code_in(sent(house)[ANNA])
+    await house.office.directory.BatchUpsertRecords(build.upsert(build.employee("101", mobile=ANNA)))
+    house.office.served.caller = person("escalations.acknowledge", name="eva", employee="100")
+    answer = await house.stub.AcknowledgeEscalations(pb.AcknowledgeEscalationsRequest(code=code, phone_number=ANNA))
+    assert [one.acknowledger for one in answer.escalations] == ["employees/100"]
 
 
 @pytest.mark.parametrize(("code", "number", "days"), [("Q2222", ANNA, 0), ("", "+491703333333", 0), ("", ANNA, 8)])

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from esoffice.es.v1 import calendars_pb2 as pb
+from esoffice.es.v1 import service_levels_pb2 as levels
 from sqlalchemy import select
 
 from mesh.workers import Turn
@@ -59,12 +60,34 @@ async def test_a_change_of_the_calendar_reaches_all_calls_batch_by_batch(
     busy = Busy()
     worker = Refresher(office.served.database, rooms.refreshing, busy)
     busy.said = True
-    assert worker.turn(Turn(threading.Event())) == timedelta(milliseconds=200)
+    assert worker.turn(Turn(threading.Event())) == timedelta(milliseconds=500)  # it goes on, with pauses
+    assert await cached(office) == [new, new, new, new, old]
     busy.said = False
-    assert (worker.turn(Turn(threading.Event())), await cached(office)) == (True, [new, new, new, new, old])
     await office.call()  # between two batches others write
     turns = [worker.turn(Turn(threading.Event())) for _ in range(3)]
     assert (turns[-1], set(await cached(office))) == (False, {new})
+
+
+async def test_calls_of_a_state_that_means_something_else_keep_their_place_until_they_are_reckoned_anew(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refreshing, "AT_ONCE", 1)
+    rooms = Rooms()
+    office = await open_office(serve, rooms=rooms)
+    own = levels.ServicecallState(
+        name="servicecallStates/35", title="Teile bestellt", meaning=levels.STATE_MEANING_STARTED
+    )
+    state = await office.levels.CreateServicecallState(levels.CreateServicecallStateRequest(servicecall_state=own))
+    for _ in range(3):
+        await office.do("ChangeState", (await office.call()).name, state=state.name)
+    before = await cached(office)
+    state.meaning = levels.STATE_MEANING_FORWARDED
+    await office.levels.UpdateServicecallState(levels.UpdateServicecallStateRequest(servicecall_state=state))
+    assert (await cached(office))[1:] == before[1:]
+    worker = Refresher(office.served.database, rooms.refreshing, Busy())
+    while worker.turn(Turn(threading.Event())):
+        pass
+    assert await cached(office) == before
 
 
 async def test_a_second_change_meanwhile_begins_anew(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:

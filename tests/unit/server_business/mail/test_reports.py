@@ -26,6 +26,14 @@ def test_a_report_names_the_mail_and_its_recipients() -> None:
     )  # fmt: skip
 
 
+def test_what_no_database_takes_does_not_get_out_of_a_report() -> None:
+    fields = "Final-Recipient: rfc822; a@x.example\r\nAction: failed\r\nDiagnostic-Code: smtp; 550\0 no\r\n"
+    found = report(mails.delivery_report("17\0@firma.example", "a@x.example", fields=fields))
+    assert found is not None
+    assert found.recipients[0].reason == "550 no"
+    assert "\0" not in "".join(found.message_ids)
+
+
 def test_several_recipients_are_told_apart() -> None:
     fields = (
         "Final-Recipient: rfc822; a@x.example\r\nAction: failed\r\nStatus: 5.0.0\r\n"

@@ -261,6 +261,9 @@ def test_what_an_answer_means() -> None:
     assert templates.verdict(vonage, {"messages": [good, {**good, "message-id": "b"}]}).references == ("a", "b")
     assert templates.verdict(vonage, {"messages": [slow]}).later
     assert not templates.verdict(vonage, {"messages": [slow, bad]}).later
+    assert not templates.verdict(vonage, {"messages": [slow, bad]}).partly
+    partly = templates.verdict(vonage, {"messages": [good, slow]})
+    assert (partly.taken, partly.later, partly.partly) == (False, False, True)  # not again: a part would come twice
     assert templates.verdict(vonage, "what?").reason == "the gateway says nothing we know"
     assert templates.verdict(PRESETS[SIPGATE], "").taken
 
