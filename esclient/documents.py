@@ -27,7 +27,7 @@ class BrokenOff(Exception):
 
 
 class NotWhatWasSent(Exception):
-    """What was fetched is not what is stored; the text is the sentence to show."""
+    """What came over is not what was to come; the text is the sentence to show."""
 
 
 class Documents:
@@ -106,6 +106,7 @@ class Documents:
         Raises:
             OSError: the file cannot be read.
             BrokenOff: the server could not be reached for long.
+            NotWhatWasSent: the upload was begun for another file, or the file has changed since.
         """
         size = (await asyncio.to_thread(path.stat)).st_size
         content = pb.DocumentContent(file_name=path.name, comment=comment)
@@ -126,6 +127,12 @@ class Documents:
         while True:
             try:
                 stands = await self._session.ask(self._stub.GetUpload, pb.GetUploadRequest(name=name))
+                # Asked anew each time: of a file that shrinks there would never be enough.
+                here = (await asyncio.to_thread(path.stat)).st_size
+                if here != stands.size_bytes:
+                    raise NotWhatWasSent(
+                        f"{path} has {here} bytes, but {name} was begun for {stands.size_bytes}; upload it anew."
+                    )
                 if stands.complete:
                     progress(size, size)
                     return name
@@ -152,6 +159,9 @@ class Documents:
                 found = await self._fetch(version, part, start, progress)
                 break
             except grpc.aio.AioRpcError as error:
+                if start and error.code() is grpc.StatusCode.OUT_OF_RANGE:
+                    part.unlink()  # left of a longer version
+                    continue
                 failures = await self._again(error, failures, f"{part} is gone on with the next time")
         if await asyncio.to_thread(_digest, part) != found.sha256:
             part.unlink()
@@ -186,11 +196,13 @@ class Documents:
 async def _pieces(
     path: Path, name: str, start: int, size: int, progress: Progress
 ) -> AsyncIterator[pb.WriteUploadRequest]:
+    # By itself, so that the server hears of the upload even when all pieces are there and only the end is missing.
+    yield pb.WriteUploadRequest(name=name, offset=start)
     with path.open("rb") as file:
         file.seek(start)
         at = start
         while piece := await asyncio.to_thread(file.read, _PIECE):
-            yield pb.WriteUploadRequest(name=name if at == start else "", offset=at, data=piece)
+            yield pb.WriteUploadRequest(offset=at, data=piece)
             at += len(piece)
             progress(at, size)
 

@@ -121,6 +121,15 @@ class RequestLog:
         stored = self.remember(unit, asked, serialised)
         return made[0] if made else answer.FromString(stored)
 
+    def answered(self, unit: UnitOfWork, request: Message, *, answer: type[Answer], caller: str) -> Answer | None:
+        """Return the stored answer of a request; None: it was not answered yet. Raises as `once`.
+
+        For what cannot be looked up again once the request was answered, because the answer used it up.
+        """
+        asked = Asked.of(request, caller=caller)
+        stored = self._stored(unit, [asked]) if asked.request_id else {}
+        return next((answer.FromString(one) for one in stored.values()), None)
+
     def remember(self, unit: UnitOfWork, asked: Asked, respond: Callable[[], bytes]) -> bytes:
         """Return the bytes `respond` makes, or those it made the first time. Raises as `once`."""
         return self.remember_all(unit, [asked], lambda _: [respond()])[0]

@@ -40,7 +40,7 @@ def add_documents(app: App, said: settings.DocumentSettings) -> None:
         app.queue(queue)
     app.work(
         Scrubber(app.database, stores, chosen, app.instance, app.module("documents")).worker(),
-        Tidying(app.database, stores, landing, app.instance).worker(),
+        Tidying(app.database, LEASES, stores, landing, app.instance).worker(),
         Indexing(app.database, stores, app.instance).worker(),
     )
     if not said.leave_mail_attachments:

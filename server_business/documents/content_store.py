@@ -1,6 +1,6 @@
 """Where the bytes of documents lie: the port that every store fills."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -84,3 +84,14 @@ class ContentStore(Protocol):
 
     def close(self) -> None:
         """Give back what is open."""
+
+
+UNCHANGED: Final = {"accept-encoding": "identity"}
+"""Headers of a request over HTTP whose answer is compared byte by byte: nobody may compress it on the way."""
+
+
+def refuse_encoded(headers: Mapping[str, str], where: str) -> None:
+    """Raises StoreAway: an answer is compressed although `UNCHANGED` was sent."""
+    encoding = headers.get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        raise StoreAway(f"{where}: the server sends other bytes than it has ({encoding}), though asked not to.")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, delete, exists, func, literal_column, not_, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, exists, func, literal_column, not_, or_, select, update
 
 from mesh.bulk import among, insert_many, update_many
 from mesh.database import UnitOfWork
@@ -17,7 +17,8 @@ LINKED: Final = timedelta(days=1)
 UNUSED: Final = timedelta(days=1)
 """So long bytes may be unused before they are removed: longer than any call that stores them takes."""
 _C = CONTENT.c
-_PER_STATEMENT: Final = 500
+AT_ONCE: Final = 500
+"""So many unused bytes are looked for at once."""
 _LEAVING: Final = "Some of these bytes are just being removed from the store; try again."
 
 
@@ -117,24 +118,34 @@ def used() -> Any:
     return exists().where(VERSION.c.sha256 == _C.sha256)
 
 
-def leave(unit: UnitOfWork, *, untouched_since: datetime, digests: Sequence[str] | None = None) -> list[Row[Any]]:
+def unused(unit: UnitOfWork, *, untouched_since: datetime) -> list[str]:
+    """Return at most `AT_ONCE` bytes that nothing refers to, or that are being removed; not what is in an upload."""
+    uploaded = exists().where(UPLOAD.c.sha256 == _C.sha256)
+    forgotten = and_(_C.touch_time <= untouched_since, not_(used()), not_(uploaded))
+    query = select(_C.sha256).where(or_(_C.state == ContentState.LEAVING, forgotten)).limit(AT_ONCE)
+    return list(unit.connection.execute(query).scalars())
+
+
+def leave(unit: UnitOfWork, *, untouched_since: datetime, digests: Sequence[str]) -> list[Row[Any]]:
     """Mark bytes that nothing refers to as LEAVING, and return what is marked so.
 
     Args:
         unit: the transaction.
         untouched_since: what somebody wanted later stays: he may be about to refer to it.
-        digests: only these; None: all, but for what is in a complete upload.
+        digests: only these.
     """
-    due = [_C.state != ContentState.LEAVING, _C.touch_time <= untouched_since, not_(used())]
-    leaving = _C.state == ContentState.LEAVING
-    if digests is None:
-        due.append(not_(exists().where(UPLOAD.c.sha256 == _C.sha256)))
-    else:
-        due.append(among(unit.connection, _C.sha256, digests))
-        leaving &= among(unit.connection, _C.sha256, digests)
+    these = among(unit.connection, _C.sha256, digests)
+    due = (these, _C.state != ContentState.LEAVING, _C.touch_time <= untouched_since, not_(used()))
     gone = {"state": ContentState.LEAVING, "next_attempt_time": None, "lease_until": None}
     unit.connection.execute(update(CONTENT).where(*due).values(gone))
-    return list(unit.connection.execute(select(CONTENT).where(leaving).limit(_PER_STATEMENT)).all())
+    leaving = select(CONTENT).where(these, _C.state == ContentState.LEAVING)
+    return list(unit.connection.execute(leaving).all())
+
+
+def is_leaving(unit: UnitOfWork, sha256: str) -> bool:
+    """Tell whether bytes are still to be removed."""
+    query = select(_C.sha256).where(_C.sha256 == sha256, _C.state == ContentState.LEAVING)
+    return unit.connection.execute(query).first() is not None
 
 
 def forget(unit: UnitOfWork, sha256: str) -> None:
@@ -142,13 +153,15 @@ def forget(unit: UnitOfWork, sha256: str) -> None:
     unit.connection.execute(delete(CONTENT).where(_C.sha256 == sha256, _C.state == ContentState.LEAVING))
 
 
-def counts(unit: UnitOfWork, *, overdue: datetime) -> tuple[int, int, int]:
-    """Return how many bytes are stored, how many are damaged, and how many should have been read before `overdue`."""
-    conditions: tuple[ColumnElement[bool], ...] = (
-        _C.state == ContentState.STORED,
-        literal_column("damage != ''"),
-        _C.next_attempt_time < overdue,
-    )
+def count(unit: UnitOfWork) -> int:
+    """Return how many bytes are stored; it looks at all of them."""
+    stored = select(func.count()).select_from(CONTENT).where(_C.state == ContentState.STORED)
+    return unit.connection.execute(stored).scalar_one()
+
+
+def wrong(unit: UnitOfWork, *, overdue: datetime) -> tuple[int, int]:
+    """Return how many bytes are damaged, and how many should have been read before `overdue`."""
+    conditions: tuple[ColumnElement[bool], ...] = (literal_column("damage != ''"), _C.next_attempt_time < overdue)
     counted = [select(func.count()).select_from(CONTENT).where(one) for one in conditions]  # each from an index
-    total, damaged, late = (unit.connection.execute(one).scalar_one() for one in counted)
-    return total, damaged, late
+    damaged, late = (unit.connection.execute(one).scalar_one() for one in counted)
+    return damaged, late

@@ -65,17 +65,21 @@ class FileTree:
 
     def remove(self, sha256: str, locator: str) -> None:
         del locator
-        path = self._path(sha256)
-        with readable_errors(self._objects), suppress(FileNotFoundError):
-            path.unlink()
-            private_files.settle(path.parent)
+        with readable_errors(self._objects):
+            found = self._found(sha256)
+            for path in found:
+                with suppress(FileNotFoundError):
+                    path.unlink()
+            if found:
+                private_files.settle(found[0].parent)
 
     def forgets(self, locator: str) -> bool:  # noqa: ARG002 - whatever it is
         return True
 
     def has(self, sha256: str, locator: str) -> bool:
         del locator
-        return self._path(sha256).exists()
+        with readable_errors(self._objects):
+            return bool(self._found(sha256))
 
     def close(self) -> None:
         """Nothing is open."""
@@ -102,6 +106,11 @@ class FileTree:
             folder.mkdir(mode=0o700, exist_ok=True)
             private_files.settle(self._objects)
             self._known.add(folder.name)
+
+    def _found(self, sha256: str) -> list[Path]:
+        """Return every file with these bytes: a crash before the rename leaves one under another name for ever."""
+        path = self._path(sha256)
+        return [*([path] if path.exists() else ()), *path.parent.glob(f".{sha256}.*")]
 
     def _path(self, sha256: str) -> Path:
         return self._objects / sha256[:2] / sha256

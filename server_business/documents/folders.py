@@ -1,6 +1,6 @@
 """Folders: those the settings give every case of a kind, those people make, and the one for everything else."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from esoffice.business.v1 import documents_pb2 as pb
 from sqlalchemy import delete, insert, select
@@ -27,7 +27,7 @@ def listed(
     """Return one page of a case's folders."""
     page = page_of(request)
     start = int(page.after[0]) if page.after else 0
-    everything = _of_case(unit, request.business_case, structures)
+    everything = _of_case(unit, request.business_case, structures, store.folder_counts(unit, request.business_case))
     end = start + page.size
     token = page.token_after((end,)) if end < len(everything) else ""
     return pb.ListDocumentFoldersResponse(folders=everything[start:end], next_page_token=token)
@@ -41,7 +41,7 @@ def create(unit: UnitOfWork, asked: pb.DocumentFolder, structures: Structures) -
         parent = rules.place(asked.parent, asked.business_case, structures, free, field="folder.parent")
         if parent == MISCELLANEOUS:
             raise InvalidArgument([Violation("folder.parent", "no folder lies in the one for everything else")])
-    beside = [one for one in _of_case(unit, asked.business_case, structures) if one.parent == parent]
+    beside = [one for one in _of_case(unit, asked.business_case, structures, {}) if one.parent == parent]
     same = next((one for one in beside if one.title.casefold() == asked.title.casefold()), None)
     if same is not None:
         raise AlreadyExists(f"{same.name} has the title '{asked.title}' already.", resource=same.name)
@@ -61,8 +61,9 @@ def remove(unit: UnitOfWork, name: str) -> None:
     unit.connection.execute(delete(FOLDER).where(FOLDER.c.id == id_))
 
 
-def _of_case(unit: UnitOfWork, business_case: str, structures: Structures) -> list[pb.DocumentFolder]:
-    counts = store.folder_counts(unit, business_case)
+def _of_case(
+    unit: UnitOfWork, business_case: str, structures: Structures, counts: Mapping[str, int]
+) -> list[pb.DocumentFolder]:
     fixed: Sequence[FixedFolder] = structures.get(business_case.partition("/")[0], ()) if business_case else ()
     found = [fixed_folder_message(one, business_case, counts.get(one.name, 0)) for one in fixed]
     free = store.free_folders(unit, [business_case])

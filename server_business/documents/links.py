@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from mesh.errors import InvalidArgument, Violation
-from server_business.documents.content_store import PIECE, Missing, Parcel, StoreAway
+from server_business.documents.content_store import PIECE, UNCHANGED, Missing, Parcel, StoreAway, refuse_encoded
 
 NAME: Final = "link"
 _MOVED: Final = frozenset({301, 302, 303, 307, 308})
@@ -26,7 +26,7 @@ class Links:
 
     def __init__(self, prefixes: Sequence[str]) -> None:
         self._prefixes = tuple(prefixes)
-        self._client = httpx.Client(timeout=60, headers={"user-agent": "esoffice"})
+        self._client = httpx.Client(timeout=60, headers={"user-agent": "esoffice", **UNCHANGED})
 
     def check(self, link: str) -> None:
         """Raises InvalidArgument: nothing may be linked there."""
@@ -82,6 +82,7 @@ class Links:
                     raise Missing(f"missing: there is nothing at {link}")
                 if answer.status_code != httpx.codes.OK:
                     raise StoreAway(f"{link}: the server says {answer.status_code}.")
+                refuse_encoded(answer.headers, link)
                 yield from answer.iter_raw(PIECE)
         except httpx.HTTPError as error:
             raise StoreAway(f"{link} does not answer: {error or type(error).__name__}.") from error

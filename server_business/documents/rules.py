@@ -246,6 +246,26 @@ def erasable(facts: Facts, *, until: datetime | None, holds: Sequence[str], now:
         raise FailedPrecondition(f"{facts.name} does not lie in the bin; delete it first.", resource=facts.name)
 
 
+def still_kept(facts: Facts, *, until: datetime | None, changed: datetime | None, now: datetime) -> None:
+    """Let a change of the kind stand only if a document that must be kept still must be kept as long.
+
+    Args:
+        facts: of the document.
+        until: it must be kept as it is; None: not at all.
+        changed: the same after the change.
+        now: the time.
+
+    Raises:
+        Retained: it would be free sooner.
+    """
+    if until is not None and now < until and (changed is None or changed < until):
+        raise Retained(
+            f"{facts.name} must be kept until {until:%Y-%m-%d}; no change of its kind may end that sooner.",
+            resource=facts.name,
+            until=until.isoformat(),
+        )
+
+
 # -- folders -----------------------------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from mesh.batches import answer_each
 from mesh.call import actor, caller
 from mesh.database import Database, UnitOfWork
-from mesh.errors import DomainError, InvalidArgument, Violation
+from mesh.errors import DomainError, InvalidArgument, NotFound, Violation
 from mesh.pages import page_of
 from mesh.status import status_of
 from mesh.threads import Threads
@@ -340,11 +340,14 @@ class Documents(grpc_.DocumentServiceServicer):
     async def _created(
         self, request: pb.CreateDocumentRequest | pb.FileMessageRequest, asked: pb.CreateDocumentRequest
     ) -> pb.Document:
-        parcel = await self._parcel(asked.content)
+        try:
+            parcel = await self._parcel(asked.content)
+        except NotFound as refusal:
+            return await self._repeated(request, refusal)
         stored = await self._put([parcel])
 
         def create(unit: UnitOfWork) -> pb.Document:
-            self._writing.settle(unit, [parcel], stored)
+            self._settle(unit, asked.content, parcel, stored)
             (made,) = self._writing.create(unit, [(asked, parcel)], by=actor())
             if isinstance(made, DomainError):
                 raise made
@@ -362,15 +365,30 @@ class Documents(grpc_.DocumentServiceServicer):
     ) -> pb.Document:
         by, id_ = actor(), document_id(request.name)
         await self._database.read(store.get, id_)  # bytes for nothing are not stored
-        parcel = await self._parcel(request.content)
+        try:
+            parcel = await self._parcel(request.content)
+        except NotFound as refusal:
+            return await self._repeated(request, refusal)
         content: Mapping[str, Any] = version_row(request.content, parcel, by=by, field="content")
         stored = await self._put([parcel])
 
         def write(unit: UnitOfWork) -> pb.Document:
-            self._writing.settle(unit, [parcel], stored)
+            self._settle(unit, request.content, parcel, stored)
             return self._writing.write(unit, id_, content, decide, kind=kind, keep_out=keep_out)
 
         return await self._once(request, write, pb.Document)
+
+    def _settle(self, unit: UnitOfWork, content: pb.DocumentContent, parcel: Parcel, stored: Stored) -> None:
+        self._writing.settle(unit, [parcel], stored)
+        if content.WhichOneof("source") == "upload":
+            uploads.use_up(unit, upload_id(content.upload))
+
+    async def _repeated(self, request: Message, refusal: NotFound) -> pb.Document:
+        """Answer again what has used its upload up; otherwise raise why there is none."""
+        said = await self._database.read(REQUESTS.answered, request, answer=pb.Document, caller=caller().name)
+        if said is None:
+            raise refusal
+        return said
 
     async def _once(self, request: Message, respond: Callable[[UnitOfWork], Answer], answer: type[Answer]) -> Answer:
         """Answer a request with a `request_id` once."""

@@ -37,10 +37,12 @@ class Settings:
             zone=ZoneInfo(time_zone),
         )
 
-    def retained_until(self, document: Any) -> datetime | None:
+    def retained_until(self, document: Any, *, kind: str | None = None) -> datetime | None:
         """Return until when a document must be kept; None: not at all.
 
         Args:
             document: its row.
+            kind: the kind it would have; None: its own.
         """
-        return retained_until(document.create_time, self.retention_years.get(document.kind), self.zone)
+        years = self.retention_years.get(document.kind if kind is None else kind)
+        return retained_until(document.create_time, years, self.zone)

@@ -30,16 +30,15 @@ class Stores:
         return store.read(sha256, place, offset)
 
     def remove(self, sha256: str, locator: str) -> None:
-        store, place = self._of(locator)
-        store.remove(sha256, place)
+        for store, place in self._everywhere(locator):
+            store.remove(sha256, place)
 
     def forgets(self, locator: str) -> bool:
         store, place = self._of(locator)
         return store.forgets(place)
 
     def has(self, sha256: str, locator: str) -> bool:
-        store, place = self._of(locator)
-        return store.has(sha256, place)
+        return any(store.has(sha256, place) for store, place in self._everywhere(locator))
 
     def close(self) -> None:
         for one in self._by_name.values():
@@ -57,6 +56,11 @@ class Stores:
         except Missing as error:
             raise InvalidArgument([Violation("content.link", str(error))]) from error
         return Parcel(sha256=digest.hexdigest(), size=size, link=locator)
+
+    def _everywhere(self, locator: str) -> list[tuple[ContentStore, str]]:
+        """Return every store: what broke off before it was settled may have left bytes in one no locator names."""
+        named = self._of(locator)
+        return [named, *((one, "") for one in self._by_name.values() if one is not named[0])]
 
     def _of(self, locator: str) -> tuple[ContentStore, str]:
         """Return who has bytes, and where; what was never settled can only be in the first."""

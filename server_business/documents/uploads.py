@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import timedelta
 from hashlib import sha256
@@ -74,6 +75,17 @@ def note(unit: UnitOfWork, id_: str, *, received: int, digest: str = "") -> Row[
     if found is None:
         raise NotFound(f"uploads/{id_} has expired.", resource=f"uploads/{id_}")
     return found
+
+
+def use_up(unit: UnitOfWork, id_: str) -> None:
+    """Let an upload that became a version expire: whoever erases the version must find no second copy."""
+    unit.connection.execute(update(UPLOAD).where(_C.id == id_).values(expire_time=unit.now))
+
+
+def are_left(unit: UnitOfWork, digests: Collection[str]) -> bool:
+    """Tell whether uploads of these bytes have expired, but are not removed yet."""
+    query = select(_C.id).where(_C.sha256.in_(digests), _C.expire_time <= unit.now)
+    return unit.connection.execute(query.limit(1)).first() is not None
 
 
 def expired(unit: UnitOfWork, limit: int) -> list[str]:

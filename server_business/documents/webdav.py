@@ -12,7 +12,15 @@ from xml.etree import ElementTree as ET
 
 import httpx
 
-from server_business.documents.content_store import PIECE, Missing, Parcel, StorageFull, StoreAway
+from server_business.documents.content_store import (
+    PIECE,
+    UNCHANGED,
+    Missing,
+    Parcel,
+    StorageFull,
+    StoreAway,
+    refuse_encoded,
+)
 
 _CHECKED_IN: Final = "{DAV:}checked-in"
 _LENGTH: Final = "{DAV:}getcontentlength"
@@ -37,7 +45,7 @@ class WebDav:
         self._url = url.rstrip("/")
         self._origin = "{0.scheme}://{0.netloc}".format(urlsplit(url))
         auth = httpx.BasicAuth(user, password) if user else None
-        self._client = httpx.Client(auth=auth, timeout=timeout, headers={"user-agent": "esoffice"})
+        self._client = httpx.Client(auth=auth, timeout=timeout, headers={"user-agent": "esoffice", **UNCHANGED})
         self._made: set[str] = set()
 
     def put(self, parcels: Sequence[Parcel]) -> list[str]:
@@ -49,6 +57,7 @@ class WebDav:
             if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
                 return
             _accept(answer, httpx.codes.OK, httpx.codes.PARTIAL_CONTENT)
+            refuse_encoded(answer.headers, self._url)
             skip = offset if answer.status_code == httpx.codes.OK else 0
             for piece in answer.iter_raw(PIECE):
                 if len(piece) > skip:

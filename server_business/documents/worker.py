@@ -5,14 +5,16 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, Table, select
 
 from mesh import claims, log
 from mesh.bulk import among
 from mesh.claims import Claim, ClaimLost
+from mesh.clock import Clock
 from mesh.database import Database
 from mesh.errors import DomainError, NotFound
 from mesh.failpoints import failpoint
+from mesh.leases import LeaseLost, Leases
 from mesh.workers import HealthLine, Turn, Worker
 from server_business.documents import contents, extracting, store, uploads
 from server_business.documents.content_store import ContentStore, Missing
@@ -29,6 +31,20 @@ _AGAIN: Final = timedelta(hours=1)
 _AWAY: Final = timedelta(minutes=10)
 _WORDS_BYTES: Final = 500_000
 _STORED: Final = CONTENT.c.state == ContentState.STORED
+
+
+class _Hourly:
+    """Says when to do what looks at every content: at the start, and an hour after it was done."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._next = clock.monotonic()
+
+    def is_due(self) -> bool:
+        return self._clock.monotonic() >= self._next
+
+    def rest(self) -> None:
+        self._next = self._clock.monotonic() + _AGAIN.total_seconds()
 
 
 class Scrubber:
@@ -50,6 +66,8 @@ class Scrubber:
         self._verify = settings.verify
         self._owner = owner
         self._line = line
+        self._stored = 0
+        self._count_again = _Hourly(database.clock)
 
     def worker(self) -> Worker:
         return Worker(name="documents.verify", work=self.turn, every=timedelta(seconds=30), limit=_LIMIT)
@@ -61,14 +79,14 @@ class Scrubber:
         away: DomainError | None = None
         for place, claim in enumerate(due):
             if turn.stopping.is_set():
-                self._give_back(due[place:], timedelta(0))
+                _give_back(self._database, CONTENT, due[place:], timedelta(0))
                 return False
             try:
                 self._read(claim)
             except ClaimLost:
                 continue  # it is being removed, or was written anew meanwhile
             except DomainError as error:  # a store that is away holds up no other
-                self._give_back([claim], _AWAY)
+                _give_back(self._database, CONTENT, [claim], _AWAY)
                 away = error
         self._say()
         if away is not None:
@@ -105,18 +123,34 @@ class Scrubber:
 
     def _say(self) -> None:
         with self._database.reading() as unit:
-            stored, damaged, late = contents.counts(unit, overdue=unit.now - self._verify * 0.1)
+            if self._count_again.is_due():
+                self._stored = contents.count(unit)
+                self._count_again.rest()
+            damaged, late = contents.wrong(unit, overdue=unit.now - self._verify * 0.1)
         self._line.healthy = not damaged and not late
         days = self._verify / timedelta(days=1)
-        said = [f"{stored} contents, each read within {days:g} d"]
+        said = [f"{self._stored} contents, each read within {days:g} d"]
         said += [f"{damaged} DAMAGED: esclient documents list --damaged"] if damaged else []
         said += [f"{late} were not read in time"] if late else []
         self._line.sentence = "; ".join(said)
 
-    def _give_back(self, due: Sequence[Claim], pause: timedelta) -> None:
-        with self._database.unit() as unit:
-            for claim in claims.held(unit, CONTENT, due):
-                claims.release(unit, CONTENT, claim, next_attempt_time=unit.now + pause)
+
+class _Round:
+    """A turn that ends in time, while its lease is still its own, and in which one failure holds up nothing else.
+
+    Attributes:
+        turn: the worker's.
+        failed: what went wrong last.
+    """
+
+    def __init__(self, turn: Turn, clock: Clock) -> None:
+        self.turn = turn
+        self._clock = clock
+        self._end = clock.monotonic() + _LIMIT.total_seconds()
+        self.failed: DomainError | None = None
+
+    def over(self) -> bool:
+        return self.turn.stopping.is_set() or self._clock.monotonic() >= self._end
 
 
 class Tidying:
@@ -124,16 +158,21 @@ class Tidying:
 
     Args:
         database: of server_business.
+        leases: its table of leases; of all replicas, one tidies.
         content_store: has the bytes.
         landing: has the uploads.
         owner: of claims, for people to read.
     """
 
-    def __init__(self, database: Database, content_store: ContentStore, landing: Landing, owner: str) -> None:
+    def __init__(
+        self, database: Database, leases: Leases, content_store: ContentStore, landing: Landing, owner: str
+    ) -> None:
         self._database = database
+        self._leases = leases
         self._store = content_store
         self._landing = landing
         self._owner = owner
+        self._look_again = _Hourly(database.clock)
 
     def worker(self) -> Worker:
         # Of all replicas one: a second, slower one would remove bytes that came back after the first had let them go.
@@ -141,14 +180,16 @@ class Tidying:
             name="documents.tidy", work=self.turn, every=timedelta(minutes=1), limit=_LIMIT, lease=_TIDYING_LEASE
         )
 
-    def turn(self, _: Turn) -> bool:
+    def turn(self, turn: Turn) -> bool:
         """Do what is due; return whether there may be more."""
+        round_ = _Round(turn, self._database.clock)
         more = self._uploads()
-        with self._database.unit() as unit:
-            leaving = contents.leave(unit, untouched_since=unit.now - contents.UNUSED)
-        for row in leaving:
-            self._remove(row)
-        return self._erasures() or more
+        if self._look_again.is_due():
+            more = self._unused(round_) or more
+        more = self._erasures(round_) or more
+        if round_.failed is not None:
+            raise round_.failed
+        return more
 
     def _uploads(self) -> bool:
         with self._database.reading() as unit:
@@ -160,8 +201,31 @@ class Tidying:
                 uploads.forget(unit, over)
         return len(over) == _AT_ONCE
 
-    def _remove(self, row: Row[Any]) -> bool:
-        """Remove bytes; return whether they are gone."""
+    def _unused(self, round_: _Round) -> bool:
+        """Remove bytes nobody refers to; return whether there may be more."""
+        with self._database.reading() as unit:  # it takes long, and nobody may have to wait for it to write
+            digests = contents.unused(unit, untouched_since=unit.now - contents.UNUSED)
+        with self._database.unit() as unit:
+            leaving = contents.leave(unit, untouched_since=unit.now - contents.UNUSED, digests=digests)
+        gone = 0
+        for row in leaving:
+            if round_.over():
+                return False
+            try:
+                gone += self._remove(round_, row)
+            except LeaseLost:
+                raise
+            except DomainError as error:
+                round_.failed = error
+        more = gone > 0 and len(digests) == contents.AT_ONCE
+        if not more and round_.failed is None:
+            self._look_again.rest()
+        return more
+
+    def _remove(self, round_: _Round, row: Row[Any]) -> bool:
+        """Remove bytes, and their row if they are gone; return whether they are."""
+        if not self._still_leaving(round_, row.sha256):
+            return False
         self._store.remove(row.sha256, row.locator)
         failpoint("documents.removed")
         if self._store.forgets(row.locator) and self._store.has(row.sha256, row.locator):
@@ -170,26 +234,47 @@ class Tidying:
             contents.forget(unit, row.sha256)
         return True
 
-    def _erasures(self) -> bool:
+    def _still_leaving(self, round_: _Round, sha256: str) -> bool:
+        """Tell whether bytes may be removed: another instance may have done so, and somebody stored them anew."""
+        with self._database.unit() as unit:
+            if round_.turn.lease is not None:
+                self._leases.require(unit, round_.turn.lease)
+            return contents.is_leaving(unit, sha256)
+
+    def _erasures(self, round_: _Round) -> bool:
         with self._database.unit() as unit:
             due = claims.claim(unit, ERASURE, limit=_AT_ONCE, lease=_LEASE, owner=self._owner)
-        for claim in due:
-            self._erase(claim)
+        for place, claim in enumerate(due):
+            if round_.over():
+                _give_back(self._database, ERASURE, due[place:], timedelta(0))
+                return False
+            try:
+                self._erase(round_, claim)
+            except LeaseLost:
+                raise
+            except ClaimLost:
+                continue  # somebody else sees to it
+            except DomainError as error:
+                _give_back(self._database, ERASURE, [claim], _AWAY)
+                round_.failed = error
         return len(due) == _AT_ONCE
 
-    def _erase(self, claim: Claim) -> None:
+    def _erase(self, round_: _Round, claim: Claim) -> None:
         row = claim.row
         with self._database.unit() as unit:
             # Who wanted the same bytes after the erasure may be about to refer to them; an hour later he is not.
             since: datetime = max(row["erase_time"], unit.now - _AGAIN)
             leaving = contents.leave(unit, untouched_since=since, digests=row["sha256"])
         for one in leaving:
-            self._remove(one)
+            if round_.over():
+                _give_back(self._database, ERASURE, [claim], timedelta(0))
+                return
+            self._remove(round_, one)
         with self._database.unit() as unit:
             left = {one.sha256 for one in contents.of(unit, row["sha256"])}
             shared = set(unit.connection.execute(select(CONTENT.c.sha256).where(
                 among(unit.connection, CONTENT.c.sha256, left), contents.used())).scalars())  # fmt: skip
-            if left == shared:
+            if left == shared and not uploads.are_left(unit, row["sha256"]):
                 claims.confirm(unit, ERASURE, claim, done_time=unit.now, shared_count=len(shared))
             else:
                 claims.release(unit, ERASURE, claim, next_attempt_time=unit.now + _AGAIN)
@@ -216,6 +301,7 @@ class Indexing:
         """Read what is new; return whether there may be more."""
         with self._database.unit() as unit:
             due = claims.claim(unit, WORDS, limit=_AT_ONCE, lease=_LEASE, owner=self._owner)
+        away: DomainError | None = None
         for claim in due:
             if turn.stopping.is_set():
                 return False  # the lease is given back when the next process starts
@@ -223,6 +309,11 @@ class Indexing:
                 self._index(claim)
             except (ClaimLost, NotFound):
                 continue  # it was erased meanwhile
+            except DomainError as error:  # a store that is away holds up no other
+                _give_back(self._database, WORDS, [claim], _AWAY)
+                away = error
+        if away is not None:
+            raise away
         return len(due) == _AT_ONCE
 
     def _index(self, claim: Claim) -> None:
@@ -233,7 +324,7 @@ class Indexing:
         found, problem = "", ""
         if extracting.is_read(version.mime_type, version.size):
             try:
-                data = b"".join(self._store.read(version.sha256, content.locator))
+                data = self._bytes(version, content.locator)
                 found = bounded(words(extracting.text_of(data, version.mime_type)), _WORDS_BYTES)
             except (Missing, extracting.Unreadable) as error:
                 problem = str(error)
@@ -244,3 +335,18 @@ class Indexing:
                 claims.confirm(unit, WORDS, claim, **values)
             else:  # a version came meanwhile
                 claims.release(unit, WORDS, claim, next_attempt_time=unit.now)
+
+    def _bytes(self, version: Row[Any], locator: str) -> bytes:
+        """Return the bytes of a version. Raises Unreadable: there are more by now than anybody made room for."""
+        data = bytearray()
+        for piece in self._store.read(version.sha256, locator):
+            data += piece
+            if len(data) > version.size:
+                raise extracting.Unreadable(f"it has more than its {version.size} bytes")
+        return bytes(data)
+
+
+def _give_back(database: Database, table: Table, due: Sequence[Claim], pause: timedelta) -> None:
+    with database.unit() as unit:
+        for claim in claims.held(unit, table, due):
+            claims.release(unit, table, claim, next_attempt_time=unit.now + pause)

@@ -161,7 +161,7 @@ class Writing:
         return self.shown(unit, [changed])[0]
 
     def update(self, unit: UnitOfWork, request: pb.UpdateDocumentRequest, *, by: str) -> pb.Document:
-        """Change what a document is called and where it lies."""
+        """Change what a document is called and where it lies. Raises Retained: it must be kept longer."""
         id_ = document_id(request.document.name, field="document.name")
         etag_given(request.document.etag, field="document")
         row = store.get(unit, id_, lock=True)
@@ -169,6 +169,13 @@ class Writing:
         etags.check(request.document.etag, document_etag(row), store.name_of(id_))
         stored = pb.Document(title=row.title, folder=row.folder, kind=row.kind, labels=row.labels)
         wanted = merged(stored, request.document, request.update_mask, fields=_CHANGEABLE, field="document")
+        # Otherwise whoever may write could first change the kind and then have erased what the law wants kept.
+        rules.still_kept(
+            store.facts(row),
+            until=self._settings.retained_until(row),
+            changed=self._settings.retained_until(row, kind=wanted.kind),
+            now=unit.now,
+        )
         free = store.free_cases(unit, [wanted.folder])
         changed = store.change(
             unit,

@@ -22,6 +22,7 @@ from server_business.documents.settings import Settings
 from server_business.documents.stores import Stores
 from server_business.documents.uploads import Landing
 from server_business.documents.worker import Indexing, Scrubber, Tidying
+from server_business.schema import LEASES
 
 FIXED = {"servicecalls": structure("servicecalls", {"reports": ("Berichte", ""), "photos": ("Fotos", "reports")})}
 SETTINGS = Settings(structures=FIXED, retention_years={"invoice": 8}, zone=ZoneInfo("Europe/Berlin"))
@@ -44,7 +45,7 @@ class Archive:
         self.stub = DocumentServiceStub(served.channel)
         self.line = HealthLine("documents")
         self.scrubber = Scrubber(self.database, store, settings, "me", self.line)
-        self.tidying = Tidying(self.database, store, Landing(folder), "me")
+        self.tidying = Tidying(self.database, LEASES, store, Landing(folder), "me")
         self.indexing = Indexing(self.database, store, "me")
 
     def work(self, turn: Callable[[Turn], bool]) -> None:

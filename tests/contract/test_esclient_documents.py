@@ -1,17 +1,21 @@
 """`esclient documents`: through the real door, with a real sign-in; sent and fetched over connections that break."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 from esoffice.business.v1 import documents_pb2 as pb
+from sqlalchemy import select
 
 from esclient.documents import Documents as Client
+from esclient.documents import NotWhatWasSent
 from esclient.door import open_channel
 from esclient.session import Session
 from esclient.sign_in import password_sign_in
@@ -20,9 +24,11 @@ from mesh.database import Database
 from mesh.errors import Unavailable
 from mesh.threads import Threads
 from server_business.app import definition
+from server_business.documents import uploads
 from server_business.documents.file_tree import FileTree
 from server_business.documents.service import Documents
 from server_business.documents.stores import Stores
+from server_business.documents.tables import UPLOAD
 from server_business.documents.uploads import Landing
 from tests.builders.documents import SETTINGS
 from tests.builders.front_door import FrontDoor, front_door
@@ -44,6 +50,7 @@ class Breaking(Documents):
         self.left -= 1
 
         async def one() -> AsyncIterator[pb.WriteUploadRequest]:
+            yield await anext(requests)  # which upload it is
             yield await anext(requests)
 
         await super().WriteUpload(one(), context)
@@ -81,6 +88,14 @@ def esclient(door: FrontDoor, tmp_path: Path) -> Esclient:
     return Esclient(door, tmp_path)
 
 
+@pytest.fixture
+async def connected(door: FrontDoor) -> AsyncIterator[Client]:
+    channel = open_channel(door.address, door.ca)
+    session = Session(channel, password_sign_in(channel, "eva", PASSWORD), SystemClock())
+    yield Client(session)
+    await session.close()
+
+
 async def test_a_document_goes_out_and_comes_back(esclient: Esclient, tmp_path: Path) -> None:
     plan, copy = tmp_path / "Plan.txt", tmp_path / "copy.txt"
     plan.write_bytes(b"Heizung EG")
@@ -109,23 +124,52 @@ async def test_wrong_usage_says_what_would_be_right(esclient: Esclient, tmp_path
     assert (missing.code, "documents/7 does not exist" in missing.err) == (1, True)
 
 
-async def test_what_breaks_off_is_gone_on_with(door: FrontDoor, room: Breaking, tmp_path: Path) -> None:
+async def test_what_breaks_off_is_gone_on_with(connected: Client, room: Breaking, tmp_path: Path) -> None:
     data = os.urandom(3_500_000)
     file, copy = tmp_path / "big.bin", tmp_path / "copy.bin"
     file.write_bytes(data)
-    channel = open_channel(door.address, door.ca)
-    session = Session(channel, password_sign_in(channel, "eva", PASSWORD), SystemClock())
-    client, told = Client(session), []
-    try:
-        room.left = 2
-        content = await client.content(file, progress=lambda done, _: told.append(done))
-        assert (content.upload.startswith("uploads/"), told[-1], room.left) == (True, len(data), 0)
-        made = await client.create(pb.Document(title="groß"), content, [])
-        room.left = 2
-        told.clear()
-        await client.download(made.latest.name, copy, progress=lambda done, _: told.append(done))
-        assert (copy.read_bytes() == data, room.left, told) == (True, 0, sorted(set(told)))
-        with pytest.raises(grpc.aio.AioRpcError):
-            await client.download("documents/1/versions/9", copy, progress=lambda *_: None)
-    finally:
-        await session.close()
+    told: list[int] = []
+    room.left = 2
+    content = await connected.content(file, progress=lambda done, _: told.append(done))
+    assert (content.upload.startswith("uploads/"), told[-1], room.left) == (True, len(data), 0)
+    made = await connected.create(pb.Document(title="groß"), content, [])
+    room.left = 2
+    told.clear()
+    await connected.download(made.latest.name, copy, progress=lambda done, _: told.append(done))
+    assert (copy.read_bytes() == data, room.left, told) == (True, 0, sorted(set(told)))
+    with pytest.raises(grpc.aio.AioRpcError):
+        await connected.download("documents/1/versions/9", copy, progress=lambda *_: None)
+
+
+async def test_an_upload_whose_end_alone_is_missing_is_finished(
+    connected: Client, room: Breaking, tmp_path: Path
+) -> None:
+    data = os.urandom(1_500_000)
+    file = tmp_path / "big.bin"
+    file.write_bytes(data)
+    await connected.content(file, progress=lambda *_: None)
+    with room._database.unit() as unit:
+        (id_,) = unit.connection.execute(select(UPLOAD.c.id)).scalars()
+        uploads.note(unit, id_, received=len(data))  # as a server leaves it that ends just now
+    async with asyncio.timeout(10):
+        content = await connected.content(file, resume=f"uploads/{id_}", progress=lambda *_: None)
+    made = await connected.create(pb.Document(title="groß"), content, [])
+    assert made.latest.sha256 == sha256(data).hexdigest()
+    file.write_bytes(data[:-1])
+    with room._database.unit() as unit:
+        other = uploads.begin(unit, owner="users/eva", size=len(data), expected="", keep=timedelta(days=1)).id
+    async with asyncio.timeout(10):
+        with pytest.raises(NotWhatWasSent, match=r"1499999 bytes, but .* for 1500000"):
+            await connected.content(file, resume=f"uploads/{other}", progress=lambda *_: None)
+
+
+async def test_what_is_left_of_a_longer_version_is_fetched_anew(connected: Client, tmp_path: Path) -> None:
+    file, copy = tmp_path / "a.txt", tmp_path / "copy.txt"
+    file.write_bytes(b"kurz")
+    made = await connected.create(
+        pb.Document(title="kurz"), await connected.content(file, progress=lambda *_: None), []
+    )
+    (tmp_path / "copy.txt.part").write_bytes(b"viel laenger")
+    async with asyncio.timeout(10):
+        await connected.download(made.latest.name, copy, progress=lambda *_: None)
+    assert copy.read_bytes() == b"kurz"

@@ -60,7 +60,7 @@ async def run(folder: str, port: str) -> None:
         workers = Workers(
             [
                 Scrubber(database, tree, SETTINGS, name, HealthLine("documents")).worker(),
-                Tidying(database, tree, landing, name).worker(),
+                Tidying(database, LEASES, tree, landing, name).worker(),
                 Indexing(database, tree, name).worker(),
                 MailAttachments(database, LEASES, tree, Writing(SETTINGS)).worker(),
             ],

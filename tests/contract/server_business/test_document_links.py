@@ -1,36 +1,46 @@
 """Documents that are linked, not kept: missing, moved or changed is found, and nothing else is read."""
 
+import gzip
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import timedelta
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from esoffice.business.v1 import documents_pb2 as pb
+from sqlalchemy import select
 
 from mesh.clock import ManualClock
 from mesh.errors import DomainError
+from server_business.documents.content_store import StoreAway
 from server_business.documents.file_tree import FileTree
 from server_business.documents.links import Links
 from server_business.documents.stores import Stores
-from tests.builders.documents import Archive, archive
-from tests.contract.conftest import Serve
+from server_business.documents.tables import WORDS
+from server_business.documents.webdav import WebDav
+from tests.builders.documents import Archive, archive, names
+from tests.contract.conftest import Serve, refused
 from tests.contract.server_business.test_documents import why
 
 
 class Site(BaseHTTPRequestHandler):
-    """Serves one text; `answers` says how."""
+    """Serves one text, compressed for whoever takes it, or `stubborn` for everybody."""
 
-    code, text = 200, b"Handbuch"
+    code, text, stubborn = 200, b"Handbuch", False
 
     def do_GET(self) -> None:
         self.send_response(type(self).code)
+        text = self.text
+        if self.stubborn or "gzip" in self.headers.get("accept-encoding", ""):
+            text = gzip.compress(text)
+            self.send_header("content-encoding", "gzip")
         self.send_header("location", "/new/handbuch.pdf")
-        self.send_header("content-length", str(len(self.text)))
+        self.send_header("content-length", str(len(text)))
         self.end_headers()
-        self.wfile.write(self.text)
+        self.wfile.write(text)
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -44,7 +54,7 @@ def stack() -> Iterator[ExitStack]:
 
 @pytest.fixture
 def site() -> Iterator[str]:
-    Site.code, Site.text = 200, b"Handbuch"
+    Site.code, Site.text, Site.stubborn = 200, b"Handbuch", False
     server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -135,3 +145,40 @@ async def test_nothing_is_read_where_nothing_may_be_linked(room: Archive, share:
         f"{share.as_uri()}/hinaus", f"{share.as_uri()}/nichts", "http://127.0.0.1:1/x", f"{share.as_uri()}",
     ):  # fmt: skip
         assert (uri, await why(linked(room, uri))) == (uri, "INVALID_ARGUMENT")
+
+
+async def test_words_are_found_though_another_document_cannot_be_read(
+    room: Archive, clock: ManualClock, site: str, share: Path
+) -> None:
+    away = await linked(room, f"{site}seite.txt")
+    (share / "plan.txt").write_bytes(b"Grundriss")
+    grown = await linked(room, f"{share.as_uri()}/plan.txt")
+    (share / "plan.txt").write_bytes(b"Grundriss und Lageplan")
+    sound = await room.create(b"Rechnung")
+    Site.code = 503
+    with pytest.raises(DomainError, match="503"):
+        room.work(room.indexing.turn)
+
+    async def found(word: str) -> list[str]:
+        return names((await room.stub.SearchDocuments(pb.SearchDocumentsRequest(query=word))).documents)
+
+    assert await found("rechnung") == [sound.name]
+    with room.database.reading() as unit:
+        problem = select(WORDS.c.problem).where(WORDS.c.document == int(grown.name.rpartition("/")[2]))
+        assert unit.connection.execute(problem).scalar_one() == "it has more than its 9 bytes"
+    Site.code = 200
+    clock.advance(timedelta(minutes=10))
+    room.work(room.indexing.turn)
+    assert await found("handbuch") == [away.name]
+
+
+async def test_what_a_server_compresses_by_itself_is_refused(room: Archive, site: str) -> None:
+    made = await linked(room, f"{site}handbuch.pdf")
+    assert made.latest.sha256 == sha256(b"Handbuch").hexdigest()
+    Site.stubborn = True
+    assert "gzip" in ((await refused(linked(room, f"{site}anderes.pdf"))).details() or "")
+    with closing(WebDav(site)) as store:
+        with pytest.raises(StoreAway, match="gzip"):
+            list(store.read(made.latest.sha256, ""))
+        Site.stubborn = False
+        assert b"".join(store.read(made.latest.sha256, "")) == b"Handbuch"

@@ -19,6 +19,7 @@ from grpc_status import rpc_status
 
 from mesh.clock import ManualClock
 from mesh.status import reason_of
+from server_business.documents import store
 from server_business.outgoing_mail.tables import MAILS
 from server_business.sms.tables import SMS
 from tests.builders.documents import CALL, Archive, archive, creation, names, some
@@ -286,6 +287,19 @@ async def test_a_case_has_fixed_free_and_one_more_folder(room: Archive) -> None:
     assert await why(room.stub.DeleteDocumentFolder(remove)) == "NOT_FOUND"
 
 
+async def test_a_new_folder_counts_no_documents(room: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    def count(_unit: object, business_case: str) -> dict[str, int]:
+        raise AssertionError(f"counts the documents of '{business_case}'")
+
+    monkeypatch.setattr(store, "folder_counts", count)
+    for title, said in (("Pläne", ""), ("PLÄNE", "ALREADY_EXISTS"), ("Sonstiges", "ALREADY_EXISTS")):
+        call = room.stub.CreateDocumentFolder(pb.CreateDocumentFolderRequest(folder=pb.DocumentFolder(title=title)))
+        if said:
+            assert await why(call) == said
+        else:
+            await call
+
+
 async def test_what_was_written_to_a_customer_is_filed_with_its_call(room: Archive) -> None:
     give_up = room.database.clock.now() + timedelta(hours=1)
     with room.database.unit() as unit:
@@ -373,6 +387,23 @@ async def test_what_must_be_kept_is_not_erased(room: Archive, clock: ManualClock
     clock.advance(timedelta(days=366 * 9))
     proof = await room.stub.EraseDocument(erase)
     assert (proof.document, proof.state) == (made.name, pb.ERASURE_STATE_RUNNING)
+
+
+async def test_no_change_of_kind_ends_the_time_a_document_must_be_kept(room: Archive, clock: ManualClock) -> None:
+    made = await room.create(b"Rechnung", kind="letter")
+
+    async def change(kind: str, title: str = "Angebot") -> pb.Document:
+        document = pb.Document(name=made.name, kind=kind, title=title, etag=(await room.get(made.name)).etag)
+        mask = FieldMask(paths=["kind", "title"])
+        return await room.stub.UpdateDocument(pb.UpdateDocumentRequest(document=document, update_mask=mask))
+
+    kept = await change("invoice")
+    refusal = await refused(change("letter"))
+    assert (reason(refusal), "until 2035-01-01" in (refusal.details() or "")) == ("DOCUMENT_RETAINED", True)
+    assert await why(change("")) == "DOCUMENT_RETAINED"
+    assert (await change("invoice", "Rechnung 7")).retain_time == kept.retain_time
+    clock.advance(timedelta(days=366 * 9))
+    assert (await change("letter")).kind == "letter"
 
 
 async def test_an_erasure_leaves_no_bytes_and_a_proof(room: Archive, clock: ManualClock) -> None:

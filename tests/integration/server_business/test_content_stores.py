@@ -33,6 +33,12 @@ class Kept:
     erases: bool = True
 
 
+class Renamed(FileTree):
+    """A file tree beside another."""
+
+    name = "old"
+
+
 @pytest.fixture(scope="module")
 def web() -> Iterator[apache.Apache]:
     if apache.missing():
@@ -61,7 +67,7 @@ def _made(request: pytest.FixtureRequest, folder: Path) -> Kept:
             return _files(folder)
         case "several":
             old = _files(folder / "old")
-            several = Stores(FileTree(folder / "new"), WebDav("http://127.0.0.1:9"))
+            several = Stores(FileTree(folder / "new"), Renamed(folder / "old"))
             return Kept(several, _files(folder / "new").overwrite,
                         erases=old.erases)  # fmt: skip
         case "svn" | "webdav":
@@ -175,6 +181,23 @@ def test_a_store_that_is_no_longer_named_is_missed(tmp_path: Path) -> None:
     assert stores.put([one]) == [f"files:{one.sha256}"]
     with pytest.raises(StoreAway, match="'s3' is not in the settings"):
         stores.read(one.sha256, "s3:7")
+
+
+def test_removed_bytes_are_gone_from_every_store_and_from_what_a_crash_left(tmp_path: Path) -> None:
+    one = parcel(b"eins")
+    new, old = FileTree(tmp_path / "new"), Renamed(tmp_path / "old")
+    stores = Stores(new, old)
+    (locator,) = stores.put([one])
+    new.remove(one.sha256, "")
+    old.put([one])
+    assert stores.has(one.sha256, locator)
+    stores.remove(one.sha256, locator)
+    assert not stores.has(one.sha256, locator)
+    left = tmp_path / "new" / "objects" / one.sha256[:2] / f".{one.sha256}.00ff00ff"
+    left.write_bytes(b"eins")
+    assert stores.has(one.sha256, locator)
+    stores.remove(one.sha256, locator)
+    assert (left.exists(), stores.has(one.sha256, locator)) == (False, False)
 
 
 def test_a_disk_that_is_full_keeps_what_it_has(tmp_path: Path, small_disk: Path) -> None:

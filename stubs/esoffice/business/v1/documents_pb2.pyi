@@ -660,7 +660,7 @@ class DocumentContent(_message.Message):
     data: _builtins.bytes
     """The bytes themselves, at most 4 MiB; larger ones are uploaded."""
     upload: _builtins.str
-    """A complete upload of the caller. Format: `uploads/{id}`."""
+    """A complete upload of the caller; it is used up by the version. Format: `uploads/{id}`."""
     link: _builtins.str
     """Where the bytes are and stay (Verknüpfung): `https://…`, `http://…` or `file:///…`, below one of the settings'
     `link_prefixes`. They are read once now; later it is looked every day whether they are missing, moved or changed.

@@ -255,7 +255,8 @@ class DocumentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateDocument(self, request, context):
-        """Changes title, folder, kind or labels. ABORTED/`STALE_ETAG` when somebody else was faster.
+        """Changes title, folder, kind or labels. ABORTED/`STALE_ETAG` when somebody else was faster;
+        FAILED_PRECONDITION/`DOCUMENT_RETAINED` when it must be kept and another kind would end that sooner.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

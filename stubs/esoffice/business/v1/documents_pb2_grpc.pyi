@@ -59,7 +59,9 @@ class DocumentServiceStub:
     SearchDocuments: _grpc.UnaryUnaryMultiCallable[_documents_pb2.SearchDocumentsRequest, _documents_pb2.SearchDocumentsResponse]
     """Lists documents by words in them and by what is known of them, the newest first. Conditions that are set must all hold."""
     UpdateDocument: _grpc.UnaryUnaryMultiCallable[_documents_pb2.UpdateDocumentRequest, _documents_pb2.Document]
-    """Changes title, folder, kind or labels. ABORTED/`STALE_ETAG` when somebody else was faster."""
+    """Changes title, folder, kind or labels. ABORTED/`STALE_ETAG` when somebody else was faster;
+    FAILED_PRECONDITION/`DOCUMENT_RETAINED` when it must be kept and another kind would end that sooner.
+    """
     ListDocumentVersions: _grpc.UnaryUnaryMultiCallable[_documents_pb2.ListDocumentVersionsRequest, _documents_pb2.ListDocumentVersionsResponse]
     """Lists the versions of a document, the newest first."""
     CheckOutDocument: _grpc.UnaryUnaryMultiCallable[_documents_pb2.CheckOutDocumentRequest, _documents_pb2.Document]
@@ -177,7 +179,9 @@ class DocumentServiceAsyncStub(DocumentServiceStub):
     SearchDocuments: _aio.UnaryUnaryMultiCallable[_documents_pb2.SearchDocumentsRequest, _documents_pb2.SearchDocumentsResponse]  # type: ignore[assignment]
     """Lists documents by words in them and by what is known of them, the newest first. Conditions that are set must all hold."""
     UpdateDocument: _aio.UnaryUnaryMultiCallable[_documents_pb2.UpdateDocumentRequest, _documents_pb2.Document]  # type: ignore[assignment]
-    """Changes title, folder, kind or labels. ABORTED/`STALE_ETAG` when somebody else was faster."""
+    """Changes title, folder, kind or labels. ABORTED/`STALE_ETAG` when somebody else was faster;
+    FAILED_PRECONDITION/`DOCUMENT_RETAINED` when it must be kept and another kind would end that sooner.
+    """
     ListDocumentVersions: _aio.UnaryUnaryMultiCallable[_documents_pb2.ListDocumentVersionsRequest, _documents_pb2.ListDocumentVersionsResponse]  # type: ignore[assignment]
     """Lists the versions of a document, the newest first."""
     CheckOutDocument: _aio.UnaryUnaryMultiCallable[_documents_pb2.CheckOutDocumentRequest, _documents_pb2.Document]  # type: ignore[assignment]
@@ -328,7 +332,9 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _documents_pb2.UpdateDocumentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_documents_pb2.Document, _abc.Awaitable[_documents_pb2.Document]]:
-        """Changes title, folder, kind or labels. ABORTED/`STALE_ETAG` when somebody else was faster."""
+        """Changes title, folder, kind or labels. ABORTED/`STALE_ETAG` when somebody else was faster;
+        FAILED_PRECONDITION/`DOCUMENT_RETAINED` when it must be kept and another kind would end that sooner.
+        """
 
     @_abc_1.abstractmethod
     def ListDocumentVersions(
