@@ -92,8 +92,8 @@ async def test_a_gateway_is_asked_as_its_preset_says_and_reports_by_its_webhook(
             await client.post("/sms/one", headers=told, content=json.dumps(said))
     found = (await board.stub.ListInboundSms(pb.ListInboundSmsRequest())).messages
     assert [(one.sender, one.text, one.outcome) for one in found[:2]] == [
-        ("+491709999999", "Komme ?", pb.INBOUND_SMS_OUTCOME_REPEATED),
-        ("+491709999999", "Komme ?", pb.INBOUND_SMS_OUTCOME_OPEN),
+        ("+491709999999", "Komme \ufffd", pb.INBOUND_SMS_OUTCOME_REPEATED),
+        ("+491709999999", "Komme \ufffd", pb.INBOUND_SMS_OUTCOME_OPEN),
     ]
 
 
