@@ -1,28 +1,40 @@
 """Puts the sync with Exchange together."""
 
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
 from esoffice.business.v1 import exchange_pb2
 from esoffice.config.v1 import business_settings_pb2 as settings
 
 from mesh.app import App
+from server_business.ews_access import Access
+from server_business.ews_ears import Ear, calendars_of
+from server_business.ews_push import MOST, Listener
 from server_business.exchange.calendar import Calendar
 from server_business.exchange.erp import ErpCalendar
-from server_business.exchange.ews import EwsCalendar, Server
+from server_business.exchange.ews import EwsCalendar
 from server_business.exchange.mailboxes import Desk, Mailbox, mailboxes
 from server_business.exchange.rules import Place
 from server_business.exchange.service import Exchange
 from server_business.exchange.worker import Board, Sync, pruner
+from server_business.oauth2 import Tokens
 from server_business.schema import LEASES
+from server_business.sign_ins.settings import oauth2_client
 
 
 def add_exchange(app: App, said: settings.ExchangeSettings) -> None:
     """Add the room, and a worker for each mailbox."""
     boxes = mailboxes(said)
     zone = app.settings.common.site.time_zone or "Europe/Berlin"
-    server = Server(
+    tokens = Tokens(oauth2_client(said.oauth2), app.clock) if said.oauth2.token_url else None
+    server = Access(
         url=said.url,
         user=said.user,
         password=said.password.value,
         basic=said.authentication == settings.ExchangeSettings.AUTHENTICATION_BASIC,
+        token=tokens.current if tokens else None,
+        refused=tokens.forget if tokens else lambda: None,
         ca_file=said.ca_certificate_file,
     )
 
@@ -41,3 +53,20 @@ def add_exchange(app: App, said: settings.ExchangeSettings) -> None:
     board = Board(app.module("exchange"), boxes.values())
     for employee, mailbox in boxes.items():
         app.work(Sync(desk, LEASES, mailbox, app.bell(f"exchange.{employee}"), board).worker())
+    ears = [
+        Ear(
+            mailbox=mailbox.address,
+            open=partial(_opened, server, mailbox.address),
+            ring=app.bell(f"exchange.{employee}").ring,
+        )
+        for employee, mailbox in boxes.items()
+    ]
+    for start in range(0, len(ears), MOST):
+        listener = Listener(f"exchange.push.{start // MOST + 1}", ears[start : start + MOST])
+        app.work(listener.worker())
+        app.on_close(listener.close)
+
+
+def _opened(server: Access, address: str) -> tuple[Any, Sequence[Any]]:
+    """Open a mailbox to listen to it."""
+    return server.account(address, impersonate=True, alone=True), calendars_of(address)
