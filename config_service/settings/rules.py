@@ -22,6 +22,7 @@ NUMBER = "<ServCall.ServicecallNr>"
 _MailAccount = business_settings_pb2.MailAccount
 _ACCOUNTS = "server_business.mail.accounts"
 _OUTGOING = "server_business.outgoing_mail"
+_EXCHANGE = "server_business.exchange"
 _FQDN = re.compile(r"(?=.{4,253}$)([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?\.?")
 
 
@@ -42,6 +43,7 @@ def problems(settings: settings_pb2.Settings) -> list[Violation]:
         found += _database(f"{service}.database", getattr(settings, service).database)
     found += _accounts(business.mail.accounts)
     found += _outgoing(business.outgoing_mail)
+    found += _calendars(business.exchange)
     found += short_messages(business.sms)
     found += documents(business.documents)
     return sorted(found, key=lambda one: one.field)
@@ -76,8 +78,8 @@ def warnings(settings: settings_pb2.Settings) -> list[Violation]:
             text = f"answers to our own mails are not recognised: server_es.status_events.call_mark is '{mark}'"
             found.append(Violation(f"{_ACCOUNTS}.{key}.recognition_template", text))
     calendars = settings.server_business.exchange
-    if calendars.active and is_online(calendars.url):
-        found.append(Violation("server_business.exchange.url", EWS_ENDS))
+    if calendars.active and calendars.protocol != calendars.PROTOCOL_GRAPH and is_online(calendars.url):
+        found.append(Violation(f"{_EXCHANGE}.protocol", f"{EWS_ENDS}: change to PROTOCOL_GRAPH"))
     found += unprotected(settings.server_business.sms)
     return found + list(_outgoing_warnings(settings.server_business.outgoing_mail))
 
@@ -278,6 +280,20 @@ def _mailbox(account: business_settings_pb2.MailAccount) -> tuple[str, ...]:
     if account.kind in (_MailAccount.KIND_EWS, _MailAccount.KIND_GRAPH):
         return ("exchange", (account.mailbox or account.user).lower())
     return ("imap", account.host.lower(), str(account.port), account.user)
+
+
+def _calendars(said: business_settings_pb2.ExchangeSettings) -> Iterator[Violation]:
+    if not said.active or said.protocol != said.PROTOCOL_GRAPH:
+        return
+    if not said.oauth2.token_url:
+        yield Violation(f"{_EXCHANGE}.oauth2", "Microsoft Graph needs oauth2 to sign in by")
+    if said.password.value or said.password.stored:
+        yield Violation(f"{_EXCHANGE}.password", "Microsoft Graph takes no password; sign in by oauth2")
+    if said.url.endswith(".asmx"):
+        yield Violation(
+            f"{_EXCHANGE}.url", "that is an address of Exchange Web Services; leave it empty for Microsoft Graph"
+        )
+    yield from _oauth2(f"{_EXCHANGE}.oauth2", said.oauth2)
 
 
 def _outgoing(said: business_settings_pb2.OutgoingMailSettings) -> Iterator[Violation]:

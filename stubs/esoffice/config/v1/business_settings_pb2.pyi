@@ -1780,6 +1780,12 @@ class ExchangeSettings(_message.Message):
         """Not said: read as PROTOCOL_EWS."""
         PROTOCOL_EWS: ExchangeSettings._Protocol.ValueType  # 1
         """Exchange Web Services, of Exchange 2016 and later on premises. Exchange Online has it shut off."""
+        PROTOCOL_GRAPH: ExchangeSettings._Protocol.ValueType  # 2
+        """Microsoft Graph, of Exchange Online; needs `oauth2` of an application with the permissions Calendars.ReadWrite and
+        Tasks.ReadWrite.All. Whoever changes to it keeps what is in sync: appointments and tasks are known again by their names. Tasks
+        are those of the mailbox's default list, without a percentage. Conferences are read and not changed, because Graph would send
+        every change to all who are invited.
+        """
 
     class Protocol(_Protocol, metaclass=_ProtocolEnumTypeWrapper):
         """How the server is spoken to."""
@@ -1788,6 +1794,12 @@ class ExchangeSettings(_message.Message):
     """Not said: read as PROTOCOL_EWS."""
     PROTOCOL_EWS: ExchangeSettings.Protocol.ValueType  # 1
     """Exchange Web Services, of Exchange 2016 and later on premises. Exchange Online has it shut off."""
+    PROTOCOL_GRAPH: ExchangeSettings.Protocol.ValueType  # 2
+    """Microsoft Graph, of Exchange Online; needs `oauth2` of an application with the permissions Calendars.ReadWrite and
+    Tasks.ReadWrite.All. Whoever changes to it keeps what is in sync: appointments and tasks are known again by their names. Tasks
+    are those of the mailbox's default list, without a percentage. Conferences are read and not changed, because Graph would send
+    every change to all who are invited.
+    """
 
     class _Authentication:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -1907,13 +1919,14 @@ class ExchangeSettings(_message.Message):
     BRAKE_MINIMUM_COUNT_FIELD_NUMBER: _builtins.int
     BRAKE_PERCENT_FIELD_NUMBER: _builtins.int
     POLL_DURATION_FIELD_NUMBER: _builtins.int
+    OAUTH2_FIELD_NUMBER: _builtins.int
     active: _builtins.bool
     """Whether there is a sync (aktiv). While it is off nothing is changed on either side. Default: no."""
     protocol: Global___ExchangeSettings.Protocol.ValueType
     """How the server is spoken to. Default: PROTOCOL_EWS."""
     url: _builtins.str
     """Address of the service, such as `https://mail.firma.de/EWS/Exchange.asmx`. Empty: it is found by autodiscover for each mailbox,
-    which is recommended. At most 500 characters.
+    which is recommended; for PROTOCOL_GRAPH it is `https://graph.microsoft.com/v1.0`. At most 500 characters.
     """
     authentication: Global___ExchangeSettings.Authentication.ValueType
     """How the service signs in. Default: AUTHENTICATION_NTLM."""
@@ -1949,6 +1962,10 @@ class ExchangeSettings(_message.Message):
     def poll_duration(self) -> _duration_pb2.Duration:
         """How often a mailbox is looked at without being told of news, 5 s to 1 h. Default: 30 s."""
 
+    @_builtins.property
+    def oauth2(self) -> Global___OAuth2Client:
+        """Who signs in at Microsoft Graph; without a `scope` it is `https://graph.microsoft.com/.default`."""
+
     def __init__(
         self,
         *,
@@ -1968,10 +1985,11 @@ class ExchangeSettings(_message.Message):
         brake_minimum_count: _builtins.int = ...,
         brake_percent: _builtins.int = ...,
         poll_duration: _duration_pb2.Duration | None = ...,
+        oauth2: Global___OAuth2Client | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["password", b"password", "poll_duration", b"poll_duration"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["oauth2", b"oauth2", "password", b"password", "poll_duration", b"poll_duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "appointments", b"appointments", "authentication", b"authentication", "brake_minimum_count", b"brake_minimum_count", "brake_percent", b"brake_percent", "ca_certificate_file", b"ca_certificate_file", "future_days", b"future_days", "mailboxes", b"mailboxes", "password", b"password", "past_days", b"past_days", "poll_duration", b"poll_duration", "protocol", b"protocol", "tasks", b"tasks", "url", b"url", "user", b"user", "winner", b"winner"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "appointments", b"appointments", "authentication", b"authentication", "brake_minimum_count", b"brake_minimum_count", "brake_percent", b"brake_percent", "ca_certificate_file", b"ca_certificate_file", "future_days", b"future_days", "mailboxes", b"mailboxes", "oauth2", b"oauth2", "password", b"password", "past_days", b"past_days", "poll_duration", b"poll_duration", "protocol", b"protocol", "tasks", b"tasks", "url", b"url", "user", b"user", "winner", b"winner"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
