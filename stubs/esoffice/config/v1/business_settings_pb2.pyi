@@ -1799,6 +1799,12 @@ class ExchangeSettings(_message.Message):
         """Not said: read as PROTOCOL_EWS."""
         PROTOCOL_EWS: ExchangeSettings._Protocol.ValueType  # 1
         """Exchange Web Services, of Exchange 2016 and later on premises. Exchange Online has it shut off."""
+        PROTOCOL_GRAPH: ExchangeSettings._Protocol.ValueType  # 2
+        """Microsoft Graph, of Exchange Online; needs `oauth2` of an application with the permissions Calendars.ReadWrite and
+        Tasks.ReadWrite.All. Whoever changes to it keeps what is in sync: appointments and tasks are known again by their names. Tasks
+        are those of the mailbox's default list, without a percentage. Conferences are read and not changed, because Graph would send
+        every change to all who are invited.
+        """
 
     class Protocol(_Protocol, metaclass=_ProtocolEnumTypeWrapper):
         """How the server is spoken to."""
@@ -1807,6 +1813,12 @@ class ExchangeSettings(_message.Message):
     """Not said: read as PROTOCOL_EWS."""
     PROTOCOL_EWS: ExchangeSettings.Protocol.ValueType  # 1
     """Exchange Web Services, of Exchange 2016 and later on premises. Exchange Online has it shut off."""
+    PROTOCOL_GRAPH: ExchangeSettings.Protocol.ValueType  # 2
+    """Microsoft Graph, of Exchange Online; needs `oauth2` of an application with the permissions Calendars.ReadWrite and
+    Tasks.ReadWrite.All. Whoever changes to it keeps what is in sync: appointments and tasks are known again by their names. Tasks
+    are those of the mailbox's default list, without a percentage. Conferences are read and not changed, because Graph would send
+    every change to all who are invited.
+    """
 
     class _Authentication:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -1933,7 +1945,7 @@ class ExchangeSettings(_message.Message):
     """How the server is spoken to. Default: PROTOCOL_EWS."""
     url: _builtins.str
     """Address of the service, such as `https://mail.firma.de/EWS/Exchange.asmx`. Empty: it is found by autodiscover for each mailbox,
-    which is recommended. At most 500 characters.
+    which is recommended; for PROTOCOL_GRAPH it is `https://graph.microsoft.com/v1.0`. At most 500 characters.
     """
     authentication: Global___ExchangeSettings.Authentication.ValueType
     """How the service signs in. Default: AUTHENTICATION_NTLM."""
@@ -1971,7 +1983,9 @@ class ExchangeSettings(_message.Message):
 
     @_builtins.property
     def oauth2(self) -> Global___OAuth2Client:
-        """Signing in by OAuth 2 as the service itself, instead of `password`."""
+        """Signing in by OAuth 2 as the service itself, instead of `password`; over Microsoft Graph the only way. Without a `scope` it is
+        `https://graph.microsoft.com/.default` there.
+        """
 
     def __init__(
         self,
