@@ -61,10 +61,12 @@ def _checked(raw: bytes, budget: Budget) -> tuple[bytes, int]:
 
 
 def _check_size(raw: bytes, budget: Budget) -> None:
-    if not raw.strip():
+    if not raw or raw.isspace():
         raise UnreadableMail(Problem.EMPTY, "the mail is empty")
     if len(raw) > budget.size:
         raise UnreadableMail(Problem.OVERSIZE, f"the mail has {len(raw)} bytes; at most {budget.size} are read")
+    if len(raw) <= budget.lines:
+        return
     lines = max(raw.count(b"\n"), raw.count(b"\r"))  # the parser takes a lone CR for a line end, too
     if lines > budget.lines:
         raise UnreadableMail(Problem.TOO_MANY_LINES, f"the mail has {lines} lines; at most {budget.lines} are read")

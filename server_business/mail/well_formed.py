@@ -87,7 +87,7 @@ class _Reader:
         at = blank_line(self._raw, start, limit)
         text = self._raw[start:at].decode("ascii", "surrogateescape")
         fields = _FIELD.findall(text)
-        whole = sum(len(name) + 1 + len(value) for name, value in fields) == len(
+        whole = sum([len(name) + 1 + len(value) for name, value in fields]) == len(
             text
         )  # nothing in between was left out
         if not whole or text.count("\r") != text.count("\r\n") or at == limit < end:
