@@ -178,8 +178,9 @@ def earlier_of_senders(unit: UnitOfWork, account: str, rows: Sequence[Row]) -> d
     first = min(row["receive_time"] for row in asked) - _HOUR
     last = max(row["receive_time"] for row in asked)
     times: dict[str, list[tuple[datetime, int]]] = defaultdict(list)
+    # Written out: of keys in one parameter SQLite expects so many that it would rather look through the whole account.
     query = select(_C.sender_key, _C.receive_time, _C.id).where(
-        among(unit.connection, _C.sender_key, [row["sender_key"] for row in asked]),
+        _C.sender_key.in_({row["sender_key"] for row in asked}),
         _C.receive_time > first,
         _C.receive_time <= last,
         _C.account == account,
