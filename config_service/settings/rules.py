@@ -78,8 +78,8 @@ def warnings(settings: settings_pb2.Settings) -> list[Violation]:
             text = f"answers to our own mails are not recognised: server_es.status_events.call_mark is '{mark}'"
             found.append(Violation(f"{_ACCOUNTS}.{key}.recognition_template", text))
     calendars = settings.server_business.exchange
-    if calendars.active and is_online(calendars.url):
-        found.append(Violation("server_business.exchange.url", EWS_ENDS))
+    if calendars.active and calendars.protocol != calendars.PROTOCOL_GRAPH and is_online(calendars.url):
+        found.append(Violation(f"{_EXCHANGE}.protocol", f"{EWS_ENDS}: change to PROTOCOL_GRAPH"))
     found += unprotected(settings.server_business.sms)
     return found + list(_outgoing_warnings(settings.server_business.outgoing_mail))
 
@@ -265,17 +265,6 @@ def _oauth2(path: str, client: business_settings_pb2.OAuth2Client) -> Iterator[V
         yield Violation(f"{path}.token_url", "a person's sign-in needs the token_url of the issuer, too")
 
 
-def _calendars(said: business_settings_pb2.ExchangeSettings) -> Iterator[Violation]:
-    if not said.active:
-        return
-    if said.oauth2.token_url and (said.password.value or said.password.stored):
-        yield Violation(f"{_EXCHANGE}.password", "signing in needs either a password or oauth2")
-    if said.oauth2.device_authorization_url:
-        text = "calendars are opened by the service itself, not by a person: leave it empty"
-        yield Violation(f"{_EXCHANGE}.oauth2.device_authorization_url", text)
-    yield from _oauth2(f"{_EXCHANGE}.oauth2", said.oauth2)
-
-
 def _folders(path: str, account: business_settings_pb2.MailAccount) -> Iterator[Violation]:
     taken = {account.folder: "folder", **{one.folder: "folder" for one in account.folders.values()}}
     for field in ("done_folder", "failed_folder", "unknown_folder"):
@@ -293,6 +282,31 @@ def _mailbox(account: business_settings_pb2.MailAccount) -> tuple[str, ...]:
     if account.kind in (_MailAccount.KIND_EWS, _MailAccount.KIND_GRAPH):
         return ("exchange", (account.mailbox or account.user).lower())
     return ("imap", account.host.lower(), str(account.port), account.user)
+
+
+def _calendars(said: business_settings_pb2.ExchangeSettings) -> Iterator[Violation]:
+    if not said.active:
+        return
+    has_password = bool(said.password.value or said.password.stored)
+    if said.protocol == said.PROTOCOL_GRAPH:
+        yield from _calendars_by_graph(said, has_password=has_password)
+    elif said.oauth2.token_url and has_password:
+        yield Violation(f"{_EXCHANGE}.password", "signing in needs either a password or oauth2")
+    if said.oauth2.device_authorization_url:
+        text = "calendars are opened by the service itself, not by a person: leave it empty"
+        yield Violation(f"{_EXCHANGE}.oauth2.device_authorization_url", text)
+    yield from _oauth2(f"{_EXCHANGE}.oauth2", said.oauth2)
+
+
+def _calendars_by_graph(said: business_settings_pb2.ExchangeSettings, *, has_password: bool) -> Iterator[Violation]:
+    if not said.oauth2.token_url:
+        yield Violation(f"{_EXCHANGE}.oauth2", "Microsoft Graph needs oauth2 to sign in by")
+    if has_password:
+        yield Violation(f"{_EXCHANGE}.password", "Microsoft Graph takes no password; sign in by oauth2")
+    if said.url.endswith(".asmx"):
+        yield Violation(
+            f"{_EXCHANGE}.url", "that is an address of Exchange Web Services; leave it empty for Microsoft Graph"
+        )
 
 
 def _outgoing(said: business_settings_pb2.OutgoingMailSettings) -> Iterator[Violation]:

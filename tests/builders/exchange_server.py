@@ -59,6 +59,10 @@ class ExchangeServer:
         id_: str = self.order("put", folder="calendar", xml=xml)
         return id_
 
+    def private(self, title: str, start: str, end: str) -> None:
+        """Make one that others do not see into."""
+        self.appointment(title, start, end, "<t:Sensitivity>Private</t:Sensitivity>")
+
     def calls(self, operation: str = "") -> int:
         """Return how often the server was asked for an operation, or for any."""
         counts: dict[str, int] = self.order("calls")

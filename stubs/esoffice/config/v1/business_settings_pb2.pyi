@@ -957,6 +957,7 @@ class SmppSettings(_message.Message):
     SYSTEM_TYPE_FIELD_NUMBER: _builtins.int
     ENQUIRE_DURATION_FIELD_NUMBER: _builtins.int
     QUERY_DURATION_FIELD_NUMBER: _builtins.int
+    LATIN1_FIELD_NUMBER: _builtins.int
     host: _builtins.str
     """Host name or IP address of the SMS centre."""
     port: _builtins.int
@@ -967,6 +968,10 @@ class SmppSettings(_message.Message):
     """Name to bind with (system_id), at most 15 characters."""
     system_type: _builtins.str
     """What kind of system we are (system_type), at most 12 characters; most providers want it empty."""
+    latin1: _builtins.bool
+    """Whether the centre reads data_coding 0 as Latin-1 and not as the alphabet of GSM (umlauts or @ arrive as other signs). What
+    Latin-1 has no sign for, such as €, is sent in UCS-2 where all parts have room for that, else as a question mark. Default: no.
+    """
     @_builtins.property
     def password(self) -> _common_settings_pb2.Secret:
         """Password to bind with; SMPP carries at most 8 characters of it."""
@@ -992,10 +997,11 @@ class SmppSettings(_message.Message):
         system_type: _builtins.str = ...,
         enquire_duration: _duration_pb2.Duration | None = ...,
         query_duration: _duration_pb2.Duration | None = ...,
+        latin1: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["enquire_duration", b"enquire_duration", "password", b"password", "query_duration", b"query_duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["enquire_duration", b"enquire_duration", "host", b"host", "password", b"password", "port", b"port", "query_duration", b"query_duration", "system_id", b"system_id", "system_type", b"system_type", "tls", b"tls"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["enquire_duration", b"enquire_duration", "host", b"host", "latin1", b"latin1", "password", b"password", "port", b"port", "query_duration", b"query_duration", "system_id", b"system_id", "system_type", b"system_type", "tls", b"tls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1105,6 +1111,7 @@ class SmsGatewaySettings(_message.Message):
     INBOUND_TO_PATH_FIELD_NUMBER: _builtins.int
     INBOUND_TEXT_PATH_FIELD_NUMBER: _builtins.int
     INBOUND_ID_PATH_FIELD_NUMBER: _builtins.int
+    SIGNED_URL_FIELD_NUMBER: _builtins.int
     preset: Global___SmsGatewaySettings.Preset.ValueType
     """Which gateway it is."""
     url: _builtins.str
@@ -1135,6 +1142,10 @@ class SmsGatewaySettings(_message.Message):
     """Where it has its text."""
     inbound_id_path: _builtins.str
     """Where it has the gateway's id."""
+    signed_url: _builtins.str
+    """Address of our webhook as Twilio knows it, without what begins with `?`, such as `https://sms.example.com/sms/twilio`. When it
+    is set, a webhook must carry the header `X-Twilio-Signature`, made with `password`, besides the secret. Empty: it need not.
+    """
     @_builtins.property
     def headers(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Headers, by name; values are templates. At most 20."""
@@ -1185,10 +1196,11 @@ class SmsGatewaySettings(_message.Message):
         inbound_to_path: _builtins.str = ...,
         inbound_text_path: _builtins.str = ...,
         inbound_id_path: _builtins.str = ...,
+        signed_url: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["password", b"password", "webhook_secret", b"webhook_secret"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["basic", b"basic", "body", b"body", "headers", b"headers", "id_path", b"id_path", "idempotent", b"idempotent", "inbound_from_path", b"inbound_from_path", "inbound_id_path", b"inbound_id_path", "inbound_text_path", b"inbound_text_path", "inbound_to_path", b"inbound_to_path", "later_values", b"later_values", "method", b"method", "password", b"password", "preset", b"preset", "receipt_id_path", b"receipt_id_path", "receipt_state_path", b"receipt_state_path", "receipt_states", b"receipt_states", "success_path", b"success_path", "success_values", b"success_values", "url", b"url", "user", b"user", "webhook_secret", b"webhook_secret"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basic", b"basic", "body", b"body", "headers", b"headers", "id_path", b"id_path", "idempotent", b"idempotent", "inbound_from_path", b"inbound_from_path", "inbound_id_path", b"inbound_id_path", "inbound_text_path", b"inbound_text_path", "inbound_to_path", b"inbound_to_path", "later_values", b"later_values", "method", b"method", "password", b"password", "preset", b"preset", "receipt_id_path", b"receipt_id_path", "receipt_state_path", b"receipt_state_path", "receipt_states", b"receipt_states", "signed_url", b"signed_url", "success_path", b"success_path", "success_values", b"success_values", "url", b"url", "user", b"user", "webhook_secret", b"webhook_secret"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1799,6 +1811,12 @@ class ExchangeSettings(_message.Message):
         """Not said: read as PROTOCOL_EWS."""
         PROTOCOL_EWS: ExchangeSettings._Protocol.ValueType  # 1
         """Exchange Web Services, of Exchange 2016 and later on premises. Exchange Online has it shut off."""
+        PROTOCOL_GRAPH: ExchangeSettings._Protocol.ValueType  # 2
+        """Microsoft Graph, of Exchange Online; needs `oauth2` of an application with the permissions Calendars.ReadWrite and
+        Tasks.ReadWrite.All. Whoever changes to it keeps what is in sync: appointments and tasks are known again by their names. Tasks
+        are those of the mailbox's default list, without a percentage. Conferences are read and not changed, because Graph would send
+        every change to all who are invited.
+        """
 
     class Protocol(_Protocol, metaclass=_ProtocolEnumTypeWrapper):
         """How the server is spoken to."""
@@ -1807,6 +1825,12 @@ class ExchangeSettings(_message.Message):
     """Not said: read as PROTOCOL_EWS."""
     PROTOCOL_EWS: ExchangeSettings.Protocol.ValueType  # 1
     """Exchange Web Services, of Exchange 2016 and later on premises. Exchange Online has it shut off."""
+    PROTOCOL_GRAPH: ExchangeSettings.Protocol.ValueType  # 2
+    """Microsoft Graph, of Exchange Online; needs `oauth2` of an application with the permissions Calendars.ReadWrite and
+    Tasks.ReadWrite.All. Whoever changes to it keeps what is in sync: appointments and tasks are known again by their names. Tasks
+    are those of the mailbox's default list, without a percentage. Conferences are read and not changed, because Graph would send
+    every change to all who are invited.
+    """
 
     class _Authentication:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -1933,7 +1957,7 @@ class ExchangeSettings(_message.Message):
     """How the server is spoken to. Default: PROTOCOL_EWS."""
     url: _builtins.str
     """Address of the service, such as `https://mail.firma.de/EWS/Exchange.asmx`. Empty: it is found by autodiscover for each mailbox,
-    which is recommended. At most 500 characters.
+    which is recommended; for PROTOCOL_GRAPH it is `https://graph.microsoft.com/v1.0`. At most 500 characters.
     """
     authentication: Global___ExchangeSettings.Authentication.ValueType
     """How the service signs in. Default: AUTHENTICATION_NTLM."""
@@ -1971,7 +1995,9 @@ class ExchangeSettings(_message.Message):
 
     @_builtins.property
     def oauth2(self) -> Global___OAuth2Client:
-        """Signing in by OAuth 2 as the service itself, instead of `password`."""
+        """Signing in by OAuth 2 as the service itself, instead of `password`; over Microsoft Graph the only way. Without a `scope` it is
+        `https://graph.microsoft.com/.default` there.
+        """
 
     def __init__(
         self,

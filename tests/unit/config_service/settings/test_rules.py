@@ -166,8 +166,28 @@ def test_calendars_in_exchange_online_are_warned_of() -> None:
     assert rules.warnings(settings) == []
     exchange.active = True
     (found,) = rules.warnings(settings)
-    assert found.field == "server_business.exchange.url"
+    assert found.field == "server_business.exchange.protocol"
     assert "2027-04-01" in found.description
+    exchange.protocol = exchange.PROTOCOL_GRAPH
+    assert rules.warnings(settings) == []
+
+
+def test_calendars_by_graph_sign_in_by_oauth2_alone() -> None:
+    settings = completed(settings_pb2.Settings())
+    exchange = settings.server_business.exchange
+    exchange.protocol = exchange.PROTOCOL_GRAPH
+    exchange.url = "https://outlook.office365.com/EWS/Exchange.asmx"
+    exchange.password.value = "geheim"
+    assert rules.problems(settings) == []
+    exchange.active = True
+    assert [one.field.rpartition(".")[2] for one in rules.problems(settings)] == ["oauth2", "password", "url"]
+    exchange.ClearField("url")
+    exchange.ClearField("password")
+    exchange.oauth2.token_url = "https://login.microsoftonline.com/firma/oauth2/v2.0/token"
+    assert [one.field for one in rules.problems(settings)] == ["server_business.exchange.oauth2.client_id"]
+    exchange.oauth2.client_id = "esoffice"
+    exchange.oauth2.client_secret.value = "geheim"
+    assert rules.problems(settings) == []
 
 
 def test_an_imap_account_needs_a_password_or_a_token_and_not_both() -> None:
