@@ -112,7 +112,9 @@ def _add_mail(app: App, mail: settings.MailSettings, es: EsServer, country: str,
         app.work(*reception.workers())
         app.on_close(reception.inbox.close)
         if one.ear is not None:
-            listener = Listener(f"mail.{name}.push", [one.ear(decided.ring)])
+            signed_in = app.bell(f"mail.{name}.signed-in")
+            sign_ins.then(_main(name), signed_in.ring)
+            listener = Listener(f"mail.{name}.push", [one.ear(decided.ring)], signed_in)
             app.work(listener.worker())
             app.on_close(listener.close)
         if one.ending:
