@@ -181,6 +181,7 @@ definition = Definition(
             "contacts.write",
             "messages.send",
             "escalations.acknowledge",
+            "webdocuments.publish",
         ]
     },
 )

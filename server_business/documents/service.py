@@ -18,7 +18,8 @@ from mesh.errors import DomainError, InvalidArgument, NotFound, Violation
 from mesh.pages import page_of
 from mesh.status import status_of
 from mesh.threads import Threads
-from server_business.documents import contents, filing, folders, rules, store, uploads
+from mesh.wakeups import Doorbell
+from server_business.documents import contents, filing, folders, rules, scans, store, uploads
 from server_business.documents.content_store import Parcel
 from server_business.documents.custody import Custody
 from server_business.documents.messages import (
@@ -31,7 +32,7 @@ from server_business.documents.messages import (
     version_key,
     version_message,
 )
-from server_business.documents.rules import Facts
+from server_business.documents.rules import Facts, ScanPending
 from server_business.documents.search import Asked, search
 from server_business.documents.settings import Settings
 from server_business.documents.stores import Stores
@@ -54,20 +55,23 @@ class Documents(grpc_.DocumentServiceServicer):
         landing: where uploads are gathered.
         settings: of the room.
         disk: threads that read and write bytes.
+        scan_bell: rung when there is something for the virus scanner.
+        web_bell: rung when something else is to be shown to web users.
     """
 
     def __init__(
-        self, database: Database, content_store: Stores, landing: Landing, settings: Settings, disk: Threads
-    ) -> None:
+        self, database: Database, content_store: Stores, landing: Landing, settings: Settings, disk: Threads,
+        *, scan_bell: Doorbell | None = None, web_bell: Doorbell | None = None,
+    ) -> None:  # fmt: skip
         self._database = database
         self._store = content_store
         self._landing = landing
         self._settings = settings
         self._disk = disk
-        self._writing = Writing(settings)
-        self._custody = Custody(settings, self._writing, content_store)
+        self._writing = Writing(settings, scan_bell)
+        self._custody = Custody(settings, self._writing, content_store, web_bell)
         self._uploading = Uploading(database, landing, disk)
-        self._downloading = Downloading(database, content_store, disk)
+        self._downloading = Downloading(database, content_store, disk, scans=settings.scans)
 
     # -- documents and versions ---------------------------------------------------------------------------------------
 
@@ -81,8 +85,7 @@ class Documents(grpc_.DocumentServiceServicer):
     async def BatchCreateDocuments(
         self, request: pb.BatchCreateDocumentsRequest, _context: Any
     ) -> pb.BatchCreateDocumentsResponse:
-        parcels = [Parcel(sha256=sha256(one.content.data).hexdigest(), size=len(one.content.data),
-                          data=one.content.data) for one in request.requests]  # fmt: skip
+        parcels = await self._disk.run(_parcels, request)
         stored = await self._put(parcels)
         by, who = actor(), caller().name
 
@@ -182,7 +185,11 @@ class Documents(grpc_.DocumentServiceServicer):
     async def ReleaseDocumentVersion(
         self, request: pb.ReleaseDocumentVersionRequest, _context: Any
     ) -> pb.DocumentVersion:
-        return await self._database.run(self._custody.release, request.name, by=actor())
+        try:
+            return await self._database.run(self._custody.release, request.name, by=actor())
+        except ScanPending:
+            await self._have_scanned(request.name)
+            raise
 
     async def WithdrawDocumentVersion(
         self, request: pb.WithdrawDocumentVersionRequest, _context: Any
@@ -287,8 +294,20 @@ class Documents(grpc_.DocumentServiceServicer):
     async def DownloadDocumentVersion(
         self, request: pb.DownloadDocumentVersionRequest, _context: Any
     ) -> AsyncIterator[pb.DownloadDocumentVersionResponse]:
-        async for message in self._downloading.read(request.name, request.offset):
-            yield message
+        try:
+            async for message in self._downloading.read(request.name, request.offset):
+                yield message
+        except ScanPending:
+            await self._have_scanned(request.name)
+            raise
+
+    async def _have_scanned(self, name: str) -> None:
+        """Ask the scanner about a version that somebody wants and nobody asked it about."""
+
+        def ask(unit: UnitOfWork) -> None:
+            scans.ask(unit, [store.version(unit, *version_key(name)).sha256])
+
+        await self._database.run(ask)
 
     # -- how it is written --------------------------------------------------------------------------------------------
 
@@ -332,10 +351,7 @@ class Documents(grpc_.DocumentServiceServicer):
             except DomainError as refusal:
                 answers.append(refusal)
         made = iter(self._writing.create(unit, right, by=by))
-        answers = [next(made) if one is None else one for one in answers]
-        ids = [one for one in answers if not isinstance(one, DomainError)]
-        shown = {document_id(one.name): one for one in self._writing.shown(unit, store.several(unit, ids))}
-        return [one if isinstance(one, DomainError) else shown[one] for one in answers]
+        return [next(made) if one is None else one for one in answers]
 
     async def _created(
         self, request: pb.CreateDocumentRequest | pb.FileMessageRequest, asked: pb.CreateDocumentRequest
@@ -351,7 +367,7 @@ class Documents(grpc_.DocumentServiceServicer):
             (made,) = self._writing.create(unit, [(asked, parcel)], by=actor())
             if isinstance(made, DomainError):
                 raise made
-            return self._writing.shown(unit, [store.get(unit, made)], duplicates=True)[0]
+            return self._writing.shown(unit, [store.get(unit, document_id(made.name))], duplicates=True)[0]
 
         return await self._once(request, create, pb.Document)
 
@@ -396,6 +412,13 @@ class Documents(grpc_.DocumentServiceServicer):
         return await self._database.run(
             lambda unit: REQUESTS.once(unit, request, lambda: respond(unit), answer=answer, caller=who)
         )
+
+
+def _parcels(request: pb.BatchCreateDocumentsRequest) -> list[Parcel]:
+    return [
+        Parcel(sha256=sha256(data).hexdigest(), size=len(data), data=data)
+        for data in (one.content.data for one in request.requests)
+    ]
 
 
 def _paged(request: Any, query: Callable[..., Sequence[Any]], key: str) -> Page:

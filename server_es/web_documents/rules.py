@@ -171,6 +171,22 @@ def uri(at: Place) -> str:
     return f"{DOCUMENTS}{at.system}/{at.folder}/{quote(at.name, safe='')}"
 
 
+def beside(name: str, document: str) -> str:
+    """Return another name for a file whose own is taken, always the same for a document.
+
+    >>> beside("Plan.pdf", "documents/17")
+    'Plan (17).pdf'
+    """
+    stem, dot, ending = name.rpartition(".")
+    number = document.rpartition("/")[2]
+    return f"{stem} ({number}){dot}{ending}" if stem else f"{name} ({number})"
+
+
+def place_key(way: Sequence[str], name: str) -> str:
+    """Return a place as file systems that know no case see it."""
+    return "/".join(_key((*way, name)))
+
+
 def structure(root: str, pattern: str, folders: Sequence[Folder], excluded: Sequence[str] = ()) -> Structure:
     """Return the structure that the settings describe: who lies in whom, staff-only passed on.
 
