@@ -4,12 +4,11 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import Any
 
 from esoffice.business.v1 import documents_pb2 as pb
 from esoffice.business.v1 import documents_pb2_grpc as grpc_
 from google.protobuf.empty_pb2 import Empty
-from google.protobuf.message import Message
 
 from mesh.batches import answer_each
 from mesh.call import actor, caller
@@ -20,6 +19,7 @@ from mesh.status import status_of
 from mesh.threads import Threads
 from mesh.wakeups import Doorbell
 from server_business.documents import contents, filing, folders, rules, scans, store, uploads
+from server_business.documents.answers import Answers, named
 from server_business.documents.content_store import Parcel
 from server_business.documents.custody import Custody
 from server_business.documents.messages import (
@@ -42,7 +42,6 @@ from server_business.documents.uploads import Landing
 from server_business.documents.writing import Stored, Writing, check_digest, version_row
 from server_business.schema import REQUESTS
 
-Answer = TypeVar("Answer", bound=Message)
 Page = tuple[Sequence[Any], str]
 
 
@@ -69,6 +68,7 @@ class Documents(grpc_.DocumentServiceServicer):
         self._settings = settings
         self._disk = disk
         self._writing = Writing(settings, scan_bell)
+        self._answers = Answers(database, self._writing)
         self._custody = Custody(settings, self._writing, content_store, web_bell)
         self._uploading = Uploading(database, landing, disk)
         self._downloading = Downloading(database, content_store, disk, scans=settings.scans)
@@ -94,7 +94,8 @@ class Documents(grpc_.DocumentServiceServicer):
                 self._writing.settle(unit, parcels, stored)
                 return self._create_several(unit, [(request.requests[at], parcels[at]) for at in positions], by)
 
-            return answer_each(unit, REQUESTS, request.requests, respond, answer=pb.Document, caller=who)
+            return answer_each(unit, REQUESTS, request.requests, respond, answer=pb.Document, caller=who,
+                               keep=named, recall=partial(self._answers.recalled, unit))  # fmt: skip
 
         answers = await self._database.run(create)
         return pb.BatchCreateDocumentsResponse(
@@ -169,7 +170,7 @@ class Documents(grpc_.DocumentServiceServicer):
             }  # fmt: skip
             return self._writing.write(unit, id_, content, decide, kind="restored", detail=request.name)
 
-        return await self._once(request, restore, pb.Document)
+        return await self._answers.once(request, restore)
 
     # -- custody ------------------------------------------------------------------------------------------------------
 
@@ -283,7 +284,10 @@ class Documents(grpc_.DocumentServiceServicer):
             made = uploads.begin(unit, owner=by, size=request.size_bytes, expected=request.sha256, keep=keep)
             return upload_message(made)
 
-        return await self._once(request, begin, pb.Upload)
+        who = caller().name
+        return await self._database.run(
+            lambda unit: REQUESTS.once(unit, request, lambda: begin(unit), answer=pb.Upload, caller=who)
+        )
 
     async def GetUpload(self, request: pb.GetUploadRequest, _context: Any) -> pb.Upload:
         return upload_message(await self._database.read(uploads.get, upload_id(request.name), owner=actor()))
@@ -359,7 +363,7 @@ class Documents(grpc_.DocumentServiceServicer):
         try:
             parcel = await self._parcel(asked.content)
         except NotFound as refusal:
-            return await self._repeated(request, refusal)
+            return await self._answers.repeated(request, refusal)
         stored = await self._put([parcel])
 
         def create(unit: UnitOfWork) -> pb.Document:
@@ -369,7 +373,7 @@ class Documents(grpc_.DocumentServiceServicer):
                 raise made
             return self._writing.shown(unit, [store.get(unit, document_id(made.name))], duplicates=True)[0]
 
-        return await self._once(request, create, pb.Document)
+        return await self._answers.once(request, create, duplicates=True)
 
     async def _written(
         self,
@@ -384,7 +388,7 @@ class Documents(grpc_.DocumentServiceServicer):
         try:
             parcel = await self._parcel(request.content)
         except NotFound as refusal:
-            return await self._repeated(request, refusal)
+            return await self._answers.repeated(request, refusal)
         content: Mapping[str, Any] = version_row(request.content, parcel, by=by, field="content")
         stored = await self._put([parcel])
 
@@ -392,26 +396,12 @@ class Documents(grpc_.DocumentServiceServicer):
             self._settle(unit, request.content, parcel, stored)
             return self._writing.write(unit, id_, content, decide, kind=kind, keep_out=keep_out)
 
-        return await self._once(request, write, pb.Document)
+        return await self._answers.once(request, write)
 
     def _settle(self, unit: UnitOfWork, content: pb.DocumentContent, parcel: Parcel, stored: Stored) -> None:
         self._writing.settle(unit, [parcel], stored)
         if content.WhichOneof("source") == "upload":
             uploads.use_up(unit, upload_id(content.upload))
-
-    async def _repeated(self, request: Message, refusal: NotFound) -> pb.Document:
-        """Answer again what has used its upload up; otherwise raise why there is none."""
-        said = await self._database.read(REQUESTS.answered, request, answer=pb.Document, caller=caller().name)
-        if said is None:
-            raise refusal
-        return said
-
-    async def _once(self, request: Message, respond: Callable[[UnitOfWork], Answer], answer: type[Answer]) -> Answer:
-        """Answer a request with a `request_id` once."""
-        who = caller().name
-        return await self._database.run(
-            lambda unit: REQUESTS.once(unit, request, lambda: respond(unit), answer=answer, caller=who)
-        )
 
 
 def _parcels(request: pb.BatchCreateDocumentsRequest) -> list[Parcel]:

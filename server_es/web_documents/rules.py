@@ -178,8 +178,12 @@ def beside(name: str, document: str) -> str:
     'Plan (17).pdf'
     """
     stem, dot, ending = name.rpartition(".")
-    number = document.rpartition("/")[2]
-    return f"{stem} ({number}){dot}{ending}" if stem else f"{name} ({number})"
+    if not stem:
+        stem, dot, ending = name, "", ""
+    after = f" ({document.rpartition('/')[2]}){dot}{ending}"
+    while len((stem + after).encode()) > LONGEST_NAME:
+        stem = stem[:-1]
+    return stem + after
 
 
 def place_key(way: Sequence[str], name: str) -> str:
