@@ -1,19 +1,18 @@
 """Batches of requests that are answered one by one: each is checked, remembered and refused for itself."""
 
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from google.protobuf.message import Message
 from sqlalchemy import bindparam, delete, select
 
 from mesh import validation
+from mesh.bulk import among
 from mesh.database import UnitOfWork
 from mesh.errors import DomainError, InvalidArgument
 from mesh.idempotency import Asked, RequestIdReused, RequestLog
 
 Answer = TypeVar("Answer", bound=Message)
-
-_IDS_PER_STATEMENT: Final = 1000
 
 
 def answer_each(
@@ -103,18 +102,17 @@ def _remembered(one: Answer | DomainError, keep: Callable[[Answer], Answer]) -> 
 def _used_otherwise(unit: UnitOfWork, log: RequestLog, asked: dict[int, Asked]) -> set[str]:
     columns = log.table.c
     by_id = {one.request_id: one for one in asked.values()}
-    ids = sorted(by_id)
-    found = set()
-    for start in range(0, len(ids), _IDS_PER_STATEMENT):
-        query = select(columns.request_id, columns.method, columns.fingerprint).where(
-            columns.caller == by_id[ids[0]].caller,
-            columns.request_id.in_(ids[start : start + _IDS_PER_STATEMENT]),
-        )
-        for row in unit.connection.execute(query):
-            one = by_id[row.request_id]
-            if (row.method, row.fingerprint) != (one.method, one.fingerprint):
-                found.add(one.request_id)
-    return found
+    if not by_id:
+        return set()
+    query = select(columns.request_id, columns.method, columns.fingerprint).where(
+        columns.caller == next(iter(by_id.values())).caller,
+        among(unit.connection, columns.request_id, by_id),
+    )
+    return {
+        id_
+        for id_, method, fingerprint in unit.connection.execute(query)
+        if (method, fingerprint) != (by_id[id_].method, by_id[id_].fingerprint)
+    }
 
 
 def _forget(unit: UnitOfWork, log: RequestLog, refused: Sequence[Asked]) -> None:

@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from mesh.bulk import among
 from mesh.columns import UtcDateTime
 from mesh.database import UnitOfWork
 from mesh.errors import Conflict
@@ -157,8 +158,11 @@ def held(unit: UnitOfWork, table: Table, claims: Sequence[Claim]) -> list[Claim]
     """Return which of the claims are still ours, and keep them so until the unit ends."""
     if not claims:
         return []
-    keys = table.primary_key.columns
-    query = select(*keys, table.c.lease_token).where(_among(table, claims)).with_for_update()
+    keys = list(table.primary_key.columns)
+    ours: ColumnElement[bool] = _among(table, claims)
+    if len(keys) == 1:  # one parameter, however many they are
+        ours = among(unit.connection, keys[0], [one.key[0] for one in claims]) & table.c.lease_until.is_not(None)
+    query = select(*keys, table.c.lease_token).where(ours).with_for_update()
     found = {tuple(row) for row in unit.connection.execute(query)}
     return [claim for claim in claims if (*claim.key, claim.token) in found]
 

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 from esoffice.config.v1 import settings_pb2
 from esoffice.es.v1 import (
     absences_pb2,
-    appointments_pb2,
     calendars_pb2,
     contacts_pb2,
     directory_pb2,
@@ -28,7 +27,7 @@ from server_es.absences import facts as absence_facts
 from server_es.absences.service import Absences
 from server_es.absences.settings import AbsenceSettings
 from server_es.absences.surroundings import Shift
-from server_es.appointments.service import Appointments
+from server_es.assembly.appointments import add_appointments
 from server_es.assembly.documents import add_web_documents
 from server_es.assembly.escalating import add_escalations
 from server_es.assembly.telling import add_clients, add_messages, add_notices
@@ -131,7 +130,7 @@ async def build(app: App) -> None:
     _add_follow_ups(app, FollowUps(app.database, notices))
     app.serve(duty_pb2.DESCRIPTOR, Duty(app.database, REQUESTS, absences=absence_facts, tell=notices.tell))
     app.work(Handover(app.database, Announcing(notices.tell)).worker())
-    app.serve(appointments_pb2.DESCRIPTOR, Appointments(app.database, zone))
+    add_appointments(app, zone)
     absence_room = Absences(
         app.database,
         compiled=compiled,

@@ -18,6 +18,7 @@ from mesh.wakeups import Doorbell
 from mesh.workers import Turn, Worker
 from server_business.outgoing_mail.tables import MAILS
 from server_business.sms import inbox, store, webhook
+from server_business.sms.accepting import Terms
 from server_business.sms.answering import Answering, Tell
 from server_business.sms.delivery import Delivery
 from server_business.sms.es_server import Escalations
@@ -27,7 +28,7 @@ from server_business.sms.outbox import Outbox
 from server_business.sms.presets import PRESETS
 from server_business.sms.providers import Provider
 from server_business.sms.routing import Quiet, Way
-from server_business.sms.service import ShortMessages, Terms
+from server_business.sms.service import ShortMessages
 from server_business.sms.smpp import Centre, SmppProvider
 from server_business.sms.tables import SMS, sms_inbound
 from server_business.sms.templates import Gateway
@@ -137,6 +138,7 @@ def _provider(app: App, name: str, said: settings.SmsProvider, bell: Doorbell, m
             name=name, host=smpp.host, port=smpp.port or (_TLS_PORT if smpp.tls else _PORT), system_id=smpp.system_id,
             password=smpp.password.value, system_type=smpp.system_type, window=said.window or 10, timeout=timeout,
             enquire=smpp.enquire_duration.ToTimedelta().total_seconds() or 30.0, sender=said.sender,
+            latin1=smpp.latin1,
         )  # fmt: skip
         context = ssl.create_default_context() if smpp.tls else None
         return SmppProvider(centre, context, app.clock, bell.ring_here)
@@ -207,7 +209,12 @@ async def _add_webhooks(
     bell_of: Callable[[str], Doorbell],
 ) -> None:
     hooks = {
-        name: Hook(gateway=gateway_of(one.http), secret=one.http.webhook_secret.value)
+        name: Hook(
+            gateway=gateway_of(one.http),
+            secret=one.http.webhook_secret.value,
+            signed_url=one.http.signed_url,
+            key=one.http.password.value,
+        )
         for name, one in active.items()
         if one.kind == _Kind.KIND_HTTP and one.http.webhook_secret.value
     }

@@ -1,15 +1,15 @@
 """Accepts what is to be sent, and keeps how it went."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from google.protobuf.message import Message
 from sqlalchemy import Row, Table, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from mesh import claims
-from mesh.bulk import among, update_many
+from mesh.bulk import among, insert_many, update_many
 from mesh.claims import Claim
 from mesh.database import UnitOfWork
 from mesh.errors import NotFound
@@ -18,7 +18,22 @@ from mesh.texts import storable
 from server_business.sending import rules
 from server_business.sending.rules import Outcome, State, Step
 
-_DIALECTS: Final[Mapping[str, Any]] = {"sqlite": sqlite, "postgresql": postgresql}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Something to send.
+
+    Attributes:
+        request: as it was asked for.
+        give_up_time: how long it is tried.
+        expire_time: from when on it is worth nothing.
+        content: values of the queue's own columns, the same ones in all orders of a batch.
+    """
+
+    request: Message
+    give_up_time: datetime
+    expire_time: datetime | None
+    content: Mapping[str, Any]
 
 
 class SendQueue:
@@ -48,31 +63,48 @@ class SendQueue:
         Raises:
             RequestIdReused: the id was used for something else.
         """
-        asked = Asked.of(request, caller=caller)
-        row = {
-            "caller": caller, "request_id": asked.request_id or None, "fingerprint": asked.fingerprint, **content,
-            "state": State.QUEUED, "reason": "", "reference": "", "attempts": 0, "create_time": unit.now,
-            "give_up_time": min(give_up_time, expire_time) if expire_time else give_up_time, "expire_time": expire_time,
-            "next_attempt_time": unit.now,
-        }  # fmt: skip
-        add = _DIALECTS[unit.connection.dialect.name].insert(self.table).on_conflict_do_nothing()
-        made = unit.connection.execute(add.values(row).returning(self.table)).one_or_none()
-        if made is not None:
-            return made
-        known = self.of_request(unit, request, caller=caller)
-        assert known is not None
-        return known
+        order = Order(request=request, give_up_time=give_up_time, expire_time=expire_time, content=content)
+        (made,) = self.accept_all(unit, [order], caller=caller)
+        if isinstance(made, RequestIdReused):
+            raise made
+        return made
+
+    def accept_all(self, unit: UnitOfWork, orders: Sequence[Order], *, caller: str) -> list[Row[Any] | RequestIdReused]:
+        """Store much that is to be sent; return for each its row, or that its id was used for something else."""
+        asked = [Asked.of(one.request, caller=caller) for one in orders]
+        first = {one.request_id: at for at, one in reversed(list(enumerate(asked)))}
+        fresh = [at for at, one in enumerate(asked) if not one.request_id or first[one.request_id] == at]
+        rows = [_row(orders[at], asked[at], caller, unit.now) for at in fresh]
+        key = [self.table.c.id, self.table.c.request_id]
+        new = insert_many(unit.connection, self.table, rows, returning=key, passing_over=True)
+        written = {request_id for _, request_id in new}  # others were there, or somebody else was faster
+        made = [at for at in fresh if not asked[at].request_id or asked[at].request_id in written]
+        ids = dict(zip(made, sorted(id_ for id_, _ in new), strict=True))
+        found = {row.id: row for row in self.several(unit, ids.values())}
+        missing = [at for at in range(len(orders)) if at not in ids]
+        known = self.of_requests(unit, [orders[at].request for at in missing], caller=caller)
+        answers: dict[int, Any] = {at: found[id_] for at, id_ in ids.items()} | dict(zip(missing, known, strict=True))
+        return [answers[at] for at in range(len(orders))]
 
     def of_request(self, unit: UnitOfWork, request: Message, *, caller: str) -> Row[Any] | None:
         """Return the row an earlier call of the same request made. Raises RequestIdReused."""
-        asked = Asked.of(request, caller=caller)
-        if not asked.request_id:
-            return None
-        same = (self.table.c.caller == caller) & (self.table.c.request_id == asked.request_id)
-        known = unit.connection.execute(select(self.table).where(same)).one_or_none()
-        if known is not None and known.fingerprint != asked.fingerprint:
-            raise RequestIdReused(f"The request id {asked.request_id} was used for something else; make a new one.")
+        (known,) = self.of_requests(unit, [request], caller=caller)
+        if isinstance(known, RequestIdReused):
+            raise known
         return known
+
+    def of_requests(
+        self, unit: UnitOfWork, requests: Sequence[Message], *, caller: str
+    ) -> list[Row[Any] | RequestIdReused | None]:
+        """Return for each the row an earlier call of the same request made, or that its id was used for another."""
+        asked = [Asked.of(one, caller=caller) for one in requests]
+        ids = {one.request_id for one in asked if one.request_id}
+        if not ids:
+            return [None] * len(asked)
+        columns = self.table.c
+        query = select(self.table).where(columns.caller == caller, among(unit.connection, columns.request_id, ids))
+        known = {row.request_id: row for row in unit.connection.execute(query)}
+        return [_same(known.get(one.request_id), one) for one in asked]
 
     # -- sending ------------------------------------------------------------------------------------------------------
 
@@ -125,7 +157,7 @@ class SendQueue:
         return row
 
     def several(self, unit: UnitOfWork, ids: Collection[int]) -> Sequence[Row[Any]]:
-        return unit.connection.execute(select(self.table).where(self.table.c.id.in_(ids))).all()
+        return unit.connection.execute(select(self.table).where(among(unit.connection, self.table.c.id, ids))).all()
 
     def page(
         self, unit: UnitOfWork, *, states: Collection[int], about: str, before: int | None, limit: int
@@ -164,3 +196,19 @@ class SendQueue:
         fenced = {"lease_token": self.table.c.lease_token + 1, "lease_until": None, "lease_owner": None, **values}
         done = update(self.table).where(self.table.c.id == id_).values(fenced).returning(self.table)
         return unit.connection.execute(done).one()
+
+
+def _row(order: Order, asked: Asked, caller: str, now: datetime) -> dict[str, Any]:
+    give_up, expires = order.give_up_time, order.expire_time
+    return {
+        "caller": caller, "request_id": asked.request_id or None, "fingerprint": asked.fingerprint, **order.content,
+        "state": State.QUEUED, "reason": "", "reference": "", "attempts": 0, "create_time": now,
+        "give_up_time": min(give_up, expires) if expires else give_up, "expire_time": expires,
+        "next_attempt_time": now,
+    }  # fmt: skip
+
+
+def _same(known: Row[Any] | None, asked: Asked) -> Row[Any] | RequestIdReused | None:
+    if known is not None and known.fingerprint != asked.fingerprint:
+        return RequestIdReused(f"The request id {asked.request_id} was used for something else; make a new one.")
+    return known

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 _LONGEST: Final = 64
@@ -35,6 +36,8 @@ _NUMBERED: Final = {
 """SMPP 3.4, 5.2.28. Whatever is neither here nor there is on its way."""
 _ID: Final = re.compile(r"\bid:\s*(\S+)", re.IGNORECASE)
 _STATE: Final = re.compile(r"\bstat:\s*([A-Z]+)", re.IGNORECASE)
+_NO_DIGIT: Final = re.compile("[^0-9]+")
+_HEXADECIMAL: Final = re.compile("[0-9a-f]+")
 _ERROR: Final = re.compile(r"\berr:\s*(\w+)", re.IGNORECASE)
 
 
@@ -80,6 +83,7 @@ def of_state(state: int) -> Delivery:
     return _NUMBERED.get(state, Delivery.PENDING)
 
 
+@lru_cache(maxsize=4096)  # a receipt is compared more than once
 def keys(reference: str) -> tuple[str, ...]:
     """Return under which keys a part may be known: first as it is written, then as the other number system has it.
 
@@ -90,7 +94,7 @@ def keys(reference: str) -> tuple[str, ...]:
     found = [plain]
     if plain.isascii() and plain.isdecimal():
         found.append(format(int(plain), "x"))
-    if re.fullmatch("[0-9a-f]+", plain):
+    if _HEXADECIMAL.fullmatch(plain):
         found.append(str(int(plain, 16)))
     return tuple(dict.fromkeys(found))
 
@@ -136,7 +140,7 @@ def same_number(one: str, other: str) -> bool:
 
 
 def _digits(number: str) -> str:
-    return "".join(one for one in number.replace("(0)", "") if "0" <= one <= "9").lstrip("0")
+    return _NO_DIGIT.sub("", number.replace("(0)", "")).lstrip("0")
 
 
 def whole(parts: Collection[Delivery]) -> Delivery:

@@ -16,6 +16,8 @@ from server_business.sms.providers import Handed, Parcel, Plain, Take
 from server_business.sms.templates import Gateway
 
 _AGAIN: Final = 2.0
+_SHUT, _LONGEST_SHUT = 30.0, 600.0
+"""How long one rests that refuses our key, twice as long each time: until then others get the messages at once."""
 _CLOSED: Final = frozenset({401, 402, 403, 407})
 """Everybody would be refused so: a wrong key, no money left."""
 _TOO_MANY: Final = frozenset({429, 503})
@@ -59,6 +61,8 @@ class HttpGateway(Plain):
         self._open: tuple[httpx.Client, ThreadPoolExecutor] | None = None
         self._why = ""
         self._again = 0.0
+        self._refused = False
+        self._shut = 0.0
 
     def open(self) -> None:
         """Rest for a moment after a failure. Raises Away."""
@@ -79,11 +83,14 @@ class HttpGateway(Plain):
         assert self._open is not None
         client, threads = self._open
         begun = {}
+        self._refused = False
         for parcel in parcels:
             if self._why or self._wait(take):
                 break
             begun[parcel.id] = threads.submit(self._answer, client, parcel)
         answers = {id_: one.result() for id_, one in begun.items()}
+        self._shut = min(self._shut * 2 or _SHUT, _LONGEST_SHUT) if self._refused else 0.0
+        self._again = max(self._again, self._clock.monotonic() + self._shut) if self._refused else self._again
         return {id_: one for id_, one in answers.items() if one is not None}
 
     def found(self, parcel: Parcel) -> Outcome | None:  # noqa: ARG002 - every message the same
@@ -153,6 +160,7 @@ class HttpGateway(Plain):
     def _heard(self, answer: httpx.Response, content: bytes) -> Handed | None:
         said = f"status {answer.status_code}"
         if answer.status_code in _CLOSED:
+            self._refused = True
             self._rest(f"{answer.url.host} does not let us in: {said}")
             return None
         if answer.status_code in _TOO_MANY:

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import Row, and_, delete, insert, select
+from sqlalchemy import Row, and_, delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mesh.database import UnitOfWork
@@ -23,6 +23,7 @@ _C: Final = sms_inbound.c
 _G: Final = sms_segment.c
 _OF_ONE: Final = ("provider", "sender", "recipient", "reference", "total")
 """What the parts of one longer message have in common."""
+_LOCK: Final = int.from_bytes(b"segments", "big")
 _DIALECTS: Final[dict[str, Any]] = {"sqlite": sqlite, "postgresql": postgresql}
 
 
@@ -38,6 +39,7 @@ def keep(unit: UnitOfWork, provider: str, said: Received) -> None:
         "reference": said.piece.reference,
         "total": said.piece.total,
     }
+    _one_at_a_time(unit)
     add = _DIALECTS[unit.connection.dialect.name].insert(sms_segment)
     new = {**part, "number": said.piece.number, "text": storable(said.text), "receive_time": unit.now}
     unit.connection.execute(add.values(new).on_conflict_do_nothing())
@@ -48,10 +50,17 @@ def join_late(unit: UnitOfWork) -> int:
     """Put together longer messages whose missing parts have had time enough; return how many."""
     old = unit.now - replies.WHOLE_WITHIN
     query = select(*(_G[name] for name in _OF_ONE)).where(_G.receive_time <= old).distinct()
+    _one_at_a_time(unit)
     rows = unit.connection.execute(query).mappings().all()
     for row in rows:
         _join(unit, row)
     return len(rows)
+
+
+def _one_at_a_time(unit: UnitOfWork) -> None:
+    """Wait for who is about to keep parts: of two that came at once each would find the other's missing."""
+    if unit.connection.dialect.name == "postgresql":  # SQLite has one writer
+        unit.connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
 
 
 def _join(unit: UnitOfWork, part: Mapping[Any, Any]) -> None:

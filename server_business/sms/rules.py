@@ -13,6 +13,7 @@ TABLE: Final = (
 BASIC: Final = frozenset(TABLE) - {"\x1b"}
 EXTENDED: Final = frozenset("\f^{}\\[~]|€")
 """These are written as an escape and a character: they count twice, and a part never ends between the two."""
+_WRITABLE: Final = BASIC | EXTENDED
 MOST_PARTS: Final = 10
 _BASIC_PLANE: Final = 0xFFFF
 
@@ -71,10 +72,11 @@ class Written:
 
 def write(text: str) -> Written:
     """Choose the alphabet and cut the text into as few parts as there can be."""
-    foreign = tuple(dict.fromkeys(one for one in text if one not in BASIC and one not in EXTENDED))
+    strange = frozenset(text) - _WRITABLE
+    foreign = tuple(dict.fromkeys(one for one in text if one in strange)) if strange else ()
     alphabet = Alphabet.UCS2 if foreign else Alphabet.GSM7
     single, several = _ROOM[alphabet]
-    total = sum(places(one, alphabet) for one in text)
+    total = len(text) + sum(text.count(one) for one in frozenset(text) if places(one, alphabet) > 1)
     if total <= single:
         return Written(alphabet, (text,), single - total, foreign)
     parts = tuple(_cut(text, alphabet, several))

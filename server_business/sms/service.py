@@ -1,55 +1,28 @@
 """The servicer of short messages."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from esoffice.business.v1 import sms_pb2 as pb
 from esoffice.business.v1 import sms_pb2_grpc as grpc_
 from sqlalchemy import Row
 
+from mesh import status
 from mesh.call import caller
 from mesh.database import Database, UnitOfWork
-from mesh.errors import FailedPrecondition, InvalidArgument, Violation
-from mesh.instants import instant
+from mesh.errors import DomainError
 from mesh.names import NamePattern
 from mesh.pages import page_of
 from mesh.tokens import Caller
 from mesh.wakeups import Doorbell
 from server_business.sending.rules import State
 from server_business.sms import inbox, rules, store
-from server_business.sms.numbers import international
-from server_business.sms.routing import Quiet, Way, chosen, quiet_until
-from server_business.sms.rules import Priority
+from server_business.sms.accepting import Accepted, Accepting, Terms
+from server_business.sms.routing import chosen
 from server_business.sms.tables import SMS
 
 NAME: Final = NamePattern("sms/{sms}", numeric=True)
-
-
-class RecipientOptedOut(FailedPrecondition):
-    """The number has said STOP."""
-
-    reason = "RECIPIENT_OPTED_OUT"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """The site's choice.
-
-    Attributes:
-        country: whose dialling rules count for numbers without +.
-        give_up: how long a message is tried.
-        ways: the providers; none while sending is off: then everything waits.
-        quiet: quiet hours.
-        transliterate: typographic characters may be written plainly.
-    """
-
-    country: str
-    give_up: timedelta
-    ways: tuple[Way, ...] = ()
-    quiet: Quiet | None = None
-    transliterate: bool = False
 
 
 class ShortMessages(grpc_.SmsServiceServicer):
@@ -65,9 +38,13 @@ class ShortMessages(grpc_.SmsServiceServicer):
         self._database = database
         self._bell_of = bell_of
         self._terms = terms
+        self._accepting = Accepting(bell_of, terms)
 
     async def SendSms(self, request: pb.SendSmsRequest, _context: Any) -> pb.Sms:
         return await self._database.run(self._send, request, caller())
+
+    async def BatchSendSms(self, request: pb.BatchSendSmsRequest, _context: Any) -> pb.BatchSendSmsResponse:
+        return await self._database.run(self._send_all, request, caller())
 
     async def PreviewSms(self, request: pb.PreviewSmsRequest, _context: Any) -> pb.SmsPreview:
         written, plain = rules.write(request.text), rules.transliterated(request.text)
@@ -136,50 +113,14 @@ class ShortMessages(grpc_.SmsServiceServicer):
         )
 
     def _send(self, unit: UnitOfWork, request: pb.SendSmsRequest, who: Caller) -> pb.Sms:
-        wrong: list[Violation] = []
-        known = SMS.of_request(unit, request, caller=who.name)
-        if known is not None:  # whatever holds today: it was accepted then
-            return _answer(known)
-        number, text = "", request.text
-        if request.transliterate or self._terms.transliterate:
-            text = rules.transliterated(text) or text
-        written = rules.write(text)
-        try:
-            number = international(request.to, self._terms.country)
-        except InvalidArgument as error:
-            wrong += error.violations
-        provider = chosen(number, self._terms.ways, store.away(unit)) if number else ""
-        if number and self._terms.ways and not provider:
-            wrong.append(Violation("to", f"no provider of this site serves {number}"))
-        if len(written.parts) > rules.MOST_PARTS:
-            wrong.append(Violation("text", f"needs {len(written.parts)} parts; at most {rules.MOST_PARTS} are sent"))
-        expire_time = instant(request.expire_time) if request.HasField("expire_time") else None
-        if expire_time is not None and expire_time <= unit.now:
-            wrong.append(Violation("expire_time", "must lie in the future"))
-        if wrong:
-            raise InvalidArgument(wrong)
-        if store.opted_out(unit, [number]):
-            raise RecipientOptedOut(f"{number} has said STOP and gets no short messages.", number=number)
-        priority = Priority(request.priority or Priority.NORMAL)
-        row = SMS.accept(
-            unit,
-            request,
-            caller=who.name,
-            give_up_time=unit.now + self._terms.give_up,
-            expire_time=expire_time,
-            to=number,
-            text=text,
-            alphabet=written.alphabet,
-            parts=len(written.parts),
-            about=request.about,
-            priority=priority,
-            flash=request.flash,
-            provider=provider,
-            delivery=0,
-        )
-        if provider:
-            self._bell_of(provider).ring_after(unit)
-        return _answer(row, quiet_until(self._terms.quiet, priority, unit.now))
+        (made,) = self._accepting.accept(unit, [request], who.name)
+        if isinstance(made, DomainError):
+            raise made
+        return _answer(made.row, made.held_until)
+
+    def _send_all(self, unit: UnitOfWork, request: pb.BatchSendSmsRequest, who: Caller) -> pb.BatchSendSmsResponse:
+        made = self._accepting.accept(unit, request.requests, who.name)
+        return pb.BatchSendSmsResponse(results=[_result(one) for one in made])
 
     def _retry(self, unit: UnitOfWork, id_: int) -> pb.Sms:
         row = SMS.retry(unit, id_, give_up_time=unit.now + self._terms.give_up)
@@ -196,16 +137,16 @@ class ShortMessages(grpc_.SmsServiceServicer):
         known, counts = store.statuses(unit), store.counts(unit)
         found = []
         for name in sorted(way.name for way in self._terms.ways):
-            status = known.get(name)
+            said = known.get(name)
             one = pb.SmsProviderStatus(
                 name=f"smsProviders/{name}",
-                healthy=status is not None and status.healthy,
-                sentence=status.sentence if status else "has not been tried yet",
+                healthy=said is not None and said.healthy,
+                sentence=said.sentence if said else "has not been tried yet",
                 waiting_count=counts.get((name, State.QUEUED), 0),
                 in_doubt_count=counts.get((name, State.IN_DOUBT), 0),
             )
-            if status is not None:
-                one.change_time.FromDatetime(status.change_time)
+            if said is not None:
+                one.change_time.FromDatetime(said.change_time)
             found.append(one)
         return pb.ListSmsProvidersResponse(providers=found)
 
@@ -238,6 +179,12 @@ def _answer(row: Row[Any], held_until: datetime | None = None) -> pb.Sms:
         delivery=row.delivery,
         delivery_time=row.delivery_time,
     )
+
+
+def _result(made: Accepted | DomainError) -> pb.SmsResult:
+    if isinstance(made, DomainError):
+        return pb.SmsResult(status=status.status_of(made))
+    return pb.SmsResult(sms=_answer(made.row, made.held_until))
 
 
 def _part(row: Row[Any]) -> pb.SmsPart:

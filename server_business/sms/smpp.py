@@ -17,8 +17,9 @@ from server_business.sending.rules import Answer, Outcome
 from server_business.sms import delivery
 from server_business.sms import smpp_words as words
 from server_business.sms.delivery import Receipt
+from server_business.sms.pdus import DATA, DELIVER, RESPONSE, Delivered, Submitted, acknowledgement, submit_sm
 from server_business.sms.providers import Arrival, Asked, Handed, Parcel, Take
-from server_business.sms.smpp_wire import DELIVER, Garbled, Lost, Silent, Wire, acknowledgement, parse
+from server_business.sms.smpp_wire import Garbled, Lost, Silent, Wire, parse
 
 _AGAIN: Final = 2.0
 _LONGEST_REST: Final = 60.0
@@ -36,6 +37,7 @@ class Centre:
         timeout: seconds an answer is waited for.
         enquire: seconds of silence after which the connection is tested.
         sender: number or name messages come from; may be empty.
+        latin1: data_coding 0 means Latin-1 there, not the alphabet of GSM.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Centre:
     timeout: float = 4.0
     enquire: float = 30.0
     sender: str = ""
+    latin1: bool = False
 
 
 @dataclass(slots=True)
@@ -74,6 +77,7 @@ class SmppProvider:
         self, centre: Centre, context: ssl.SSLContext | None, clock: Clock, ring: Callable[[], object]
     ) -> None:
         self._centre = centre
+        self._sender = words.address(centre.sender)
         self._context = context
         self._clock = clock
         self._ring = ring
@@ -87,7 +91,7 @@ class SmppProvider:
         self._heard = 0.0
         self._enquired = 0.0
         self._waiting: dict[int, Callable[[Any], None]] = {}
-        self._unstored: list[tuple[int, Arrival | None]] = []
+        self._unstored: list[tuple[bytes, Arrival | None]] = []
 
     # -- the connection -----------------------------------------------------------------------------------------------
 
@@ -209,10 +213,10 @@ class SmppProvider:
             if wait > 0:
                 break
             parcel, number = work.popleft()
-            sequence, pdu = self._submit(wire, parcel, number)
+            sequence = wire.numbers.next_sequence()
+            data += submit_sm(sequence, words.submit(parcel, number, self._sender, latin1=self._centre.latin1))
             out[sequence] = (parcel.id, number, now)
             self._waiting[sequence] = _noting(out, sequence, progress.setdefault(parcel.id, _Progress()), number)
-            data += pdu
             wait = 60.0
         if data:
             wire.send(bytes(data))
@@ -227,9 +231,6 @@ class SmppProvider:
                 raise Silent(f"no answer within {self._centre.timeout:g} s")
             wait = min(wait, oldest - now + 0.001)
         self._read(wait)
-
-    def _submit(self, wire: Wire, parcel: Parcel, number: int) -> tuple[int, bytes]:
-        return wire.make("submit_sm", **words.submit(parcel, number, self._centre.sender))
 
     def found(self, parcel: Parcel) -> Outcome | None:
         """Nobody can tell: SMPP knows no key of ours."""
@@ -252,7 +253,7 @@ class SmppProvider:
         if self._wire is None or not self._unstored:
             return
         done, self._unstored = self._unstored, []
-        answers = b"".join(acknowledgement(sequence) for sequence, _ in done)
+        answers = b"".join(answer for answer, _ in done)
         try:
             self._wire.send(answers)
         except Lost as lost:
@@ -261,7 +262,7 @@ class SmppProvider:
     def ask(self, parts: Sequence[Asked]) -> Sequence[tuple[int, Receipt]]:
         """Ask for the state of parts by query_sm."""
         answers: dict[int, Any] = {}
-        ton, npi, sender = words.address(self._centre.sender)
+        ton, npi, sender = self._sender
         try:
             wire = self._connected()
             for one in parts:
@@ -315,14 +316,17 @@ class SmppProvider:
             self._met(wire, pdu)
 
     def _met(self, wire: Wire, pdu: Any) -> None:
-        if pdu.command in ("submit_sm_resp", "query_sm_resp", "generic_nack", "bind_transceiver_resp"):
-            note = self._waiting.pop(pdu.sequence, None)
-            if note is not None:
-                self._proven = self._proven or pdu.command == "submit_sm_resp"
+        if isinstance(pdu, Submitted):
+            if (note := self._waiting.pop(pdu.sequence, None)) is not None:
+                self._proven, self._failures = True, 0
+                note(pdu)
+        elif isinstance(pdu, Delivered):
+            answer = acknowledgement(pdu.sequence, pdu.command)
+            self._unstored.append((answer, words.arrival(pdu, latin1=self._centre.latin1)))
+        elif pdu.command in ("query_sm_resp", "generic_nack", "bind_transceiver_resp"):
+            if (note := self._waiting.pop(pdu.sequence, None)) is not None:
                 self._failures = 0 if self._proven else self._failures
                 note(pdu)
-        elif pdu.command == "deliver_sm":
-            self._unstored.append((pdu.sequence, words.arrival(pdu)))
         elif pdu.command == "enquire_link":
             wire.send(wire.make("enquire_link_resp", sequence=pdu.sequence)[1])
         elif pdu.command == "unbind":
@@ -335,11 +339,13 @@ class SmppProvider:
     def _garbled(self, wire: Wire, garbled: Garbled) -> None:
         """Refuse for good what cannot be read, so that it does not come again and again; one bad PDU stops no other."""
         log.get("sms").warning("PDU cannot be read", provider=self._centre.name, command=f"{garbled.command:#010x}")
-        if garbled.command & 0x80000000:
+        if garbled.command & RESPONSE:
             return  # an answer: who waits for it will not get it
-        answer = "deliver_sm_resp" if garbled.command == DELIVER else "generic_nack"
-        status = consts.SMPP_ESME_RX_P_APPN if garbled.command == DELIVER else consts.SMPP_ESME_RINVCMDID
-        wire.send(wire.make(answer, sequence=garbled.sequence, status=status)[1])
+        if garbled.command in (DELIVER, DATA):
+            wire.send(acknowledgement(garbled.sequence, garbled.command, consts.SMPP_ESME_RX_P_APPN))
+        else:
+            status = consts.SMPP_ESME_RINVCMDID
+            wire.send(wire.make("generic_nack", sequence=garbled.sequence, status=status)[1])
 
 
 def _noting(
@@ -347,8 +353,8 @@ def _noting(
 ) -> Callable[[Any], None]:
     def note(pdu: Any) -> None:
         del out[sequence]
-        if pdu.command == "submit_sm_resp" and not pdu.is_error():
-            progress.references[number] = (pdu.message_id or b"").decode("latin-1")
+        if isinstance(pdu, Submitted) and not pdu.status:
+            progress.references[number] = pdu.message_id
         elif pdu.status in words.TOO_FAST:
             progress.throttled, progress.later = True, words.status(pdu.status)
         elif pdu.status in words.LATER:

@@ -1,7 +1,7 @@
 """A connection to an SMS centre: bytes in and out, cut into PDUs (SMPP 3.4, section 3.2).
 
-smpplib makes and reads the PDUs. Its own client is not used: it connects over IPv4 only, checks no host name in a
-certificate, and loses the bytes of a PDU that a time limit cut in two.
+What comes with every message is made and read in `pdus`, the rest by smpplib. Its client is not used: it connects over
+IPv4 only, checks no host name in a certificate, and loses the bytes of a PDU that a time limit cut in two.
 """
 
 import contextlib
@@ -10,18 +10,19 @@ import select
 import socket
 import ssl
 import struct
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from smpplib import exceptions, smpp
 from smpplib.client import SimpleSequenceGenerator
 
-_HEADER: Final = 16
+from server_business.sms import pdus
+
 _LONGEST: Final = 70_000
 """A message_payload has up to 64 kB."""
 _PIECE: Final = 256 * 1024
-DELIVER: Final = 0x00000005
 _BROKEN: Final = (exceptions.UnknownCommandError, exceptions.PDUError, LookupError, TypeError, ValueError, struct.error)
-"""What smpplib raises for bytes that are no PDU."""
+"""What is raised for bytes that are no PDU."""
 
 
 class Lost(Exception):
@@ -125,9 +126,9 @@ class Wire:
 
     def _cut(self, data: bytes) -> list[bytes]:
         found, at = [], 0
-        while len(data) - at >= _HEADER:
+        while len(data) - at >= pdus.HEADER:
             length = int.from_bytes(data[at : at + 4], "big")
-            if not _HEADER <= length <= _LONGEST:
+            if not pdus.HEADER <= length <= _LONGEST:
                 raise Lost("the other side sends what is no SMPP")
             if len(data) - at < length:
                 break
@@ -137,36 +138,18 @@ class Wire:
         return found
 
 
-def acknowledgement(sequence: int) -> bytes:
-    """Return a deliver_sm_resp: always the same but for the number, so it is not worth a PDU of smpplib's each."""
-    return struct.pack(">LLLLx", _HEADER + 1, DELIVER | 0x80000000, 0, sequence)
-
-
 def parse(frame: bytes) -> Any:
-    """Return a PDU as smpplib has it. Raises Garbled."""
-    command, sequence = int.from_bytes(frame[4:8], "big"), int.from_bytes(frame[12:16], "big")
-    if command == DELIVER and not _is_whole(frame):
-        raise Garbled(command, sequence)
+    """Return a PDU, one of `pdus` or as smpplib has it. Raises Garbled."""
+    command = int.from_bytes(frame[4:8], "big")
     try:
-        return smpp.parse_pdu(frame, client=_NUMBERS, allow_unknown_opt_params=True)
+        read = _READ.get(command)
+        return read(frame) if read else smpp.parse_pdu(frame, client=_NUMBERS, allow_unknown_opt_params=True)
     except _BROKEN as error:
-        raise Garbled(command, sequence) from error
+        raise Garbled(command, int.from_bytes(frame[12:16], "big")) from error
 
 
-def _is_whole(frame: bytes) -> bool:
-    """Tell whether the fields of a deliver_sm end where they should; smpplib reads on as if they did."""
-    at = _HEADER
-    for step in _FIELDS:
-        if step:
-            at += step
-            continue
-        at = frame.find(b"\0", at) + 1
-        if not at:
-            return False
-    return at < len(frame) and at + 1 + frame[at] <= len(frame)
-
-
-_FIELDS: Final = (0, 2, 0, 2, 0, 3, 0, 0, 4)
-"""SMPP 3.4, 4.6.1 up to sm_length: bytes of fixed fields, and 0 for a text that ends with NUL."""
+_READ: Final[Mapping[int, Callable[[bytes], object]]] = {
+    pdus.SUBMIT | pdus.RESPONSE: pdus.submit_sm_resp, pdus.DELIVER: pdus.deliver_sm, pdus.DATA: pdus.data_sm,
+}  # fmt: skip
 _NUMBERS: Final = SimpleSequenceGenerator()
 """smpplib draws a number for every request it reads, and then forgets it."""

@@ -1,13 +1,15 @@
 """What SMPP's fields and numbers mean in our words, and the reverse."""
 
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from smpplib import consts
 
 from server_business.sms import delivery
-from server_business.sms.encoding import Piece, coding, decode, encode, header, without_header
+from server_business.sms.encoding import Piece, as_latin1, coding, decode, encode, header, without_header
+from server_business.sms.pdus import Delivered, Submit
 from server_business.sms.providers import Arrival, Parcel, Received
+from server_business.sms.rules import Alphabet
 
 _UDHI: Final = 0x40
 _RECEIPT: Final = 0x3C
@@ -25,46 +27,46 @@ LATER: Final = frozenset(
 )
 
 
-def submit(parcel: Parcel, number: int, sender: str) -> dict[str, Any]:
-    """Return the fields of a submit_sm of one part."""
-    body = encode(parcel.parts[number - 1], parcel.alphabet)
+def submit(parcel: Parcel, number: int, sender: tuple[int, int, str], *, latin1: bool = False) -> Submit:
+    """Return what is said of one part.
+
+    Args:
+        parcel: whose part it is.
+        number: of the part.
+        sender: as `address` returns it.
+        latin1: the centre reads data_coding 0 as Latin-1, not as the alphabet of GSM.
+    """
+    text, alphabet = parcel.parts[number - 1], parcel.alphabet
+    if latin1 and alphabet is Alphabet.GSM7:
+        alphabet, body = as_latin1(parcel.parts, number)
+    else:
+        body = encode(text, alphabet)
     long = len(parcel.parts) > 1
     if long:
         body = header(Piece(parcel.id, len(parcel.parts), number)) + body
-    ton, npi, address_ = address(sender)
-    return {
-        "source_addr_ton": ton,
-        "source_addr_npi": npi,
-        "source_addr": address_,
-        "dest_addr_ton": consts.SMPP_TON_INTL,
-        "dest_addr_npi": consts.SMPP_NPI_ISDN,
-        "destination_addr": parcel.to.removeprefix("+"),
-        "esm_class": _UDHI if long else 0,
-        "validity_period": _validity(parcel.validity),
-        "registered_delivery": 1,
-        "data_coding": coding(parcel.alphabet, flash=parcel.flash),
-        "short_message": body,
-    }
+    return Submit(
+        sender=sender, to=parcel.to.removeprefix("+"), esm_class=_UDHI if long else 0,
+        validity=_validity(parcel.validity), data_coding=coding(alphabet, flash=parcel.flash), body=body,
+    )  # fmt: skip
 
 
-def arrival(pdu: Any) -> Arrival | None:
-    """Return what a deliver_sm brings; None for reports about nothing we know."""
-    body: bytes = pdu.short_message or getattr(pdu, "message_payload", None) or b""
-    sender, recipient = _text(pdu.source_addr), _text(pdu.destination_addr)
-    reference = _text(getattr(pdu, "receipted_message_id", None))
-    if (pdu.esm_class or 0) & _RECEIPT or reference:
-        return delivery.read(body.decode("latin-1"), reference=reference, state=pdu.message_state, number=sender)
+def arrival(pdu: Delivered, *, latin1: bool = False) -> Arrival | None:
+    """Return what a deliver_sm or data_sm brings; None for reports about nothing we know."""
+    body = pdu.body
+    reference = pdu.text("receipted_message_id") if pdu.more else ""
+    if pdu.esm_class & _RECEIPT or reference:
+        state = pdu.number("message_state") if pdu.more else None
+        return delivery.read(body.decode("latin-1"), reference=reference, state=state, number=pdu.sender)
     piece = None
-    if (pdu.esm_class or 0) & _UDHI:
+    if pdu.esm_class & _UDHI:
         piece, body = without_header(body)
-    elif getattr(pdu, "sar_total_segments", None) and pdu.sar_segment_seqnum:
-        piece = Piece(pdu.sar_msg_ref_num or 0, pdu.sar_total_segments, pdu.sar_segment_seqnum)
-    number = f"+{sender}" if pdu.source_addr_ton == consts.SMPP_TON_INTL and sender[:1].isdigit() else sender
-    return Received(sender=number, recipient=recipient, text=decode(body, pdu.data_coding or 0), piece=piece)
-
-
-def _text(value: bytes | None) -> str:
-    return (value or b"").decode("latin-1")
+    elif (total := pdu.number("sar_total_segments")) and (number := pdu.number("sar_segment_seqnum")):
+        piece = Piece(pdu.number("sar_msg_ref_num") or 0, total, number)
+    sender = pdu.sender
+    if pdu.sender_ton == consts.SMPP_TON_INTL and sender[:1].isdigit():
+        sender = f"+{sender}"
+    text = decode(body, pdu.data_coding, latin1=latin1)
+    return Received(sender=sender, recipient=pdu.recipient, text=text, piece=piece)
 
 
 def address(sender: str) -> tuple[int, int, str]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mesh.bulk import among, insert_many, update_many
@@ -237,10 +237,12 @@ def give_up(unit: UnitOfWork, after: timedelta, limit: int) -> int:
 
 
 def say(unit: UnitOfWork, name: str, *, healthy: bool, sentence: str) -> None:
-    """Note how a provider is."""
+    """Note how a provider is, if that is something new."""
+    columns = sms_provider.c
     new = {"name": name, "healthy": healthy, "sentence": sentence[:2000], "change_time": unit.now}
     add = _DIALECTS[unit.connection.dialect.name].insert(sms_provider).values(new)
-    unit.connection.execute(add.on_conflict_do_update(index_elements=["name"], set_=new))
+    news = (columns.healthy != add.excluded.healthy) | (columns.sentence != add.excluded.sentence)
+    unit.connection.execute(add.on_conflict_do_update(index_elements=["name"], set_=new, where=news))
 
 
 def away(unit: UnitOfWork) -> set[str]:
@@ -260,6 +262,13 @@ def counts(unit: UnitOfWork) -> dict[tuple[str, int], int]:
     return {(provider, state): number for provider, state, number in unit.connection.execute(query)}
 
 
+def any_left(unit: UnitOfWork, where: ColumnElement[bool]) -> bool:
+    """Tell whether there is a message that is due to be claimed."""
+    free = (_S.lease_until.is_(None)) | (_S.lease_until <= unit.now)
+    due = select(_S.id).where(where, _S.next_attempt_time <= unit.now, free).limit(1)
+    return unit.connection.execute(due).first() is not None
+
+
 def move(unit: UnitOfWork, where: ColumnElement[bool], ways: Sequence[Way], missing: Collection[str]) -> set[str]:
     """Give what waits and is due to providers that are there; return which providers have got something.
 
@@ -273,9 +282,13 @@ def move(unit: UnitOfWork, where: ColumnElement[bool], ways: Sequence[Way], miss
     """
     free = (_S.lease_until.is_(None)) | (_S.lease_until <= unit.now)
     begun = select(_P.sms).where(_P.sms == _S.id)
+    # Only what there is a way for: what has none, however much that is, must not hold up the rest.
+    served = [_S.to.startswith(prefix) for way in ways if way.name not in missing for prefix in way.prefixes or ("",)]
+    if not served:
+        return set()
     query = (
         select(_S.id, _S.to, _S.provider)
-        .where(where, _S.state == State.QUEUED, _S.next_attempt_time <= unit.now, free, ~begun.exists())
+        .where(where, or_(*served), _S.state == State.QUEUED, _S.next_attempt_time <= unit.now, free, ~begun.exists())
         .order_by(_S.priority, _S.next_attempt_time)
         .limit(_AT_ONCE)
         .with_for_update(skip_locked=True)

@@ -1,9 +1,11 @@
 """The door for gateways: receipts and received messages over HTTP. Answered when they are durable."""
 
+import base64
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -22,10 +24,19 @@ _REFERENCE: Final = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hook:
-    """A gateway's webhook: what it sends, and the secret it must show."""
+    """A gateway's webhook.
+
+    Attributes:
+        gateway: what it sends.
+        secret: it must show.
+        signed_url: our address as Twilio knows it; empty: nothing need be signed.
+        key: what Twilio signs with.
+    """
 
     gateway: Gateway
     secret: str
+    signed_url: str = ""
+    key: str = ""
 
 
 def app(database: Database, hooks: Mapping[str, Hook], bell_of: Callable[[str], Doorbell]) -> Starlette:
@@ -44,6 +55,8 @@ def app(database: Database, hooks: Mapping[str, Hook], bell_of: Callable[[str], 
             body += piece
             if len(body) > _MOST_BYTES:
                 return PlainTextResponse("too large", 413)
+        if known.signed_url and not _is_signed(known, request, body):
+            return PlainTextResponse("not allowed", 403)
         data: Any = templates.read(body, request.headers.get("content-type", "")) if body else {}
         if not isinstance(data, dict) or not data:
             data = {key: value for key, value in request.query_params.items() if key != "secret"}
@@ -51,6 +64,16 @@ def app(database: Database, hooks: Mapping[str, Hook], bell_of: Callable[[str], 
         return Response(status_code=204)
 
     return Starlette(routes=[Route("/sms/{provider}", hook, methods=["GET", "POST"])])
+
+
+def _is_signed(hook: Hook, request: Request, body: bytes) -> bool:
+    """Tell whether a request carries Twilio's signature over the address and the fields of its form."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    form = "urlencoded" in request.headers.get("content-type", "")
+    fields = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True) if form else []
+    signed = hook.signed_url + query + "".join(name + value for name, value in sorted(fields))
+    expected = base64.b64encode(hmac.digest(hook.key.encode(), signed.encode("utf-8", "replace"), "sha1"))
+    return hmac.compare_digest(request.headers.get("x-twilio-signature", "").encode(), expected)
 
 
 def _keep(unit: UnitOfWork, provider: str, gateway: Gateway, data: Any, bell_of: Callable[[str], Doorbell]) -> None:

@@ -1,11 +1,11 @@
 """Sends what waits for one provider, many at a time, and keeps what the provider reports.
 
-As in `server_business.sending.worker`, every message is marked in a commit of its own before the provider can take it;
-here one commit marks as many as the provider's window holds, and one records them.
+As in `server_business.sending.worker`, every message is marked in a commit before the provider can take it; here one
+commit marks as many as the provider's window holds, records those of the window before, and keeps what has come.
 """
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
@@ -60,6 +60,21 @@ class LaneTerms:
     quiet: Quiet | None = None
 
 
+@dataclass(slots=True)
+class _Window:
+    """What is handed over at a time.
+
+    Attributes:
+        due: what was claimed for it.
+        parcels: what of that was marked, by id.
+        handed: what became of it, by id.
+    """
+
+    due: Sequence[Claim] = ()
+    parcels: dict[int, Parcel] = field(default_factory=dict)
+    handed: Mapping[int, Handed] = field(default_factory=dict)
+
+
 class Lane:
     """The way of messages to one provider.
 
@@ -93,7 +108,6 @@ class Lane:
         self._bell_of = bell_of
         self._name = terms.way.name
         self._bucket = Bucket(terms.per_second)
-        self._said: str | None = None
         self._asked = 0.0
         mine = _C.provider == self._name
         self._mine = mine
@@ -109,45 +123,67 @@ class Lane:
 
     def turn(self, turn: Turn) -> bool | timedelta:
         """Send and receive until nothing is left; return whether there may be more, or how long there is nothing."""
-        clock = self._database.clock
-        until = clock.monotonic() + _TURN
-        busy = True
+        until = self._database.clock.monotonic() + _TURN
+        window = _Window()
+        busy = self._settled()
         try:
-            while busy and not turn.stopping.is_set() and clock.monotonic() < until:
-                self._provider.open()
-                self._say("")
-                busy = self._receive() | self._send()
+            while True:
+                away = self._away()
+                goes_on = not (away or turn.stopping.is_set() or self._database.clock.monotonic() > until)
+                window, arrived = self._between(window, away, marks=goes_on)
+                if away:
+                    self._let_go()
+                    return _AWAY
+                if not goes_on:
+                    return True
+                self._hand_over(window)
                 self._query()
-        except Away as error:
-            self._say(str(error))
-            self._let_go()
-            return _AWAY
+                if not (window.due or arrived):
+                    return busy
         finally:
             self._provider.rest()
-        return busy
+
+    def _away(self) -> str:
+        """Return why the provider takes nothing; empty when it does."""
+        try:
+            self._provider.open()
+        except Away as error:
+            return str(error)
+        return ""
 
     # -- sending ------------------------------------------------------------------------------------------------------
 
-    def _send(self) -> bool:
-        """Hand over what one window holds; return whether there was anything."""
-        dead = self._settled()
+    def _between(self, last: _Window, away: str, *, marks: bool) -> tuple[_Window, bool]:
+        """Record one window, keep what has come and mark the next, all in one commit; return it and if any came."""
+        arrivals = self._provider.arrivals()
+        following = _Window()
         with self._database.unit() as unit:
-            due = self._claimed(unit)
-            parcels = self._marked(unit, due)
-        failpoint("sending.marked")
-        if not parcels:
-            return bool(dead or due)
-        sent = [claim for claim in due if claim.key[0] in parcels]
+            self._say(unit, away)
+            if last.parcels:
+                self._record(unit, last)
+            if arrivals:
+                keep(unit, self._name, arrivals, self._bell_of)
+            if marks:
+                following.due = self._claimed(unit)
+                following.parcels = self._marked(unit, following.due)
+        if last.parcels:
+            failpoint("sending.recorded")
+        if arrivals:
+            failpoint("sms.stored")
+        if following.parcels:
+            failpoint("sending.marked")
+        self._provider.stored()
+        return following, bool(arrivals)
+
+    def _hand_over(self, window: _Window) -> None:
+        if not window.parcels:
+            return
         try:
-            handed = self._provider.hand_over(list(parcels.values()), self._take)
+            window.handed = self._provider.hand_over(list(window.parcels.values()), self._take)
         except Exception as error:  # noqa: BLE001 - one that cannot be sent must not hold up the others for ever
-            handed = self._defect(parcels, error)
+            window.handed = self._defect(window.parcels, error)
         failpoint("sending.carried")
-        self._pace(handed.values())
-        with self._database.unit() as unit:
-            self._record(unit, sent, handed)
-        failpoint("sending.recorded")
-        return True
+        self._pace(window.handed.values())
 
     def _claimed(self, unit: UnitOfWork) -> list[Claim]:
         """Take what is due, the urgent first; in quiet hours nothing else."""
@@ -192,14 +228,15 @@ class Lane:
         elif handed:
             self._bucket = self._bucket.accepted()
 
-    def _record(self, unit: UnitOfWork, sent: Sequence[Claim], handed: Any) -> None:
+    def _record(self, unit: UnitOfWork, window: _Window) -> None:
         """Write what became of messages, and of their parts."""
+        sent, handed = [claim for claim in window.due if claim.key[0] in window.parcels], window.handed
         ours = claims.held(unit, SMS.table, sent)
         taken: list[Claim] = []
         rows: list[dict[str, Any]] = []
         for claim in ours:
             id_ = claim.key[0]
-            result: Handed | None = handed.get(id_)
+            result = handed.get(id_)
             if result is None:  # the connection broke before its turn: it is as it was
                 claims.release(
                     unit, SMS.table, claim, next_attempt_time=unit.now, state=State.QUEUED,
@@ -246,15 +283,18 @@ class Lane:
         if len(references) < len(rows):
             store.clear_doubts(unit, self._name)
 
-    def _settled(self) -> list[Claim]:
-        """Say what became of messages that a dead process has left, before others are marked; return them."""
+    def _settled(self) -> bool:
+        """Say what became of messages that a dead process has left, before others are marked; return if any were."""
+        with self._database.reading() as unit:
+            if not store.any_left(unit, self._dead):
+                return False
         with self._database.unit() as unit:
             dead = claims.claim(
                 unit, SMS.table, limit=self._terms.window, lease=_LEASE, owner=self._owner, where=self._dead
             )
         for one in dead:
             self._settle(one)
-        return dead
+        return bool(dead)
 
     def _settle(self, claim: Claim) -> None:
         row = claim.row
@@ -283,15 +323,6 @@ class Lane:
 
     # -- what comes ---------------------------------------------------------------------------------------------------
 
-    def _receive(self) -> bool:
-        """Keep what has come; return whether there was anything."""
-        arrivals = self._provider.arrivals()
-        if arrivals:
-            keep(self._database, self._name, arrivals, self._bell_of)
-            failpoint("sms.stored")
-        self._provider.stored()
-        return bool(arrivals)
-
     def _query(self) -> None:
         """Ask for the state of parts whose receipts are late, a few at a time."""
         now = self._database.clock.monotonic()
@@ -307,13 +338,10 @@ class Lane:
 
     # -- how it is ----------------------------------------------------------------------------------------------------
 
-    def _say(self, problem: str) -> None:
-        if problem == self._said:
-            return
-        self._said = problem
+    def _say(self, unit: UnitOfWork, problem: str) -> None:
+        """Note how the provider is; what another replica has noted before is no concern of ours."""
         self._line.healthy, self._line.sentence = not problem, problem or "takes messages"
-        with self._database.unit() as unit:
-            store.say(unit, self._name, healthy=not problem, sentence=self._line.sentence)
+        store.say(unit, self._name, healthy=not problem, sentence=self._line.sentence)
 
     def _let_go(self) -> None:
         """Let other providers have what waits."""
@@ -324,16 +352,16 @@ class Lane:
                 self._bell_of(name).ring_after(unit)
 
 
-def keep(database: Database, provider: str, arrivals: Sequence[Arrival], bell_of: Callable[[str], Doorbell]) -> None:
-    """Make durable what a provider has brought, in one transaction."""
+def keep(unit: UnitOfWork, provider: str, arrivals: Sequence[Arrival], bell_of: Callable[[str], Doorbell]) -> None:
+    """Keep what a provider has brought."""
     receipts = [one for one in arrivals if isinstance(one, Receipt)]
     messages = [one for one in arrivals if isinstance(one, Received)]
-    with database.unit() as unit:
+    if receipts:
         store.receive(unit, provider, receipts)
-        for one in messages:
-            inbox.keep(unit, provider, one)
-        if messages:
-            bell_of(inbox.BELL).ring_after(unit)
+    for one in messages:
+        inbox.keep(unit, provider, one)
+    if messages:
+        bell_of(inbox.BELL).ring_after(unit)
 
 
 def _parcel(row: Any, begun: Collection[int], unit: UnitOfWork) -> Parcel:

@@ -143,6 +143,13 @@ def revision_of(unit: UnitOfWork, whose: str) -> int:
     return unit.connection.execute(query).scalar() or 0
 
 
+def revisions(unit: UnitOfWork) -> dict[str, int]:
+    """Return how many changes there were in each calendar that ever had one."""
+    columns = calendar_revision.c
+    found = unit.connection.execute(select(columns.employee, columns.revision))
+    return {row.employee: row.revision for row in found}
+
+
 def changes(unit: UnitOfWork, whose: str, kind: int, after: int, limit: int) -> Sequence[Any]:
     """Return the items that were changed after that revision, in the order of their changes."""
     columns = calendar_change.c

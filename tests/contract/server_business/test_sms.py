@@ -265,7 +265,8 @@ async def test_replies_stop_start_acknowledge_and_everything_else_is_told(
     )  # fmt: skip
     (gone,) = (await board.stub.ListSmsOptOuts(pb.ListSmsOptOutsRequest())).opt_outs
     assert (gone.number, gone.message) == (NUMBER, listed[0].name)
-    keep(board.database, "two", [Received(sender=NUMBER, recipient="4930123", text="START")], board.bell_of)
+    with board.database.unit() as unit:
+        keep(unit, "two", [Received(sender=NUMBER, recipient="4930123", text="START")], board.bell_of)
     answering.turn(Turn(threading.Event()))
     assert (await board.get(await board.send())).state == 1
 
@@ -274,7 +275,8 @@ async def test_a_longer_message_with_a_gap_is_told_after_ten_minutes(board: Swit
     es = Es(refusal="teams/gone does not exist.")
     answering = Answering(board.database, es.acknowledge, es.tell, "teams/gone", "me")
     part = Received(sender=NUMBER, recipient="1", text="Anfang", piece=Piece(7, 2, 1))
-    keep(board.database, "one", [part, part], board.bell_of)
+    with board.database.unit() as unit:
+        keep(unit, "one", [part, part], board.bell_of)
     answering.turn(Turn(threading.Event()))
     assert not es.told
     clock.advance(timedelta(minutes=10))
@@ -291,7 +293,8 @@ async def test_stop_is_honoured_while_server_es_is_away(board: Switchboard) -> N
         Received(sender=AUSTRIA, recipient="1", text="Wo bleibt ihr?"),
         Received(sender=NUMBER, recipient="1", text="STOP"),
     ]
-    keep(board.database, "one", said, board.bell_of)
+    with board.database.unit() as unit:
+        keep(unit, "one", said, board.bell_of)
     assert answering.turn(Turn(threading.Event())) is False
     assert (await refused(board.send())).code() == grpc.StatusCode.FAILED_PRECONDITION
     open_, stopped = sorted(

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from esoffice.business.v1 import sms_pb2 as pb
+from sqlalchemy import update
 
 from mesh import claims
 from mesh.clock import ManualClock, SystemClock
@@ -18,7 +19,7 @@ from server_business.sms import webhook
 from server_business.sms.http_gateway import HttpGateway
 from server_business.sms.mail_gateway import MailGateway
 from server_business.sms.outbox import Outbox
-from server_business.sms.presets import PRESETS, VONAGE
+from server_business.sms.presets import PRESETS, TWILIO, VONAGE
 from server_business.sms.routing import Way
 from server_business.sms.tables import SMS
 from server_business.sms.templates import Gateway
@@ -43,8 +44,8 @@ class Served:
     made: list[HttpGateway] = field(default_factory=list)
 
     def provider(self, said: Gateway, **more: Any) -> HttpGateway:
-        given = {"sender": "Firma", "user": "ich", "password": "geheim&", **more}
-        made = HttpGateway(said, site="muster", window=5, timeout=1.0, clock=SystemClock(), **given)
+        given = {"sender": "Firma", "user": "ich", "password": "geheim&", "clock": SystemClock(), "window": 5, **more}
+        made = HttpGateway(said, site="muster", timeout=1.0, **given)
         self.made.append(made)
         return made
 
@@ -149,6 +150,44 @@ async def test_a_gateway_that_lets_nobody_in_loses_its_queue(http: Served, tmp_p
     assert http.board.lines["one"].sentence == "127.0.0.1 does not let us in: status 401"
     turn(http.board.lane(Outbox(tmp_path), "two"))
     assert (await http.board.state(name))[0] == "SENT"
+
+
+async def test_a_gateway_that_refuses_our_key_is_asked_ever_more_rarely(http: Served, clock: ManualClock) -> None:
+    http.server.answer = lambda _: (401, "wrong key")
+    lane = http.board.lane(http.provider(Gateway(url=http.server.url), clock=clock), window=1)
+    for pause, asked in ((0, 1), (29, 1), (1, 2), (59, 2), (1, 3)):
+        clock.advance(timedelta(seconds=pause))
+        await http.board.send()
+        turn(lane)
+        assert len(http.server.asked) == asked
+        with http.board.database.unit() as unit:
+            unit.connection.execute(update(SMS.table).values(provider="one", next_attempt_time=unit.now))
+
+
+@pytest.mark.parametrize(
+    ("caller", "signature", "status"),
+    [
+        ("+14158675309", "RSOYDt4T1cUTdK1PDd93/VVr8B8=", 204),  # as Twilio documents it
+        ("+14158675310", "RSOYDt4T1cUTdK1PDd93/VVr8B8=", 403),
+        ("+14158675309", "", 403),
+    ],
+)
+async def test_a_webhook_of_twilio_must_be_signed(http: Served, caller: str, signature: str, status: int) -> None:
+    signed = Hook(
+        gateway=PRESETS[TWILIO], secret="0123456789abcdef",
+        signed_url="https://mycompany.com/myapp.php", key="12345",
+    )  # fmt: skip
+    application = webhook.app(http.board.database, {"one": signed}, http.board.bell_of)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://hook") as client:
+        answer = await client.post(
+            "/sms/one?foo=1&bar=2",
+            data={
+                "CallSid": "CA1234567890ABCDE", "Caller": caller, "Digits": "1234", "From": caller,
+                "To": "+18005551212",
+            },
+            headers={"x-twilio-signature": signature, "x-webhook-secret": "0123456789abcdef"},
+        )  # fmt: skip
+    assert answer.status_code == status
 
 
 async def test_a_mail_to_a_gateway_is_posted_once_for_each_message(board: Switchboard) -> None:

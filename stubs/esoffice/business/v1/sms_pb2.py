@@ -26,9 +26,10 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from esoffice.business.v1 import sending_pb2 as esoffice_dot_business_dot_v1_dot_sending__pb2
 from esoffice.options.v1 import options_pb2 as esoffice_dot_options_dot_v1_dot_options__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x65soffice/business/v1/sms.proto\x12\x14\x65soffice.business.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\"esoffice/business/v1/sending.proto\x1a!esoffice/options/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xac\x05\n\x03Sms\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\n\n\x02to\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x33\n\x08\x61lphabet\x18\x04 \x01(\x0e\x32!.esoffice.business.v1.SmsAlphabet\x12\x12\n\npart_count\x18\x05 \x01(\x05\x12.\n\x05state\x18\x06 \x01(\x0e\x32\x1f.esoffice.business.v1.SendState\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x1a\n\x12provider_reference\x18\x08 \x01(\t\x12\x15\n\rattempt_count\x18\t \x01(\x05\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tsent_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11next_attempt_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x62out\x18\x0e \x01(\t\x12\x33\n\x08priority\x18\x0f \x01(\x0e\x32!.esoffice.business.v1.SmsPriority\x12\r\n\x05\x66lash\x18\x10 \x01(\x08\x12\x10\n\x08provider\x18\x11 \x01(\t\x12\x33\n\x08\x64\x65livery\x18\x12 \x01(\x0e\x32!.esoffice.business.v1.SmsDelivery\x12\x31\n\rdelivery_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x05parts\x18\x14 \x03(\x0b\x32\x1d.esoffice.business.v1.SmsPart\"\xb1\x01\n\x07SmsPart\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x1a\n\x12provider_reference\x18\x02 \x01(\t\x12\x33\n\x08\x64\x65livery\x18\x03 \x01(\x0e\x32!.esoffice.business.v1.SmsDelivery\x12\x12\n\nerror_code\x18\x04 \x01(\t\x12\x31\n\rdelivery_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa4\x02\n\x0eSendSmsRequest\x12\x15\n\x02to\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18(\x12\x18\n\x04text\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xe8\x07\x12\x17\n\x05\x61\x62out\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x12\x42\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x11\xbaH\x0e\xb2\x01\x0b\"\x07\x08\xff\x82\xd1\xff\xaf\x07\x32\x00\x12=\n\x08priority\x18\x05 \x01(\x0e\x32!.esoffice.business.v1.SmsPriorityB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\r\n\x05\x66lash\x18\x06 \x01(\x08\x12\x15\n\rtransliterate\x18\x07 \x01(\x08\x12\x1f\n\nrequest_id\x18\x0f \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"+\n\x11PreviewSmsRequest\x12\x16\n\x04text\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x90N\"\xc5\x01\n\nSmsPreview\x12\x33\n\x08\x61lphabet\x18\x01 \x01(\x0e\x32!.esoffice.business.v1.SmsAlphabet\x12\r\n\x05parts\x18\x02 \x03(\t\x12\x17\n\x0fremaining_count\x18\x03 \x01(\x05\x12\x1a\n\x12\x66oreign_characters\x18\x04 \x03(\t\x12\x1b\n\x13transliterated_text\x18\x05 \x01(\t\x12!\n\x19transliterated_part_count\x18\x06 \x01(\x05\"<\n\rGetSmsRequest\x12+\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^sms/[1-9][0-9]{0,17}$\"N\n\x12\x42\x61tchGetSmsRequest\x12\x38\n\x05names\x18\x01 \x03(\tB)\xbaH&\x92\x01#\x08\x01\x10\xe8\x07\x18\x01\"\x1ar\x18\x32\x16^sms/[1-9][0-9]{0,17}$\"=\n\x13\x42\x61tchGetSmsResponse\x12&\n\x03sms\x18\x01 \x03(\x0b\x32\x19.esoffice.business.v1.Sms\"\xac\x01\n\x0eListSmsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x44\n\x06states\x18\x03 \x03(\x0e\x32\x1f.esoffice.business.v1.SendStateB\x13\xbaH\x10\x92\x01\r\x10\n\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12\x17\n\x05\x61\x62out\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\"R\n\x0fListSmsResponse\x12&\n\x03sms\x18\x01 \x03(\x0b\x32\x19.esoffice.business.v1.Sms\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\">\n\x0fRetrySmsRequest\x12+\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^sms/[1-9][0-9]{0,17}$\"?\n\x10\x43\x61ncelSmsRequest\x12+\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^sms/[1-9][0-9]{0,17}$\"\x19\n\x17ListSmsProvidersRequest\"V\n\x18ListSmsProvidersResponse\x12:\n\tproviders\x18\x01 \x03(\x0b\x32\'.esoffice.business.v1.SmsProviderStatus\"\xa4\x01\n\x11SmsProviderStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07healthy\x18\x02 \x01(\x08\x12\x10\n\x08sentence\x18\x03 \x01(\t\x12/\n\x0b\x63hange_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rwaiting_count\x18\x05 \x01(\x05\x12\x16\n\x0ein_doubt_count\x18\x06 \x01(\x05\"T\n\x15ListInboundSmsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"e\n\x16ListInboundSmsResponse\x12\x32\n\x08messages\x18\x01 \x03(\x0b\x32 .esoffice.business.v1.InboundSms\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xd9\x01\n\nInboundSms\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x0e\n\x06sender\x18\x03 \x01(\t\x12\x11\n\trecipient\x18\x04 \x01(\t\x12\x0c\n\x04text\x18\x05 \x01(\t\x12\x30\n\x0creceive_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x38\n\x07outcome\x18\x07 \x01(\x0e\x32\'.esoffice.business.v1.InboundSmsOutcome\x12\x0e\n\x06reason\x18\x08 \x01(\t\"T\n\x15ListSmsOptOutsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"d\n\x16ListSmsOptOutsResponse\x12\x31\n\x08opt_outs\x18\x01 \x03(\x0b\x32\x1f.esoffice.business.v1.SmsOptOut\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"]\n\tSmsOptOut\x12\x0e\n\x06number\x18\x01 \x01(\t\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07message\x18\x03 \x01(\t*t\n\x0bSmsPriority\x12\x1c\n\x18SMS_PRIORITY_UNSPECIFIED\x10\x00\x12\x17\n\x13SMS_PRIORITY_URGENT\x10\x01\x12\x17\n\x13SMS_PRIORITY_NORMAL\x10\x02\x12\x15\n\x11SMS_PRIORITY_BULK\x10\x03*\xc7\x01\n\x0bSmsDelivery\x12\x1c\n\x18SMS_DELIVERY_UNSPECIFIED\x10\x00\x12\x18\n\x14SMS_DELIVERY_PENDING\x10\x01\x12\x18\n\x14SMS_DELIVERY_UNKNOWN\x10\x02\x12\x18\n\x14SMS_DELIVERY_EXPIRED\x10\x03\x12\x17\n\x13SMS_DELIVERY_FAILED\x10\x04\x12\x17\n\x13SMS_DELIVERY_PARTLY\x10\x05\x12\x1a\n\x16SMS_DELIVERY_DELIVERED\x10\x06*Y\n\x0bSmsAlphabet\x12\x1c\n\x18SMS_ALPHABET_UNSPECIFIED\x10\x00\x12\x15\n\x11SMS_ALPHABET_GSM7\x10\x01\x12\x15\n\x11SMS_ALPHABET_UCS2\x10\x02*\x9c\x02\n\x11InboundSmsOutcome\x12#\n\x1fINBOUND_SMS_OUTCOME_UNSPECIFIED\x10\x00\x12\x1c\n\x18INBOUND_SMS_OUTCOME_OPEN\x10\x01\x12\x1f\n\x1bINBOUND_SMS_OUTCOME_STOPPED\x10\x02\x12\x1f\n\x1bINBOUND_SMS_OUTCOME_STARTED\x10\x03\x12$\n INBOUND_SMS_OUTCOME_ACKNOWLEDGED\x10\x04\x12\x1c\n\x18INBOUND_SMS_OUTCOME_TOLD\x10\x05\x12\x1c\n\x18INBOUND_SMS_OUTCOME_KEPT\x10\x06\x12 \n\x1cINBOUND_SMS_OUTCOME_REPEATED\x10\x07\x32\xd9\x08\n\nSmsService\x12\\\n\x07SendSms\x12$.esoffice.business.v1.SendSmsRequest\x1a\x19.esoffice.business.v1.Sms\"\x10\xca\xc1\x18\x08sms.send\xd0\xc1\x18\x02\x12i\n\nPreviewSms\x12\'.esoffice.business.v1.PreviewSmsRequest\x1a .esoffice.business.v1.SmsPreview\"\x10\xca\xc1\x18\x08sms.send\xd0\xc1\x18\x01\x12Z\n\x06GetSms\x12#.esoffice.business.v1.GetSmsRequest\x1a\x19.esoffice.business.v1.Sms\"\x10\xca\xc1\x18\x08sms.read\xd0\xc1\x18\x01\x12t\n\x0b\x42\x61tchGetSms\x12(.esoffice.business.v1.BatchGetSmsRequest\x1a).esoffice.business.v1.BatchGetSmsResponse\"\x10\xca\xc1\x18\x08sms.read\xd0\xc1\x18\x01\x12h\n\x07ListSms\x12$.esoffice.business.v1.ListSmsRequest\x1a%.esoffice.business.v1.ListSmsResponse\"\x10\xca\xc1\x18\x08sms.read\xd0\xc1\x18\x01\x12_\n\x08RetrySms\x12%.esoffice.business.v1.RetrySmsRequest\x1a\x19.esoffice.business.v1.Sms\"\x11\xca\xc1\x18\tsms.write\xd0\xc1\x18\x02\x12\x61\n\tCancelSms\x12&.esoffice.business.v1.CancelSmsRequest\x1a\x19.esoffice.business.v1.Sms\"\x11\xca\xc1\x18\tsms.write\xd0\xc1\x18\x02\x12\x83\x01\n\x10ListSmsProviders\x12-.esoffice.business.v1.ListSmsProvidersRequest\x1a..esoffice.business.v1.ListSmsProvidersResponse\"\x10\xca\xc1\x18\x08sms.read\xd0\xc1\x18\x01\x12}\n\x0eListInboundSms\x12+.esoffice.business.v1.ListInboundSmsRequest\x1a,.esoffice.business.v1.ListInboundSmsResponse\"\x10\xca\xc1\x18\x08sms.read\xd0\xc1\x18\x01\x12}\n\x0eListSmsOptOuts\x12+.esoffice.business.v1.ListSmsOptOutsRequest\x1a,.esoffice.business.v1.ListSmsOptOutsResponse\"\x10\xca\xc1\x18\x08sms.read\xd0\xc1\x18\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x65soffice/business/v1/sms.proto\x12\x14\x65soffice.business.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\"esoffice/business/v1/sending.proto\x1a!esoffice/options/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xac\x05\n\x03Sms\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\n\n\x02to\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x33\n\x08\x61lphabet\x18\x04 \x01(\x0e\x32!.esoffice.business.v1.SmsAlphabet\x12\x12\n\npart_count\x18\x05 \x01(\x05\x12.\n\x05state\x18\x06 \x01(\x0e\x32\x1f.esoffice.business.v1.SendState\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x1a\n\x12provider_reference\x18\x08 \x01(\t\x12\x15\n\rattempt_count\x18\t \x01(\x05\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tsent_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11next_attempt_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x62out\x18\x0e \x01(\t\x12\x33\n\x08priority\x18\x0f \x01(\x0e\x32!.esoffice.business.v1.SmsPriority\x12\r\n\x05\x66lash\x18\x10 \x01(\x08\x12\x10\n\x08provider\x18\x11 \x01(\t\x12\x33\n\x08\x64\x65livery\x18\x12 \x01(\x0e\x32!.esoffice.business.v1.SmsDelivery\x12\x31\n\rdelivery_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x05parts\x18\x14 \x03(\x0b\x32\x1d.esoffice.business.v1.SmsPart\"\xb1\x01\n\x07SmsPart\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x1a\n\x12provider_reference\x18\x02 \x01(\t\x12\x33\n\x08\x64\x65livery\x18\x03 \x01(\x0e\x32!.esoffice.business.v1.SmsDelivery\x12\x12\n\nerror_code\x18\x04 \x01(\t\x12\x31\n\rdelivery_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa4\x02\n\x0eSendSmsRequest\x12\x15\n\x02to\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18(\x12\x18\n\x04text\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xe8\x07\x12\x17\n\x05\x61\x62out\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x12\x42\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x11\xbaH\x0e\xb2\x01\x0b\"\x07\x08\xff\x82\xd1\xff\xaf\x07\x32\x00\x12=\n\x08priority\x18\x05 \x01(\x0e\x32!.esoffice.business.v1.SmsPriorityB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\r\n\x05\x66lash\x18\x06 \x01(\x08\x12\x15\n\rtransliterate\x18\x07 \x01(\x08\x12\x1f\n\nrequest_id\x18\x0f \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"_\n\x13\x42\x61tchSendSmsRequest\x12H\n\x08requests\x18\x01 \x03(\x0b\x32$.esoffice.business.v1.SendSmsRequestB\x10\xbaH\r\x92\x01\n\x08\x01\x10\xf4\x03\"\x03\xd8\x01\x03\"H\n\x14\x42\x61tchSendSmsResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.esoffice.business.v1.SmsResult\"f\n\tSmsResult\x12(\n\x03sms\x18\x01 \x01(\x0b\x32\x19.esoffice.business.v1.SmsH\x00\x12$\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"+\n\x11PreviewSmsRequest\x12\x16\n\x04text\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x90N\"\xc5\x01\n\nSmsPreview\x12\x33\n\x08\x61lphabet\x18\x01 \x01(\x0e\x32!.esoffice.business.v1.SmsAlphabet\x12\r\n\x05parts\x18\x02 \x03(\t\x12\x17\n\x0fremaining_count\x18\x03 \x01(\x05\x12\x1a\n\x12\x66oreign_characters\x18\x04 \x03(\t\x12\x1b\n\x13transliterated_text\x18\x05 \x01(\t\x12!\n\x19transliterated_part_count\x18\x06 \x01(\x05\"<\n\rGetSmsRequest\x12+\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^sms/[1-9][0-9]{0,17}$\"N\n\x12\x42\x61tchGetSmsRequest\x12\x38\n\x05names\x18\x01 \x03(\tB)\xbaH&\x92\x01#\x08\x01\x10\xe8\x07\x18\x01\"\x1ar\x18\x32\x16^sms/[1-9][0-9]{0,17}$\"=\n\x13\x42\x61tchGetSmsResponse\x12&\n\x03sms\x18\x01 \x03(\x0b\x32\x19.esoffice.business.v1.Sms\"\xac\x01\n\x0eListSmsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x44\n\x06states\x18\x03 \x03(\x0e\x32\x1f.esoffice.business.v1.SendStateB\x13\xbaH\x10\x92\x01\r\x10\n\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12\x17\n\x05\x61\x62out\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\"R\n\x0fListSmsResponse\x12&\n\x03sms\x18\x01 \x03(\x0b\x32\x19.esoffice.business.v1.Sms\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\">\n\x0fRetrySmsRequest\x12+\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^sms/[1-9][0-9]{0,17}$\"?\n\x10\x43\x61ncelSmsRequest\x12+\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^sms/[1-9][0-9]{0,17}$\"\x19\n\x17ListSmsProvidersRequest\"V\n\x18ListSmsProvidersResponse\x12:\n\tproviders\x18\x01 \x03(\x0b\x32\'.esoffice.business.v1.SmsProviderStatus\"\xa4\x01\n\x11SmsProviderStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07healthy\x18\x02 \x01(\x08\x12\x10\n\x08sentence\x18\x03 \x01(\t\x12/\n\x0b\x63hange_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rwaiting_count\x18\x05 \x01(\x05\x12\x16\n\x0ein_doubt_count\x18\x06 \x01(\x05\"T\n\x15ListInboundSmsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"e\n\x16ListInboundSmsResponse\x12\x32\n\x08messages\x18\x01 \x03(\x0b\x32 .esoffice.business.v1.InboundSms\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xd9\x01\n\nInboundSms\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x0e\n\x06sender\x18\x03 \x01(\t\x12\x11\n\trecipient\x18\x04 \x01(\t\x12\x0c\n\x04text\x18\x05 \x01(\t\x12\x30\n\x0creceive_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x38\n\x07outcome\x18\x07 \x01(\x0e\x32\'.esoffice.business.v1.InboundSmsOutcome\x12\x0e\n\x06reason\x18\x08 \x01(\t\"T\n\x15ListSmsOptOutsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"d\n\x16ListSmsOptOutsResponse\x12\x31\n\x08opt_outs\x18\x01 \x03(\x0b\x32\x1f.esoffice.business.v1.SmsOptOut\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"]\n\tSmsOptOut\x12\x0e\n\x06number\x18\x01 \x01(\t\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07message\x18\x03 \x01(\t*t\n\x0bSmsPriority\x12\x1c\n\x18SMS_PRIORITY_UNSPECIFIED\x10\x00\x12\x17\n\x13SMS_PRIORITY_URGENT\x10\x01\x12\x17\n\x13SMS_PRIORITY_NORMAL\x10\x02\x12\x15\n\x11SMS_PRIORITY_BULK\x10\x03*\xc7\x01\n\x0bSmsDelivery\x12\x1c\n\x18SMS_DELIVERY_UNSPECIFIED\x10\x00\x12\x18\n\x14SMS_DELIVERY_PENDING\x10\x01\x12\x18\n\x14SMS_DELIVERY_UNKNOWN\x10\x02\x12\x18\n\x14SMS_DELIVERY_EXPIRED\x10\x03\x12\x17\n\x13SMS_DELIVERY_FAILED\x10\x04\x12\x17\n\x13SMS_DELIVERY_PARTLY\x10\x05\x12\x1a\n\x16SMS_DELIVERY_DELIVERED\x10\x06*Y\n\x0bSmsAlphabet\x12\x1c\n\x18SMS_ALPHABET_UNSPECIFIED\x10\x00\x12\x15\n\x11SMS_ALPHABET_GSM7\x10\x01\x12\x15\n\x11SMS_ALPHABET_UCS2\x10\x02*\x9c\x02\n\x11InboundSmsOutcome\x12#\n\x1fINBOUND_SMS_OUTCOME_UNSPECIFIED\x10\x00\x12\x1c\n\x18INBOUND_SMS_OUTCOME_OPEN\x10\x01\x12\x1f\n\x1bINBOUND_SMS_OUTCOME_STOPPED\x10\x02\x12\x1f\n\x1bINBOUND_SMS_OUTCOME_STARTED\x10\x03\x12$\n INBOUND_SMS_OUTCOME_ACKNOWLEDGED\x10\x04\x12\x1c\n\x18INBOUND_SMS_OUTCOME_TOLD\x10\x05\x12\x1c\n\x18INBOUND_SMS_OUTCOME_KEPT\x10\x06\x12 \n\x1cINBOUND_SMS_OUTCOME_REPEATED\x10\x07\x32\xd2\t\n\nSmsService\x12\\\n\x07SendSms\x12$.esoffice.business.v1.SendSmsRequest\x1a\x19.esoffice.business.v1.Sms\"\x10\xca\xc1\x18\x08sms.send\xd0\xc1\x18\x02\x12w\n\x0c\x42\x61tchSendSms\x12).esoffice.business.v1.BatchSendSmsRequest\x1a*.esoffice.business.v1.BatchSendSmsResponse\"\x10\xca\xc1\x18\x08sms.send\xd0\xc1\x18\x02\x12i\n\nPreviewSms\x12\'.esoffice.business.v1.PreviewSmsRequest\x1a .esoffice.business.v1.SmsPreview\"\x10\xca\xc1\x18\x08sms.send\xd0\xc1\x18\x01\x12Z\n\x06GetSms\x12#.esoffice.business.v1.GetSmsRequest\x1a\x19.esoffice.business.v1.Sms\"\x10\xca\xc1\x18\x08sms.read\xd0\xc1\x18\x01\x12t\n\x0b\x42\x61tchGetSms\x12(.esoffice.business.v1.BatchGetSmsRequest\x1a).esoffice.business.v1.BatchGetSmsResponse\"\x10\xca\xc1\x18\x08sms.read\xd0\xc1\x18\x01\x12h\n\x07ListSms\x12$.esoffice.business.v1.ListSmsRequest\x1a%.esoffice.business.v1.ListSmsResponse\"\x10\xca\xc1\x18\x08sms.read\xd0\xc1\x18\x01\x12_\n\x08RetrySms\x12%.esoffice.business.v1.RetrySmsRequest\x1a\x19.esoffice.business.v1.Sms\"\x11\xca\xc1\x18\tsms.write\xd0\xc1\x18\x02\x12\x61\n\tCancelSms\x12&.esoffice.business.v1.CancelSmsRequest\x1a\x19.esoffice.business.v1.Sms\"\x11\xca\xc1\x18\tsms.write\xd0\xc1\x18\x02\x12\x83\x01\n\x10ListSmsProviders\x12-.esoffice.business.v1.ListSmsProvidersRequest\x1a..esoffice.business.v1.ListSmsProvidersResponse\"\x10\xca\xc1\x18\x08sms.read\xd0\xc1\x18\x01\x12}\n\x0eListInboundSms\x12+.esoffice.business.v1.ListInboundSmsRequest\x1a,.esoffice.business.v1.ListInboundSmsResponse\"\x10\xca\xc1\x18\x08sms.read\xd0\xc1\x18\x01\x12}\n\x0eListSmsOptOuts\x12+.esoffice.business.v1.ListSmsOptOutsRequest\x1a,.esoffice.business.v1.ListSmsOptOutsResponse\"\x10\xca\xc1\x18\x08sms.read\xd0\xc1\x18\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,6 +48,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SENDSMSREQUEST'].fields_by_name['priority']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_SENDSMSREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_SENDSMSREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
+  _globals['_BATCHSENDSMSREQUEST'].fields_by_name['requests']._loaded_options = None
+  _globals['_BATCHSENDSMSREQUEST'].fields_by_name['requests']._serialized_options = b'\272H\r\222\001\n\010\001\020\364\003\"\003\330\001\003'
   _globals['_PREVIEWSMSREQUEST'].fields_by_name['text']._loaded_options = None
   _globals['_PREVIEWSMSREQUEST'].fields_by_name['text']._serialized_options = b'\272H\005r\003\030\220N'
   _globals['_GETSMSREQUEST'].fields_by_name['name']._loaded_options = None
@@ -75,6 +78,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTSMSOPTOUTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\310\001'
   _globals['_SMSSERVICE'].methods_by_name['SendSms']._loaded_options = None
   _globals['_SMSSERVICE'].methods_by_name['SendSms']._serialized_options = b'\312\301\030\010sms.send\320\301\030\002'
+  _globals['_SMSSERVICE'].methods_by_name['BatchSendSms']._loaded_options = None
+  _globals['_SMSSERVICE'].methods_by_name['BatchSendSms']._serialized_options = b'\312\301\030\010sms.send\320\301\030\002'
   _globals['_SMSSERVICE'].methods_by_name['PreviewSms']._loaded_options = None
   _globals['_SMSSERVICE'].methods_by_name['PreviewSms']._serialized_options = b'\312\301\030\010sms.send\320\301\030\001'
   _globals['_SMSSERVICE'].methods_by_name['GetSms']._loaded_options = None
@@ -93,56 +98,62 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SMSSERVICE'].methods_by_name['ListInboundSms']._serialized_options = b'\312\301\030\010sms.read\320\301\030\001'
   _globals['_SMSSERVICE'].methods_by_name['ListSmsOptOuts']._loaded_options = None
   _globals['_SMSSERVICE'].methods_by_name['ListSmsOptOuts']._serialized_options = b'\312\301\030\010sms.read\320\301\030\001'
-  _globals['_SMSPRIORITY']._serialized_start=3163
-  _globals['_SMSPRIORITY']._serialized_end=3279
-  _globals['_SMSDELIVERY']._serialized_start=3282
-  _globals['_SMSDELIVERY']._serialized_end=3481
-  _globals['_SMSALPHABET']._serialized_start=3483
-  _globals['_SMSALPHABET']._serialized_end=3572
-  _globals['_INBOUNDSMSOUTCOME']._serialized_start=3575
-  _globals['_INBOUNDSMSOUTCOME']._serialized_end=3859
-  _globals['_SMS']._serialized_start=190
-  _globals['_SMS']._serialized_end=874
-  _globals['_SMSPART']._serialized_start=877
-  _globals['_SMSPART']._serialized_end=1054
-  _globals['_SENDSMSREQUEST']._serialized_start=1057
-  _globals['_SENDSMSREQUEST']._serialized_end=1349
-  _globals['_PREVIEWSMSREQUEST']._serialized_start=1351
-  _globals['_PREVIEWSMSREQUEST']._serialized_end=1394
-  _globals['_SMSPREVIEW']._serialized_start=1397
-  _globals['_SMSPREVIEW']._serialized_end=1594
-  _globals['_GETSMSREQUEST']._serialized_start=1596
-  _globals['_GETSMSREQUEST']._serialized_end=1656
-  _globals['_BATCHGETSMSREQUEST']._serialized_start=1658
-  _globals['_BATCHGETSMSREQUEST']._serialized_end=1736
-  _globals['_BATCHGETSMSRESPONSE']._serialized_start=1738
-  _globals['_BATCHGETSMSRESPONSE']._serialized_end=1799
-  _globals['_LISTSMSREQUEST']._serialized_start=1802
-  _globals['_LISTSMSREQUEST']._serialized_end=1974
-  _globals['_LISTSMSRESPONSE']._serialized_start=1976
-  _globals['_LISTSMSRESPONSE']._serialized_end=2058
-  _globals['_RETRYSMSREQUEST']._serialized_start=2060
-  _globals['_RETRYSMSREQUEST']._serialized_end=2122
-  _globals['_CANCELSMSREQUEST']._serialized_start=2124
-  _globals['_CANCELSMSREQUEST']._serialized_end=2187
-  _globals['_LISTSMSPROVIDERSREQUEST']._serialized_start=2189
-  _globals['_LISTSMSPROVIDERSREQUEST']._serialized_end=2214
-  _globals['_LISTSMSPROVIDERSRESPONSE']._serialized_start=2216
-  _globals['_LISTSMSPROVIDERSRESPONSE']._serialized_end=2302
-  _globals['_SMSPROVIDERSTATUS']._serialized_start=2305
-  _globals['_SMSPROVIDERSTATUS']._serialized_end=2469
-  _globals['_LISTINBOUNDSMSREQUEST']._serialized_start=2471
-  _globals['_LISTINBOUNDSMSREQUEST']._serialized_end=2555
-  _globals['_LISTINBOUNDSMSRESPONSE']._serialized_start=2557
-  _globals['_LISTINBOUNDSMSRESPONSE']._serialized_end=2658
-  _globals['_INBOUNDSMS']._serialized_start=2661
-  _globals['_INBOUNDSMS']._serialized_end=2878
-  _globals['_LISTSMSOPTOUTSREQUEST']._serialized_start=2880
-  _globals['_LISTSMSOPTOUTSREQUEST']._serialized_end=2964
-  _globals['_LISTSMSOPTOUTSRESPONSE']._serialized_start=2966
-  _globals['_LISTSMSOPTOUTSRESPONSE']._serialized_end=3066
-  _globals['_SMSOPTOUT']._serialized_start=3068
-  _globals['_SMSOPTOUT']._serialized_end=3161
-  _globals['_SMSSERVICE']._serialized_start=3862
-  _globals['_SMSSERVICE']._serialized_end=4975
+  _globals['_SMSPRIORITY']._serialized_start=3463
+  _globals['_SMSPRIORITY']._serialized_end=3579
+  _globals['_SMSDELIVERY']._serialized_start=3582
+  _globals['_SMSDELIVERY']._serialized_end=3781
+  _globals['_SMSALPHABET']._serialized_start=3783
+  _globals['_SMSALPHABET']._serialized_end=3872
+  _globals['_INBOUNDSMSOUTCOME']._serialized_start=3875
+  _globals['_INBOUNDSMSOUTCOME']._serialized_end=4159
+  _globals['_SMS']._serialized_start=215
+  _globals['_SMS']._serialized_end=899
+  _globals['_SMSPART']._serialized_start=902
+  _globals['_SMSPART']._serialized_end=1079
+  _globals['_SENDSMSREQUEST']._serialized_start=1082
+  _globals['_SENDSMSREQUEST']._serialized_end=1374
+  _globals['_BATCHSENDSMSREQUEST']._serialized_start=1376
+  _globals['_BATCHSENDSMSREQUEST']._serialized_end=1471
+  _globals['_BATCHSENDSMSRESPONSE']._serialized_start=1473
+  _globals['_BATCHSENDSMSRESPONSE']._serialized_end=1545
+  _globals['_SMSRESULT']._serialized_start=1547
+  _globals['_SMSRESULT']._serialized_end=1649
+  _globals['_PREVIEWSMSREQUEST']._serialized_start=1651
+  _globals['_PREVIEWSMSREQUEST']._serialized_end=1694
+  _globals['_SMSPREVIEW']._serialized_start=1697
+  _globals['_SMSPREVIEW']._serialized_end=1894
+  _globals['_GETSMSREQUEST']._serialized_start=1896
+  _globals['_GETSMSREQUEST']._serialized_end=1956
+  _globals['_BATCHGETSMSREQUEST']._serialized_start=1958
+  _globals['_BATCHGETSMSREQUEST']._serialized_end=2036
+  _globals['_BATCHGETSMSRESPONSE']._serialized_start=2038
+  _globals['_BATCHGETSMSRESPONSE']._serialized_end=2099
+  _globals['_LISTSMSREQUEST']._serialized_start=2102
+  _globals['_LISTSMSREQUEST']._serialized_end=2274
+  _globals['_LISTSMSRESPONSE']._serialized_start=2276
+  _globals['_LISTSMSRESPONSE']._serialized_end=2358
+  _globals['_RETRYSMSREQUEST']._serialized_start=2360
+  _globals['_RETRYSMSREQUEST']._serialized_end=2422
+  _globals['_CANCELSMSREQUEST']._serialized_start=2424
+  _globals['_CANCELSMSREQUEST']._serialized_end=2487
+  _globals['_LISTSMSPROVIDERSREQUEST']._serialized_start=2489
+  _globals['_LISTSMSPROVIDERSREQUEST']._serialized_end=2514
+  _globals['_LISTSMSPROVIDERSRESPONSE']._serialized_start=2516
+  _globals['_LISTSMSPROVIDERSRESPONSE']._serialized_end=2602
+  _globals['_SMSPROVIDERSTATUS']._serialized_start=2605
+  _globals['_SMSPROVIDERSTATUS']._serialized_end=2769
+  _globals['_LISTINBOUNDSMSREQUEST']._serialized_start=2771
+  _globals['_LISTINBOUNDSMSREQUEST']._serialized_end=2855
+  _globals['_LISTINBOUNDSMSRESPONSE']._serialized_start=2857
+  _globals['_LISTINBOUNDSMSRESPONSE']._serialized_end=2958
+  _globals['_INBOUNDSMS']._serialized_start=2961
+  _globals['_INBOUNDSMS']._serialized_end=3178
+  _globals['_LISTSMSOPTOUTSREQUEST']._serialized_start=3180
+  _globals['_LISTSMSOPTOUTSREQUEST']._serialized_end=3264
+  _globals['_LISTSMSOPTOUTSRESPONSE']._serialized_start=3266
+  _globals['_LISTSMSOPTOUTSRESPONSE']._serialized_end=3366
+  _globals['_SMSOPTOUT']._serialized_start=3368
+  _globals['_SMSOPTOUT']._serialized_end=3461
+  _globals['_SMSSERVICE']._serialized_start=4162
+  _globals['_SMSSERVICE']._serialized_end=5396
 # @@protoc_insertion_point(module_scope)

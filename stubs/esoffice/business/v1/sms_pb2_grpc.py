@@ -40,6 +40,11 @@ class SmsServiceStub:
                 request_serializer=esoffice_dot_business_dot_v1_dot_sms__pb2.SendSmsRequest.SerializeToString,
                 response_deserializer=esoffice_dot_business_dot_v1_dot_sms__pb2.Sms.FromString,
                 _registered_method=True)
+        self.BatchSendSms = channel.unary_unary(
+                '/esoffice.business.v1.SmsService/BatchSendSms',
+                request_serializer=esoffice_dot_business_dot_v1_dot_sms__pb2.BatchSendSmsRequest.SerializeToString,
+                response_deserializer=esoffice_dot_business_dot_v1_dot_sms__pb2.BatchSendSmsResponse.FromString,
+                _registered_method=True)
         self.PreviewSms = channel.unary_unary(
                 '/esoffice.business.v1.SmsService/PreviewSms',
                 request_serializer=esoffice_dot_business_dot_v1_dot_sms__pb2.PreviewSmsRequest.SerializeToString,
@@ -98,6 +103,14 @@ class SmsServiceServicer:
         long; with FAILED_PRECONDITION/`RECIPIENT_OPTED_OUT` when the number has said STOP. A repeat with the same `request_id` gets
         the same message, however late, and sends nothing; with another content it fails with
         FAILED_PRECONDITION/`REQUEST_ID_REUSED`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchSendSms(self, request, context):
+        """Accepts up to 500 short messages in one transaction, answered one by one in order; one that is refused spoils no other. Each
+        is as by SendSms, under its own `request_id`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -179,6 +192,11 @@ def add_SmsServiceServicer_to_server(servicer, server):
                     request_deserializer=esoffice_dot_business_dot_v1_dot_sms__pb2.SendSmsRequest.FromString,
                     response_serializer=esoffice_dot_business_dot_v1_dot_sms__pb2.Sms.SerializeToString,
             ),
+            'BatchSendSms': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchSendSms,
+                    request_deserializer=esoffice_dot_business_dot_v1_dot_sms__pb2.BatchSendSmsRequest.FromString,
+                    response_serializer=esoffice_dot_business_dot_v1_dot_sms__pb2.BatchSendSmsResponse.SerializeToString,
+            ),
             'PreviewSms': grpc.unary_unary_rpc_method_handler(
                     servicer.PreviewSms,
                     request_deserializer=esoffice_dot_business_dot_v1_dot_sms__pb2.PreviewSmsRequest.FromString,
@@ -253,6 +271,33 @@ class SmsService:
             '/esoffice.business.v1.SmsService/SendSms',
             esoffice_dot_business_dot_v1_dot_sms__pb2.SendSmsRequest.SerializeToString,
             esoffice_dot_business_dot_v1_dot_sms__pb2.Sms.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchSendSms(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.business.v1.SmsService/BatchSendSms',
+            esoffice_dot_business_dot_v1_dot_sms__pb2.BatchSendSmsRequest.SerializeToString,
+            esoffice_dot_business_dot_v1_dot_sms__pb2.BatchSendSmsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,10 @@ class SmsServiceStub:
     the same message, however late, and sends nothing; with another content it fails with
     FAILED_PRECONDITION/`REQUEST_ID_REUSED`.
     """
+    BatchSendSms: _grpc.UnaryUnaryMultiCallable[_sms_pb2.BatchSendSmsRequest, _sms_pb2.BatchSendSmsResponse]
+    """Accepts up to 500 short messages in one transaction, answered one by one in order; one that is refused spoils no other. Each
+    is as by SendSms, under its own `request_id`.
+    """
     PreviewSms: _grpc.UnaryUnaryMultiCallable[_sms_pb2.PreviewSmsRequest, _sms_pb2.SmsPreview]
     """Tells how a text would be sent: alphabet, parts, characters left (Vorschau)."""
     GetSms: _grpc.UnaryUnaryMultiCallable[_sms_pb2.GetSmsRequest, _sms_pb2.Sms]
@@ -79,6 +83,10 @@ class SmsServiceAsyncStub(SmsServiceStub):
     long; with FAILED_PRECONDITION/`RECIPIENT_OPTED_OUT` when the number has said STOP. A repeat with the same `request_id` gets
     the same message, however late, and sends nothing; with another content it fails with
     FAILED_PRECONDITION/`REQUEST_ID_REUSED`.
+    """
+    BatchSendSms: _aio.UnaryUnaryMultiCallable[_sms_pb2.BatchSendSmsRequest, _sms_pb2.BatchSendSmsResponse]  # type: ignore[assignment]
+    """Accepts up to 500 short messages in one transaction, answered one by one in order; one that is refused spoils no other. Each
+    is as by SendSms, under its own `request_id`.
     """
     PreviewSms: _aio.UnaryUnaryMultiCallable[_sms_pb2.PreviewSmsRequest, _sms_pb2.SmsPreview]  # type: ignore[assignment]
     """Tells how a text would be sent: alphabet, parts, characters left (Vorschau)."""
@@ -121,6 +129,16 @@ class SmsServiceServicer(metaclass=_abc_1.ABCMeta):
         long; with FAILED_PRECONDITION/`RECIPIENT_OPTED_OUT` when the number has said STOP. A repeat with the same `request_id` gets
         the same message, however late, and sends nothing; with another content it fails with
         FAILED_PRECONDITION/`REQUEST_ID_REUSED`.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchSendSms(
+        self,
+        request: _sms_pb2.BatchSendSmsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sms_pb2.BatchSendSmsResponse, _abc.Awaitable[_sms_pb2.BatchSendSmsResponse]]:
+        """Accepts up to 500 short messages in one transaction, answered one by one in order; one that is refused spoils no other. Each
+        is as by SendSms, under its own `request_id`.
         """
 
     @_abc_1.abstractmethod
