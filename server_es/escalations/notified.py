@@ -1,6 +1,6 @@
 """Tells people through the notices of the house: popups, mails and short messages."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -44,6 +44,10 @@ class Notified:
     def tell(self, unit: UnitOfWork, tidings: Sequence[Tiding]) -> None:
         """Tell them, over all channels at once."""
         self._notices.tell(unit, [notice for one in tidings for notice in _notices(one)])
+
+    def withdraw(self, unit: UnitOfWork, causes: Collection[str], reason: str) -> None:
+        """Send nothing more of these causes, and let their popups go unanswered."""
+        self._notices.withdraw(unit, causes, reason)
 
     def deliveries(self, unit: UnitOfWork, cause: str) -> Sequence[Delivery]:
         """Return how far the notices of a cause are; a popup that was read is acknowledged."""

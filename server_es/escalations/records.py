@@ -46,7 +46,8 @@ def of_cycle(unit: UnitOfWork, servicecall: int, cycle: int) -> list[Any]:
     return list(unit.connection.execute(query.order_by(_C.id.desc())))
 
 
-def acknowledge(unit: UnitOfWork, servicecall: int, cycle: int, by: str) -> None:
-    """Write who takes care into what nobody has acknowledged yet."""
+def acknowledge(unit: UnitOfWork, servicecall: int, cycle: int, by: str) -> list[int]:
+    """Write who takes care into what nobody has acknowledged yet, and return the ids of that."""
     open_ = (_C.servicecall == servicecall) & (_C.cycle == cycle) & _C.acknowledge_time.is_(None)
-    unit.connection.execute(update(escalation).where(open_).values(acknowledge_time=unit.now, acknowledger=by))
+    taken = update(escalation).where(open_).values(acknowledge_time=unit.now, acknowledger=by).returning(_C.id)
+    return list(unit.connection.execute(taken).scalars())

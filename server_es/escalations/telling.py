@@ -52,6 +52,9 @@ class Teller(Protocol):
     def tell(self, unit: UnitOfWork, tidings: Sequence[Tiding]) -> None:
         """Tell them."""
 
+    def withdraw(self, unit: UnitOfWork, causes: Collection[str], reason: str) -> None:
+        """Tell nobody any more because of these; what has left the house stays."""
+
     def deliveries(self, unit: UnitOfWork, cause: str) -> Sequence[Delivery]:
         """Return how far the notices of a cause are."""
 

@@ -58,7 +58,9 @@ class Verbs:
         if timer is None or not timer.progress.fired:
             name = SERVICECALL.build(call.number)
             raise NothingToAcknowledge(f"{name} has not escalated since it was reported, reopened or got its level.")
-        records.acknowledge(unit, call.number, timer.clock.cycle, by.name)
+        taken = records.acknowledge(unit, call.number, timer.clock.cycle, by.name)
+        causes = [names.ESCALATION.build(id_) for id_ in taken]
+        self._engine.teller.withdraw(unit, causes, f"acknowledged by {by.name}")
         timer.progress = rules.Progress(fired=timer.progress.fired, acknowledged=True)
         timing.time(timer, plan, site, unit.now)
         timers.write(unit, [timer])

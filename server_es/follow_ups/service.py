@@ -1,6 +1,6 @@
 """The servicer of the follow-ups."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -42,6 +42,9 @@ class Tell(Protocol):
     def tell(self, unit: UnitOfWork, notices: Sequence[Notice]) -> None:
         """Tell people in the transaction of what they are told about."""
 
+    def withdraw(self, unit: UnitOfWork, causes: Collection[str], reason: str) -> None:
+        """Tell nobody any more because of these."""
+
 
 class FollowUps(grpc_.FollowUpServiceServicer):
     """Keeps follow-ups and tells of them when they are due.
@@ -65,10 +68,10 @@ class FollowUps(grpc_.FollowUpServiceServicer):
         return await self._database.read(_list, request)
 
     async def UpdateFollowUp(self, request: pb.UpdateFollowUpRequest, _context: Any) -> pb.FollowUpTask:
-        return await self._database.run(_update, request)
+        return await self._database.run(self._update, request)
 
     async def CompleteFollowUp(self, request: pb.CompleteFollowUpRequest, _context: Any) -> pb.FollowUpTask:
-        return await self._database.run(_complete, request, actor_of(caller()))
+        return await self._database.run(self._complete, request, actor_of(caller()))
 
     def worker(self) -> Worker:
         """Return what tells of those that are due."""
@@ -82,12 +85,35 @@ class FollowUps(grpc_.FollowUpServiceServicer):
             self._notices.tell(unit, [one for row in rows for one in _notices(row, members)])
         return len(rows) == _AT_ONCE
 
+    def _update(self, unit: UnitOfWork, request: pb.UpdateFollowUpRequest) -> pb.FollowUpTask:
+        given = request.follow_up
+        row = _open(unit, given.name)
+        stored = _answer(row)
+        etags.check(given.etag, stored.etag, given.name)
+        wanted = masks.merged(stored, given, request.update_mask, fields=_CHANGED, field="follow_up")
+        _check_people(unit, wanted)
+        columns = _columns(wanted)
+        told_anew = any(columns[name] != getattr(row, name) for name in ("due_time", "employee", "team"))
+        if told_anew:
+            self._notices.withdraw(unit, [_cause(row)], f"{given.name} was changed")
+        more = {"tell_time": columns["due_time"]} if told_anew else {}
+        return _answer(store.change(unit, row, **columns, **more))
+
+    def _complete(self, unit: UnitOfWork, request: pb.CompleteFollowUpRequest, by: Actor) -> pb.FollowUpTask:
+        row = _open(unit, request.name)
+        self._notices.withdraw(unit, [_cause(row)], f"done by {by.name}")
+        return _answer(store.change(unit, row, done_time=unit.now, done_by=by.name, tell_time=None))
+
+
+def _cause(row: Row[Any]) -> str:
+    return f"{FOLLOW_UP.build(row.id)}/{row.due_time:%Y-%m-%dT%H:%M:%S.%f}"
+
 
 def _notices(row: Row[Any], members: Mapping[str, Sequence[str]]) -> list[Notice]:
     name = FOLLOW_UP.build(row.id)
     return [
         Notice(
-            cause=f"{name}/{row.due_time:%Y-%m-%dT%H:%M:%S.%f}",
+            cause=_cause(row),
             about=row.about or name,
             recipient=Recipient(employee=employee),
             subject=f"Wiedervorlage: {row.subject}"[:200],
@@ -133,24 +159,6 @@ def _list(unit: UnitOfWork, request: pb.ListFollowUpsRequest) -> pb.ListFollowUp
         last = rows[page.size - 1]
         token = page.token_after(((last.due_time - _EPOCH) // _MICROSECOND, last.id))
     return pb.ListFollowUpsResponse(follow_ups=[_answer(row) for row in rows[: page.size]], next_page_token=token)
-
-
-def _update(unit: UnitOfWork, request: pb.UpdateFollowUpRequest) -> pb.FollowUpTask:
-    given = request.follow_up
-    row = _open(unit, given.name)
-    stored = _answer(row)
-    etags.check(given.etag, stored.etag, given.name)
-    wanted = masks.merged(stored, given, request.update_mask, fields=_CHANGED, field="follow_up")
-    _check_people(unit, wanted)
-    columns = _columns(wanted)
-    told_anew = any(columns[name] != getattr(row, name) for name in ("due_time", "employee", "team"))
-    more = {"tell_time": columns["due_time"]} if told_anew else {}
-    return _answer(store.change(unit, row, **columns, **more))
-
-
-def _complete(unit: UnitOfWork, request: pb.CompleteFollowUpRequest, by: Actor) -> pb.FollowUpTask:
-    row = _open(unit, request.name)
-    return _answer(store.change(unit, row, done_time=unit.now, done_by=by.name, tell_time=None))
 
 
 def _open(unit: UnitOfWork, name: str) -> Row[Any]:

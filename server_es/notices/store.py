@@ -105,6 +105,18 @@ def end(unit: UnitOfWork, outcomes: Mapping[int, tuple[State, str]]) -> None:
         update_many(unit.connection, notice, rows, by=["id"])
 
 
+def withdraw(unit: UnitOfWork, causes: Collection[str], reason: str) -> None:
+    """Tell nobody any more because of these: what waits is suppressed, and no channel follows an unread popup.
+
+    What has left under an id stays as it is.
+    """
+    still = C.cause.in_(causes) & C.next_attempt_time.is_not(None) & C.request_id.is_(None)
+    over = {"next_attempt_time": None, "lease_until": None, "lease_owner": None, "reason": reason}
+    unsaid = {**over, "state": State.SUPPRESSED, "end_time": unit.now}
+    unit.connection.execute(update(notice).where(still, C.state == State.WAITING).values(unsaid))
+    unit.connection.execute(update(notice).where(still, C.state == State.SENT).values(over))
+
+
 # -- what is due ------------------------------------------------------------------------------------------------------
 
 

@@ -78,6 +78,17 @@ class Notices:
         if any(one.next_time is not None and one.next_time <= unit.now for one in new):
             unit.after_commit(self._bell.ring)  # for the rest the worker comes round in time
 
+    def withdraw(self, unit: UnitOfWork, causes: Collection[str], reason: str) -> None:
+        """Tell nobody any more because of what is over; what has left the house stays.
+
+        Args:
+            unit: the transaction in which it ended.
+            causes: as they were told.
+            reason: stands in the notices that are not sent.
+        """
+        if causes:
+            store.withdraw(unit, causes, reason)
+
     def _same(self, unit: UnitOfWork, new: Sequence[Planned], pending: Sequence[Any]) -> dict[Key, int | Key]:
         """Return what reads the same as something that is still unread or unsent, or comes before it in `new`."""
         places = {(row.employee, row.inbox_sequence) for row in pending if row.inbox_sequence is not None}

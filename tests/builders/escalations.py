@@ -73,6 +73,10 @@ class House:
         self.notified.tell(unit, tidings)
         unit.after_commit(lambda: self.told.extend(tidings))
 
+    def withdraw(self, unit: UnitOfWork, causes: Collection[str], reason: str) -> None:
+        assert self.notified is not None
+        self.notified.withdraw(unit, causes, reason)
+
     def deliveries(self, unit: UnitOfWork, cause: str) -> Sequence[Delivery]:
         assert self.notified is not None
         return self.notified.deliveries(unit, cause)

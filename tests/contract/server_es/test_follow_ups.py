@@ -12,6 +12,7 @@ from esoffice.es.v1 import follow_ups_pb2 as pb
 from esoffice.es.v1.contacts_pb2_grpc import ContactServiceStub
 from esoffice.es.v1.follow_ups_pb2_grpc import FollowUpServiceStub
 from google.protobuf.field_mask_pb2 import FieldMask
+from sqlalchemy import func, select
 
 from mesh.clock import ManualClock
 from mesh.database import Database
@@ -22,6 +23,7 @@ from server_es.contacts.service import Contacts
 from server_es.follow_ups.service import FollowUps
 from server_es.inboxes import INBOXES
 from server_es.notices.rules import Policy
+from server_es.notices.tables import notice
 from server_es.notices.telling import Notices
 from tests.builders.office import Office, Rooms, open_office
 from tests.contract.conftest import Serve, refused
@@ -44,6 +46,12 @@ class Desk:
         with self.office.served.database.reading() as unit:
             return [one.content.subject for one in INBOXES.page(unit, employee, limit=20)]
 
+    def waiting(self) -> int:
+        """Return how many notices something is still to be done with."""
+        with self.office.served.database.reading() as unit:
+            query = select(func.count()).where(notice.c.next_attempt_time.is_not(None))
+            return int(unit.connection.execute(query).scalar_one())
+
     def task(self, hours: float = 1, **said: Any) -> pb.FollowUpTask:
         target = {} if "team" in said else {"employee": "employees/101"}
         made = pb.FollowUpTask(**{**target, "subject": "Angebot nachfassen", **said})
@@ -65,9 +73,8 @@ def database_address(database_url: str) -> str:
 @pytest.fixture
 async def desk(serve: Serve, clock: ManualClock) -> Desk:
     rooms, made = Rooms(), {}
-    notices = Notices(
-        rooms.messages, absence_facts.absent, Policy(zone=ZoneInfo("Europe/Berlin")), Doorbell("x", lambda _: None)
-    )
+    policy = Policy(zone=ZoneInfo("Europe/Berlin"), fallback_after=timedelta(minutes=30))
+    notices = Notices(rooms.messages, absence_facts.absent, policy, Doorbell("x", lambda _: None))
 
     def room(database: Database) -> FollowUps:
         made["room"] = FollowUps(database, notices)
@@ -90,6 +97,21 @@ async def test_a_follow_up_is_told_once_when_it_is_due(desk: Desk) -> None:
         desk.turn()
     assert desk.told("101") == ["Wiedervorlage: Angebot nachfassen"]
     assert desk.told("102") == []
+
+
+async def test_what_is_done_or_put_off_is_told_to_nobody_over_another_channel(desk: Desk) -> None:
+    done, put_off = await desk.create(team="teams/technik"), await desk.create(subject="Wartung anbieten")
+    desk.clock.advance(timedelta(hours=1))
+    desk.turn()
+    assert desk.waiting() == 4
+    await desk.stub.CompleteFollowUp(pb.CompleteFollowUpRequest(name=done.name))
+    assert desk.waiting() == 1
+    put_off.due_time.FromDatetime(desk.clock.now() + timedelta(hours=2))
+    await desk.stub.UpdateFollowUp(pb.UpdateFollowUpRequest(follow_up=put_off))
+    assert desk.waiting() == 0
+    desk.clock.advance(timedelta(hours=2))
+    desk.turn()
+    assert desk.waiting() == 1
 
 
 async def test_every_member_of_a_team_is_told(desk: Desk) -> None:

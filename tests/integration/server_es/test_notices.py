@@ -259,6 +259,33 @@ def test_a_popup_not_acknowledged_is_followed_by_a_short_message(house: House, p
     assert len(post.letters) == 1
 
 
+def test_what_is_over_calls_nobody_out(house: House, post: FakePost) -> None:
+    house.policy.fallback_after = timedelta(minutes=10)
+    house.prefers("2", MAIL)
+    for employee in ("1", "2"):
+        house.tell(employee=employee)
+    house.tell(cause="c/2", employee="1", urgent=True)
+    with house.database.unit() as unit:
+        house.notices.withdraw(unit, ["c/1"], "done by employees/3")
+    popup, mail, other = house.rows()
+    assert (popup.state, popup.reason, popup.next_attempt_time) == (State.SENT, "done by employees/3", None)
+    assert (mail.state, mail.reason, mail.next_attempt_time) == (State.SUPPRESSED, "done by employees/3", None)
+    house.later(hours=1)
+    assert post.texts == [(ANNA_SMS, "", "Betreff c/2\nText")]
+    assert house.rows()[2].reason == "not acknowledged, SMS follows"
+    assert other.id == house.rows()[2].id
+
+
+def test_what_has_left_is_not_withdrawn(house: House, post: FakePost) -> None:
+    house.prefers("1", MAIL)
+    house.tell()
+    house.later(hours=1)
+    (before,) = house.rows()
+    with house.database.unit() as unit:
+        house.notices.withdraw(unit, ["c/1"], "done")
+    assert (len(post.letters), house.rows()) == (1, [before])
+
+
 def test_a_popup_acknowledged_in_time_calls_nobody_out(house: House, post: FakePost) -> None:
     house.policy.fallback_after = timedelta(minutes=10)
     house.tell()
