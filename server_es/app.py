@@ -183,6 +183,7 @@ definition = Definition(
             "contacts.write",
             "messages.send",
             "escalations.acknowledge",
+            "webdocuments.publish",
         ]
     },
 )
