@@ -236,8 +236,8 @@ class Engine:
         gone = {link.uid for link in missing}
         kept_already = {link.uid for link in links.values()} | by_uid.keys() | gone
         alike: dict[frozenset[tuple[str, str]], list[Link]] = {}
-        for link in missing:
-            alike.setdefault(self._content(place, kind, link.side(place).seen), []).append(link)
+        for one in missing:
+            alike.setdefault(self._content(place, kind, one.side(place).seen), []).append(one)
         notes: list[Note] = []
         touched: dict[str, Link] = {}
         for item in sorted(
