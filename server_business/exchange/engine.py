@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from server_business.exchange import rules
 from server_business.exchange.calendar import Calendar, Item, Missing, Outcome, Refused, TokenLost, Write, Written
-from server_business.exchange.items import Fields, Kind, shown, spoken
+from server_business.exchange.items import EXCEPTION, Fields, Kind, shown, spoken
 from server_business.exchange.rules import (
     Act,
     Brake,
@@ -235,6 +235,9 @@ class Engine:
         by_uid = {link.uid: link for link in self._book.by_uid(kind, [one.uid for one in news])}
         gone = {link.uid for link in missing}
         kept_already = {link.uid for link in links.values()} | by_uid.keys() | gone
+        alike: dict[frozenset[tuple[str, str]], list[Link]] = {}
+        for one in missing:
+            alike.setdefault(self._content(place, kind, one.side(place).seen), []).append(one)
         notes: list[Note] = []
         touched: dict[str, Link] = {}
         for item in sorted(
@@ -244,7 +247,11 @@ class Engine:
             if link is None:
                 if item.fields is None:
                     continue
-                link = self._met(place, kind, item, touched.get(item.uid) or by_uid.get(item.uid), gone)
+                known = touched.get(item.uid) or by_uid.get(item.uid)
+                # Who changes the protocol may see his items under other names; what they say has not changed for that.
+                if known is None and (same := alike.get(self._content(place, kind, item.fields))):
+                    known = same.pop()
+                link = self._met(place, kind, item, known, gone)
                 gone.discard(link.uid)  # it has moved
             touched[link.uid] = _seen(touched.get(link.uid, link), place, item)
         for link in missing:
@@ -260,6 +267,12 @@ class Engine:
         # One that waits is told of its change too: it would be written as it was before.
         kept = [link for link in touched.values() if link.uid in kept_already or not self._is_nothing(link)]
         self._save(kept, notes=notes, marks=marks)
+
+    def _content(self, place: Place, kind: Kind, said: Fields | None) -> frozenset[tuple[str, str]]:
+        """Return what an item says, as far as that side can say it."""
+        names = self._sides[place].carried(kind)
+        told = shown(said or {}).items()
+        return frozenset((name, one) for name, one in told if one and (name in names or name.startswith(EXCEPTION)))
 
     def _met(self, place: Place, kind: Kind, item: Item, known: Link | None, gone: Collection[str]) -> Link:
         """Return the link of an item that was not seen there before: one that came back, one of ours, or a new one."""

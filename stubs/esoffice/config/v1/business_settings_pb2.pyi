@@ -1848,9 +1848,9 @@ class ExchangeSettings(_message.Message):
         """Exchange Web Services, of Exchange 2016 and later on premises. Exchange Online has it shut off."""
         PROTOCOL_GRAPH: ExchangeSettings._Protocol.ValueType  # 2
         """Microsoft Graph, of Exchange Online; needs `oauth2` of an application with the permissions Calendars.ReadWrite and
-        Tasks.ReadWrite.All. Whoever changes to it keeps what is in sync: appointments and tasks are known again by their names. Tasks
-        are those of the mailbox's default list, without a percentage. Conferences are read and not changed, because Graph would send
-        every change to all who are invited.
+        Tasks.ReadWrite.All. Whoever changes to it keeps what is in sync: appointments are known again by their names, tasks by what they
+        say. Tasks are those of the mailbox's default list, without a percentage. Conferences are read and not changed, because Graph
+        would send every change to all who are invited.
         """
 
     class Protocol(_Protocol, metaclass=_ProtocolEnumTypeWrapper):
@@ -1862,9 +1862,9 @@ class ExchangeSettings(_message.Message):
     """Exchange Web Services, of Exchange 2016 and later on premises. Exchange Online has it shut off."""
     PROTOCOL_GRAPH: ExchangeSettings.Protocol.ValueType  # 2
     """Microsoft Graph, of Exchange Online; needs `oauth2` of an application with the permissions Calendars.ReadWrite and
-    Tasks.ReadWrite.All. Whoever changes to it keeps what is in sync: appointments and tasks are known again by their names. Tasks
-    are those of the mailbox's default list, without a percentage. Conferences are read and not changed, because Graph would send
-    every change to all who are invited.
+    Tasks.ReadWrite.All. Whoever changes to it keeps what is in sync: appointments are known again by their names, tasks by what they
+    say. Tasks are those of the mailbox's default list, without a percentage. Conferences are read and not changed, because Graph
+    would send every change to all who are invited.
     """
 
     class _Authentication:

@@ -130,3 +130,25 @@ def test_what_lies_where_a_side_does_not_look_is_not_missing(world: World, monke
 
     assert world.titles() == [["Wartung"], ["Wartung"]]
     assert not world.book.notes
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_items_that_come_back_under_other_names_are_the_same_if_they_say_the_same(world: World, kind: Kind) -> None:
+    said = {"title": "Angebot", "when": WHEN} if kind is Kind.APPOINTMENT else {"title": "Angebot", "status": "open"}
+    world.erp.put(kind, said)
+    for _ in range(2):
+        world.exchange.put(kind, {**said, "title": "Besuch"})
+    world.engine.round()
+    there = list(world.exchange.items[kind].values())
+    for one in there:
+        world.exchange.vanish(kind, one.id)
+        world.exchange.put(kind, one.fields or {})
+    world.exchange.lose_tokens()
+    world.engine.round()
+
+    assert world.titles(kind) == [["Angebot", "Besuch", "Besuch"]] * 2
+    assert not world.book.notes
+    for id_, one in list(world.exchange.items[kind].items()):
+        world.exchange.put(kind, {**(one.fields or {}), "title": f"{(one.fields or {})['title']} neu"}, id_=id_)
+    world.engine.round()
+    assert world.titles(kind) == [["Angebot neu", "Besuch neu", "Besuch neu"]] * 2
