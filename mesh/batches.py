@@ -23,6 +23,8 @@ def answer_each(
     *,
     answer: type[Answer],
     caller: str,
+    keep: Callable[[Answer], Answer] = lambda one: one,
+    recall: Callable[[Answer], Answer] = lambda one: one,
 ) -> list[Answer | DomainError]:
     """Answer each request of a batch once, in one transaction.
 
@@ -37,6 +39,8 @@ def answer_each(
             A request that it refuses must have had no effect.
         answer: message type of the answers.
         caller: whose requests they are.
+        keep: what is remembered of an answer, where all of it would be too much.
+        recall: makes an answer again of what was remembered.
 
     Returns:
         An answer or a refusal for each request, in order.
@@ -54,7 +58,7 @@ def answer_each(
         everything = [*positions, *waiting]
         waiting.clear()
         answers.update(zip(everything, respond(everything), strict=True))
-        return [_remembered(answers[at]) for at in positions]
+        return [_remembered(answers[at], keep) for at in positions]
 
     remembered = log.remember_all(unit, [asked[at] for at in new.values()], respond_to) if new else []
     if waiting:
@@ -62,7 +66,7 @@ def answer_each(
     _forget(unit, log, [asked[at] for at in new.values() if isinstance(answers.get(at), DomainError)])
     for at, stored in zip(new.values(), remembered, strict=True):
         if at not in answers:
-            answers[at] = answer.FromString(stored)
+            answers[at] = recall(answer.FromString(stored))
     for position, one in enumerate(asked):
         if position not in answers:
             answers[position] = answers[new[one.request_id]]
@@ -90,9 +94,9 @@ def _refused(
     return refused
 
 
-def _remembered(one: Message | DomainError) -> bytes:
+def _remembered(one: Answer | DomainError, keep: Callable[[Answer], Answer]) -> bytes:
     """A refusal leaves its row empty until it is forgotten, in the same transaction."""
-    return b"" if isinstance(one, DomainError) else one.SerializeToString()
+    return b"" if isinstance(one, DomainError) else keep(one).SerializeToString()
 
 
 def _used_otherwise(unit: UnitOfWork, log: RequestLog, asked: dict[int, Asked]) -> set[str]:

@@ -56,12 +56,16 @@ class Asked:
 
     @classmethod
     def of(cls, request: Message, *, caller: str) -> Self:
-        """Read the id from the request's field `request_id`, method and fingerprint from the message itself."""
+        """Read the id from the request's field `request_id`, method and fingerprint from the message itself.
+
+        A request without an id is never recognised, so it has no fingerprint either.
+        """
+        id_: str = getattr(request, "request_id")  # noqa: B009 - not every Message has it
         return cls(
             caller=caller,
-            request_id=getattr(request, "request_id"),  # noqa: B009 - not every Message has it
+            request_id=id_,
             method=request.DESCRIPTOR.full_name,
-            fingerprint=hashlib.sha256(request.SerializeToString(deterministic=True)).digest(),
+            fingerprint=hashlib.sha256(request.SerializeToString(deterministic=True)).digest() if id_ else b"",
         )
 
 

@@ -51,7 +51,7 @@ async def build(app: App) -> None:
     _add_mail(app, own.mail, es, own.sms.country, sign_ins)
     _add_outgoing_mail(app, own.outgoing_mail, domain, sign_ins)
     await add_sms(app, own.sms, partial(_tell, es), domain)
-    add_documents(app, own.documents)
+    add_documents(app, own.documents, partial(_tell_of_virus, es))
     add_exchange(app, own.exchange)
 
 
@@ -62,6 +62,12 @@ def _tell(es: EsServer, /, team: str, subject: str, text: str, about: str, reque
     except EsServerAway as away:
         raise Later(away.message) from away
     return refusal.sentence if refusal else ""
+
+
+def _tell_of_virus(es: EsServer, /, team: str, subject: str, text: str, request_id: str) -> str | None:
+    """Tell a team; see `server_business.documents.scan_worker.Tell`."""
+    refusal = es.tell(team, subject=subject, text=text, about="", request_id=request_id)
+    return refusal.sentence if refusal else None
 
 
 def _tokens(app: App, sign_ins: SignIns, account: str, said: settings.OAuth2Client) -> TokenSource:
@@ -112,7 +118,9 @@ def _add_mail(app: App, mail: settings.MailSettings, es: EsServer, country: str,
         app.work(*reception.workers())
         app.on_close(reception.inbox.close)
         if one.ear is not None:
-            listener = Listener(f"mail.{name}.push", [one.ear(decided.ring)])
+            signed_in = app.bell(f"mail.{name}.signed-in")
+            sign_ins.then(_main(name), signed_in.ring)
+            listener = Listener(f"mail.{name}.push", [one.ear(decided.ring)], signed_in)
             app.work(listener.worker())
             app.on_close(listener.close)
         if one.ending:

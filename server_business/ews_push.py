@@ -16,6 +16,7 @@ from exchangelib.services import GetStreamingEvents, SubscribeToStreaming
 
 from mesh import log
 from mesh.errors import DomainError, Unavailable
+from mesh.wakeups import Doorbell
 from mesh.workers import Turn, Worker
 from server_business.ews_ears import Ear
 from server_business.oauth2 import NoToken
@@ -73,17 +74,19 @@ class Listener:
     Args:
         name: of the worker.
         ears: the mailboxes.
+        bell: rings when it is worth while to begin again at once.
     """
 
-    def __init__(self, name: str, ears: Sequence[Ear]) -> None:
+    def __init__(self, name: str, ears: Sequence[Ear], bell: Doorbell | None = None) -> None:
         self._name = name
+        self._bell = bell
         self._ears = ears
         self._anchor: Any = None
         self._rings: dict[str, Ear] = {}
 
     def worker(self) -> Worker:
         """Return the worker for the runtime, which begins again with longer pauses when it fails."""
-        return Worker(name=self._name, work=self.turn, every=_SOON, limit=_LIMIT, lease=_LEASE)
+        return Worker(name=self._name, work=self.turn, every=_SOON, bell=self._bell, limit=_LIMIT, lease=_LEASE)
 
     def turn(self, turn: Turn) -> bool:
         """Listen until the connection ends, as it does every minute. Return whether to go on at once.

@@ -18,6 +18,7 @@ from esoffice.es.v1 import (
     servicecalls_pb2,
     status_events_pb2,
     text_modules_pb2,
+    visits_pb2,
 )
 
 from mesh.app import App, Definition
@@ -67,6 +68,7 @@ from server_es.status_events.service import StatusEvents
 from server_es.status_events.settings import StatusEventSettings
 from server_es.text_modules.call_texts import CallTexts
 from server_es.text_modules.service import TextModules
+from server_es.visits.service import Visits
 
 NAME: Final = "server_es"
 
@@ -126,6 +128,7 @@ async def build(app: App) -> None:
     app.serve(service_levels_pb2.DESCRIPTOR, ServiceLevels(app.database, sites, due_times))
     app.serve(servicecalls_pb2.DESCRIPTOR, calls)
     app.serve(forwarding_pb2.DESCRIPTOR, forwarding)
+    app.serve(visits_pb2.DESCRIPTOR, Visits(app.database, calls.cases, notices, zone))
     app.serve(contacts_pb2.DESCRIPTOR, Contacts(app.database, calls.contacts))
     _add_follow_ups(app, FollowUps(app.database, notices))
     app.serve(duty_pb2.DESCRIPTOR, Duty(app.database, REQUESTS, absences=absence_facts, tell=notices.tell))
@@ -180,6 +183,7 @@ definition = Definition(
             "contacts.write",
             "messages.send",
             "escalations.acknowledge",
+            "webdocuments.publish",
         ]
     },
 )

@@ -33,7 +33,7 @@ def _sign_in(context: typer.Context, account: str) -> None:
 def _show(step: Any) -> bool:
     if step.done:
         sys.stdout.write("Signed in.\n")
-    else:
+    elif step.user_code:
         page = printable(step.verification_uri)
         sys.stdout.write(f"Open {page} and enter the code {printable(step.user_code)} ")
         sys.stdout.write(f"until {local_time(step.expire_time)}.\n")

@@ -15,10 +15,9 @@ from exchangelib import errors as ews_errors
 from exchangelib.fields import FieldPath
 from exchangelib.items import MOVE_TO_DELETED_ITEMS, SEND_TO_NONE
 from exchangelib.properties import ItemId
-from exchangelib.services import CreateItem, DeleteItem, GetItem, SyncFolderItems, UpdateItem
-from exchangelib.services.common import EWSService
 
 from server_business.ews_access import Access
+from server_business.ews_services import Create, Delete, Get, StateLost, Sync, Update
 from server_business.exchange import ews_items
 from server_business.exchange.calendar import (
     Away,
@@ -37,7 +36,6 @@ from server_business.exchange.items import CARRIED, DELETED, EXCEPTION, SERIES, 
 from server_business.exchange.rules import NEVER, Verb
 from server_business.oauth2 import NoToken
 
-AT_ONCE: Final = 512
 _APPOINTMENT: Final = (
     "subject", "text_body", "location", "start", "end", "is_all_day", "legacy_free_busy_status", "sensitivity",
     "recurrence", "modified_occurrences", "deleted_occurrences", "uid", "last_modified_time", "is_meeting",
@@ -59,39 +57,6 @@ _PASSING: Final = (
 # These say nothing about an item either, but about the whole mailbox.
 _WHOLE_MAILBOX: Final = (ews_errors.ErrorNonExistentMailbox, ews_errors.ErrorImpersonateUserDenied)
 T = TypeVar("T")
-
-
-class _Sync(SyncFolderItems):  # type: ignore[misc]
-    """Says what went wrong, too; exchangelib looks for the state in a refusal first."""
-
-    def _get_element_container(self, message: Any, name: str | None = None) -> Any:
-        if message.get("ResponseClass") == "Error":
-            return EWSService._get_element_container(self, message=message, name=name)  # noqa: SLF001
-        return super()._get_element_container(message=message, name=name)
-
-
-class _Get(GetItem):  # type: ignore[misc]
-    """Of each item, or why not: as exchangelib has it, some errors of one item lose the answers about all others."""
-
-    ERRORS_TO_CATCH_IN_RESPONSE = ews_errors.ResponseMessageError
-
-
-class _Create(CreateItem):  # type: ignore[misc]
-    """Likewise."""
-
-    ERRORS_TO_CATCH_IN_RESPONSE = ews_errors.ResponseMessageError
-
-
-class _Update(UpdateItem):  # type: ignore[misc]
-    """Likewise."""
-
-    ERRORS_TO_CATCH_IN_RESPONSE = ews_errors.ResponseMessageError
-
-
-class _Delete(DeleteItem):  # type: ignore[misc]
-    """Likewise."""
-
-    ERRORS_TO_CATCH_IN_RESPONSE = ews_errors.ResponseMessageError
 
 
 class EwsCalendar:
@@ -159,21 +124,10 @@ class EwsCalendar:
     # -- reading ------------------------------------------------------------------------------------------------------
 
     def _changes(self, kind: Kind, token: str) -> Page:
-        service = _Sync(account=self._account())
-        folder = self._folder(kind)
+        service = Sync(account=self._account())
         try:
-            told = list(
-                service.call(
-                    folder=folder,
-                    shape="IdOnly",
-                    additional_fields=None,
-                    sync_state=token or None,
-                    ignore=None,
-                    max_changes_returned=AT_ONCE,
-                    sync_scope=None,
-                )
-            )
-        except (ews_errors.ErrorInvalidSyncStateData, ews_errors.ErrorSyncFolderNotFound) as error:
+            told = service.told(self._folder(kind), token)
+        except StateLost as error:
             raise TokenLost from error
         gone = [one.id for change, one in told if change == service.DELETE]
         changed = [one for change, one in told if change in (service.CREATE, service.UPDATE)]
@@ -216,7 +170,7 @@ class EwsCalendar:
             return []
         model = CalendarItem if kind is Kind.APPOINTMENT else Task
         paths = {FieldPath(field=model.get_field_by_fieldname(name)) for name in fields}
-        service = _Get(account=self._account())
+        service = Get(account=self._account())
         asked = [ItemId(id_, None) for id_ in ids]
         return list(service.call(items=asked, additional_fields=paths, shape="IdOnly"))
 
@@ -248,7 +202,7 @@ class EwsCalendar:
             except ValueError as error:
                 wrong[at] = Refused(str(error))
         answers = iter(
-            _Create(account=self._account()).call(
+            Create(account=self._account()).call(
                 items=made, folder=folder, message_disposition="SaveOnly", send_meeting_invitations=SEND_TO_NONE
             )
             if made
@@ -293,7 +247,7 @@ class EwsCalendar:
         if not asked:
             return []
         return list(
-            _Update(account=self._account()).call(
+            Update(account=self._account()).call(
                 items=asked,
                 conflict_resolution=conflict_resolution,
                 message_disposition="SaveOnly",
@@ -306,7 +260,7 @@ class EwsCalendar:
         if not ids:
             return []
         return list(
-            _Delete(account=self._account()).call(
+            Delete(account=self._account()).call(
                 items=[ItemId(id_, None) for id_ in ids],
                 delete_type=MOVE_TO_DELETED_ITEMS,
                 send_meeting_cancellations=SEND_TO_NONE,

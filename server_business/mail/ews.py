@@ -14,16 +14,15 @@ from exchangelib.folders import FolderCollection
 from exchangelib.items import Item
 from exchangelib.properties import FolderId, ItemId
 from exchangelib.protocol import Protocol
-from exchangelib.services import CreateFolder, GetItem, MoveItem, SyncFolderItems, UpdateItem
-from exchangelib.services.common import EWSService
+from exchangelib.services import CreateFolder
 from oauthlib.oauth2 import OAuth2Error
 
 from server_business.ews_access import Access
 from server_business.ews_ears import ARRIVALS, Ear
+from server_business.ews_services import Get, Move, StateLost, Sync, Update
 from server_business.mail.source import FolderMissing, LoginRefused, NotFiled, SourceUnavailable
 from server_business.mail.synced import HEAD_SIZE, Entry, Page, Respite, SyncStateLost, levels_of
 
-_MOST_CHANGES: Final = 512
 _LISTED: Final = ("datetime_received", "size", "categories")
 Protocol.TIMEOUT = 25  # seconds; longer, and whoever waits would lose the lease on his mailbox
 _OF_ONE_ITEM: Final = (
@@ -57,33 +56,6 @@ class EwsAccount:
     respite: Respite
 
 
-class _Sync(SyncFolderItems):  # type: ignore[misc]
-    """Says what went wrong, too: exchangelib looks for the state in a refusal first."""
-
-    def _get_element_container(self, message: Any, name: str | None = None) -> Any:
-        if message.get("ResponseClass") == "Error":
-            return EWSService._get_element_container(self, message=message, name=name)  # noqa: SLF001
-        return super()._get_element_container(message=message, name=name)
-
-
-class _Get(GetItem):  # type: ignore[misc]
-    """Of each item, or why not: as exchangelib has it, some errors of one item lose the answers about all others."""
-
-    ERRORS_TO_CATCH_IN_RESPONSE = ews_errors.ResponseMessageError
-
-
-class _Move(MoveItem):  # type: ignore[misc]
-    """Likewise."""
-
-    ERRORS_TO_CATCH_IN_RESPONSE = ews_errors.ResponseMessageError
-
-
-class _Update(UpdateItem):  # type: ignore[misc]
-    """Likewise."""
-
-    ERRORS_TO_CATCH_IN_RESPONSE = ews_errors.ResponseMessageError
-
-
 class EwsMailbox:
     """A `synced.Mailbox`. An item that was moved has another id; under its old one it is not found."""
 
@@ -114,20 +86,10 @@ class EwsMailbox:
 
     def changes(self, state: str) -> Page:
         with self._translated():
-            service = _Sync(account=self._opened)
+            service = Sync(account=self._opened)
             try:
-                told = list(
-                    service.call(
-                        folder=self._folder,
-                        shape="IdOnly",
-                        additional_fields=_paths(_LISTED),
-                        sync_state=state or None,
-                        ignore=None,
-                        max_changes_returned=_MOST_CHANGES,
-                        sync_scope=None,
-                    )
-                )
-            except (ews_errors.ErrorInvalidSyncStateData, ews_errors.ErrorSyncFolderNotFound) as error:
+                told = service.told(self._folder, state, _paths(_LISTED))
+            except StateLost as error:
                 raise SyncStateLost from error
             return Page(
                 entries=[_entry(one) for change, one in told if change in (service.CREATE, service.UPDATE)],
@@ -151,7 +113,7 @@ class EwsMailbox:
     def move(self, ids: Sequence[str], folder: str) -> None:
         with self._translated():
             target = self._path(folder, make=True)
-            answers = _Move(account=self._opened).call(items=[ItemId(one, None) for one in ids], to_folder=target)
+            answers = Move(account=self._opened).call(items=[ItemId(one, None) for one in ids], to_folder=target)
             self._require_filed(list(answers))
 
     def mark(self, entries: Sequence[Entry], name: str) -> None:
@@ -162,7 +124,7 @@ class EwsMailbox:
                 item.is_read = True
                 item.categories = sorted({*one.marks, name})
                 changed.append((item, ("is_read", "categories")))
-            answers = _Update(account=self._opened).call(
+            answers = Update(account=self._opened).call(
                 items=changed,
                 conflict_resolution="AlwaysOverwrite",
                 message_disposition="SaveOnly",
@@ -199,7 +161,7 @@ class EwsMailbox:
             return
         ids = [ItemId(one.id, None) for one in entries]
         with self._translated():
-            found = list(_Get(account=self._opened).call(items=ids, additional_fields=_paths(fields), shape="IdOnly"))
+            found = list(Get(account=self._opened).call(items=ids, additional_fields=_paths(fields), shape="IdOnly"))
             for item in found:
                 if not isinstance(item, _OF_ONE_ITEM):
                     _require(item)

@@ -31,7 +31,7 @@ class Flow:
         self._pause = pause
 
     async def steps(self, account: str) -> AsyncIterator[pb.SignInProgress]:
-        """Yield where to enter which code, and then that it is done.
+        """Yield where to enter which code, something empty as long as nobody has done so, and then that it is done.
 
         Raises:
             FailedPrecondition: nobody can sign in for the account, has done so in time, or was let.
@@ -65,6 +65,8 @@ class Flow:
                 interval = next_look(error.error, error.text, interval)
             except NoToken:
                 interval = next_look("", "", interval)
+            if token is None:
+                yield pb.SignInProgress()  # keeps the stream alive on its way
         if not token.refresh:
             raise SignInEnded("The issuer gives nothing to stay signed in with; add `offline_access` to the scope.")
         await asyncio.to_thread(self._sign_ins.signed_in, account, client, token.refresh)

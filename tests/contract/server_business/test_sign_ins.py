@@ -121,8 +121,9 @@ async def test_who_signs_in_is_told_where_and_the_service_stays_signed_in(office
     office.issuer.answers = ["authorization_pending", "slow_down", "authorization_pending"]
     before = office.clock.now()
 
-    first, last = await office.sign_in()
+    first, *between, last = await office.sign_in()
 
+    assert between == [pb.SignInProgress()] * 3  # heartbeats
     assert (first.user_code, first.verification_uri) == ("ABCD-EFGH", "https://issuer.example/device")
     assert first.verification_uri_complete.endswith("ABCD-EFGH")
     assert first.expire_time.ToDatetime(before.tzinfo) == before + timedelta(seconds=900)
@@ -348,9 +349,11 @@ async def test_an_administrator_signs_in_at_the_command_line(office: Office, mon
     def run(app: Any, *arguments: str) -> Awaitable[Any]:
         return asyncio.to_thread(CliRunner().invoke, app, list(arguments))
 
+    office.issuer.answers = ["authorization_pending"]
     done = await run(mails.app, "sign-in", "info")
     assert done.exit_code == 0, done.output
     assert "Open https://issuer.example/device and enter the code ABCD-EFGH" in done.output
+    assert done.output.count("\n") == 3
     assert done.output.endswith("Signed in.\n")
     assert (await run(sending.mails, "sign-in")).output.endswith("Signed in.\n")
     assert await office.soon(OUTGOING)

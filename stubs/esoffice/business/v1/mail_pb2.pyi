@@ -984,7 +984,7 @@ Global___SignInRequest: _TypeAlias = SignInRequest  # noqa: Y015
 
 @_typing.final
 class SignInProgress(_message.Message):
-    """How far a sign-in is."""
+    """How far a sign-in is. An empty message is a heartbeat: nobody has signed in yet."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

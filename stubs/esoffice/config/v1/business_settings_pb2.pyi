@@ -1608,6 +1608,35 @@ class S3StoreSettings(_message.Message):
 Global___S3StoreSettings: _TypeAlias = S3StoreSettings  # noqa: Y015
 
 @_typing.final
+class VirusScanSettings(_message.Message):
+    """The virus scanner ClamAV, which looks at every document before it is released or handed out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    TEAM_FIELD_NUMBER: _builtins.int
+    address: _builtins.str
+    """Where its daemon clamd listens: `unix:/run/clamav/clamd.ctl`, or `host:port`, over which the bytes go in the clear. Its
+    own limits (`StreamMaxLength`) must take the largest document: what it does not take waits. Empty, the default: nothing
+    is scanned.
+    """
+    team: _builtins.str
+    """Team that is told of what was found. Format: `teams/{id}`."""
+    def __init__(
+        self,
+        *,
+        address: _builtins.str = ...,
+        team: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "team", b"team"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VirusScanSettings: _TypeAlias = VirusScanSettings  # noqa: Y015
+
+@_typing.final
 class DocumentSettings(_message.Message):
     """Documents (externe Dokumente, DMS)."""
 
@@ -1693,6 +1722,7 @@ class DocumentSettings(_message.Message):
     S3_FIELD_NUMBER: _builtins.int
     LINK_PREFIXES_FIELD_NUMBER: _builtins.int
     LEAVE_MAIL_ATTACHMENTS_FIELD_NUMBER: _builtins.int
+    VIRUS_SCAN_FIELD_NUMBER: _builtins.int
     folder: _builtins.str
     """Folder for uploads and, by default, the bytes of documents: an absolute path, the same files for all replicas; at most
     1,000 characters.
@@ -1742,6 +1772,10 @@ class DocumentSettings(_message.Message):
         there whatever a user names, so name no more than is meant. At most 50; none, the default: nothing is linked.
         """
 
+    @_builtins.property
+    def virus_scan(self) -> Global___VirusScanSettings:
+        """The virus scanner. Default: none."""
+
     def __init__(
         self,
         *,
@@ -1756,10 +1790,11 @@ class DocumentSettings(_message.Message):
         s3: Global___S3StoreSettings | None = ...,
         link_prefixes: _abc.Iterable[_builtins.str] | None = ...,
         leave_mail_attachments: _builtins.bool = ...,
+        virus_scan: Global___VirusScanSettings | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["check_out_duration", b"check_out_duration", "s3", b"s3", "upload_keep_duration", b"upload_keep_duration", "verify_duration", b"verify_duration", "webdav", b"webdav"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["check_out_duration", b"check_out_duration", "s3", b"s3", "upload_keep_duration", b"upload_keep_duration", "verify_duration", b"verify_duration", "virus_scan", b"virus_scan", "webdav", b"webdav"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["check_out_duration", b"check_out_duration", "folder", b"folder", "leave_mail_attachments", b"leave_mail_attachments", "link_prefixes", b"link_prefixes", "retentions", b"retentions", "s3", b"s3", "store", b"store", "structures", b"structures", "upload_keep_duration", b"upload_keep_duration", "verify_duration", b"verify_duration", "webdav", b"webdav"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["check_out_duration", b"check_out_duration", "folder", b"folder", "leave_mail_attachments", b"leave_mail_attachments", "link_prefixes", b"link_prefixes", "retentions", b"retentions", "s3", b"s3", "store", b"store", "structures", b"structures", "upload_keep_duration", b"upload_keep_duration", "verify_duration", b"verify_duration", "virus_scan", b"virus_scan", "webdav", b"webdav"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
