@@ -4,6 +4,7 @@ Run: `python -m benchmarks forwarding`. The whole of server_es with its workers 
 """
 
 import asyncio
+import gc
 import json
 import os
 import statistics
@@ -89,6 +90,8 @@ async def _serve(certs: str, url: str) -> None:
 
     with es.opened(url, SystemClock()) as database:
         async with es.serving(Path(certs), database, identify=identify) as doors:
+            gc.collect()
+            gc.freeze()  # as the service does once it is up
             print(f"port {doors.chief}", flush=True)
             await asyncio.to_thread(sys.stdin.readline)
 
