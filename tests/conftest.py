@@ -25,6 +25,8 @@ LONG_ON_POSTGRES: Final = (
     "tests/contract/server_business/test_document_histories.py",
     "tests/contract/server_business/test_document_links.py",
     "tests/contract/server_business/test_documents.py",
+    "tests/contract/server_business/test_virus_scan.py",
+    "tests/contract/server_business/test_web_publication.py",
     "tests/contract/server_es/test_absence_fuzz.py",
     "tests/contract/server_es/test_web_documents.py",
     "tests/integration/server_business/test_mail_corpus.py",

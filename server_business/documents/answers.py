@@ -47,13 +47,13 @@ class Answers:
 
         return await self._database.run(run)
 
-    async def repeated(self, request: Message, refusal: NotFound) -> pb.Document:
+    async def repeated(self, request: Message, refusal: NotFound, *, duplicates: bool = False) -> pb.Document:
         """Answer again what has used its upload up; otherwise raise why there is none."""
         who = caller().name
 
         def answered(unit: UnitOfWork) -> pb.Document | None:
             said = REQUESTS.answered(unit, request, answer=pb.Document, caller=who)
-            return None if said is None else self.recalled(unit, said)
+            return None if said is None else self.recalled(unit, said, duplicates=duplicates)
 
         again = await self._database.read(answered)
         if again is None:

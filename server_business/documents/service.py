@@ -363,7 +363,7 @@ class Documents(grpc_.DocumentServiceServicer):
         try:
             parcel = await self._parcel(asked.content)
         except NotFound as refusal:
-            return await self._answers.repeated(request, refusal)
+            return await self._answers.repeated(request, refusal, duplicates=True)
         stored = await self._put([parcel])
 
         def create(unit: UnitOfWork) -> pb.Document:

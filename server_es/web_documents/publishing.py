@@ -13,7 +13,7 @@ from sqlalchemy import RowMapping, insert, select, update
 
 from mesh.call import about
 from mesh.database import Database, UnitOfWork
-from mesh.errors import AlreadyExists, Conflict, FailedPrecondition, InvalidArgument, NotFound, Violation
+from mesh.errors import AlreadyExists, Conflict, DomainError, FailedPrecondition, InvalidArgument, NotFound, Violation
 from mesh.threads import Threads
 from server_es.web_documents import placing, rules, store
 from server_es.web_documents.placing import Incoming
@@ -46,6 +46,14 @@ class Publishing:
 
     async def publish(self, requests: AsyncIterator[pb.PublishDocumentRequest]) -> pb.PublishedDocument:
         """Take in a file and show it."""
+        try:
+            return await self._publish(requests)
+        except DomainError:
+            async for _ in requests:  # gRPC's client forgets a refusal that comes while it is sending
+                pass
+            raise
+
+    async def _publish(self, requests: AsyncIterator[pb.PublishDocumentRequest]) -> pb.PublishedDocument:
         first = await anext(requests, None)
         if first is None or not first.document:
             raise InvalidArgument([Violation("document", "is required in the first message")])

@@ -42,6 +42,11 @@ def clamd() -> Iterator[clamav.Running]:
 
 
 @pytest.fixture
+def database_address(database_url: str) -> str:
+    return database_url
+
+
+@pytest.fixture
 def stack() -> Iterator[ExitStack]:
     with ExitStack() as one:
         yield one

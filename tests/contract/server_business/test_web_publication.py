@@ -66,6 +66,11 @@ OWN = {"Foto.png", "Schaltplan Übersicht.pdf"}
 
 
 @pytest.fixture
+def database_address(database_url: str) -> str:
+    return database_url
+
+
+@pytest.fixture
 async def both(serve: Serve, clock: Any, tmp_path: Path) -> Any:
     with ExitStack() as stack:
         web = await web_office(serve, tmp_path / "es", clock)

@@ -156,6 +156,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the upload is not complete yet. Metadata: `received_bytes`."""
     ERROR_REASON_STORAGE_FULL: _ErrorReason.ValueType  # 151
     """RESOURCE_EXHAUSTED: there is no room for the bytes where documents are stored."""
+    ERROR_REASON_CONTENT_INFECTED: _ErrorReason.ValueType  # 152
+    """FAILED_PRECONDITION: the virus scanner found something in the bytes. Metadata: `resource`."""
+    ERROR_REASON_SCAN_PENDING: _ErrorReason.ValueType  # 153
+    """FAILED_PRECONDITION: the virus scanner has not looked at the bytes yet; ask again. Metadata: `resource`."""
+    ERROR_REASON_PUBLICATION_OUTDATED: _ErrorReason.ValueType  # 154
+    """ABORTED: something later was said about this document at this system."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons a client may act on. The message of the status says the same in one sentence for a person."""
@@ -294,4 +300,10 @@ ERROR_REASON_UPLOAD_INCOMPLETE: ErrorReason.ValueType  # 150
 """FAILED_PRECONDITION: the upload is not complete yet. Metadata: `received_bytes`."""
 ERROR_REASON_STORAGE_FULL: ErrorReason.ValueType  # 151
 """RESOURCE_EXHAUSTED: there is no room for the bytes where documents are stored."""
+ERROR_REASON_CONTENT_INFECTED: ErrorReason.ValueType  # 152
+"""FAILED_PRECONDITION: the virus scanner found something in the bytes. Metadata: `resource`."""
+ERROR_REASON_SCAN_PENDING: ErrorReason.ValueType  # 153
+"""FAILED_PRECONDITION: the virus scanner has not looked at the bytes yet; ask again. Metadata: `resource`."""
+ERROR_REASON_PUBLICATION_OUTDATED: ErrorReason.ValueType  # 154
+"""ABORTED: something later was said about this document at this system."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
