@@ -8,12 +8,14 @@ import pytest
 
 from server_business.exchange import store
 from tests.builders.exchange import House, Office, exchange_house
+from tests.builders.kills import places
 from tests.servers import exchange_worker
 from tests.servers.nursery import Child, Nursery
 
-pytestmark = pytest.mark.timeout(180)
 # The transactions of a round: what both sides tell, what is intended, what came of it; killed before and after each.
 PLACES = [f"database.{place}:{hit}" for place in ("commit", "committed") for hit in range(1, 8)]
+KILLS = places(PLACES, 0.05)
+pytestmark = pytest.mark.timeout(max(180, len(KILLS) * 8))
 
 
 def test_a_sync_killed_anywhere_doubles_nothing_and_loses_nothing(tmp_path: Path) -> None:
@@ -24,7 +26,7 @@ def test_a_sync_killed_anywhere_doubles_nothing_and_loses_nothing(tmp_path: Path
     ):
         office = house.office(database)
         met = edits = 0
-        for number, armed in enumerate(PLACES):
+        for number, armed in enumerate(KILLS):
             office.make(f"ERP {number}", number)
             office.exchange.appointment(f"Exchange {number}")
             if number > 1:
@@ -43,14 +45,14 @@ def test_a_sync_killed_anywhere_doubles_nothing_and_loses_nothing(tmp_path: Path
         while not is_settled(office):
             assert time.monotonic() < until, nursery.last_words()
             threading.Event().wait(0.2)
-        last = len(PLACES) - 1
+        last = len(KILLS) - 1
         wanted = [f"ERP {number} neu" if number < last - 1 else f"ERP {number}" for number in range(last + 1)]
         wanted += [f"Exchange {number}" for number in range(last + 1)]
         assert office.titles() == (sorted(wanted), sorted(wanted))
         places = {one.title: one.location for one in office.appointments().values()}
         assert all(places[f"Exchange {number}"] == f"Halle {number + 2}" for number in range(last - 1))
     print(f"{met} kills, {edits} edits")
-    assert met >= len(PLACES) * 3 // 4
+    assert met >= len(KILLS) * 3 // 4
 
 
 def start(nursery: Nursery, house: House, folder: Path, failpoint: str = "") -> Child:
