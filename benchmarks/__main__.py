@@ -10,11 +10,9 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.lines import line
 from mesh.clock import SystemClock
 
 ABOUT = {
@@ -28,7 +26,8 @@ ABOUT = {
     "same bytes. Server and clients are processes of their own that share the machine. Bare hands the same bytes "
     "to all; ours makes an event of its own for each inbox (cursor before and after, name, recipient), which is what "
     "the ratio shows. Most of a stream's memory is gRPC's own.",
-    "mail_import": "Mails from a real Dovecot to committed calls, beside a raw drain and `mbsync` with fsync.",
+    "mail_import": "Mails from a real Dovecot to committed calls, beside a raw drain, a raw insert of the same "
+    "bytes with fsync, and `mbsync` with fsync.",
     "mail_parse": "Reading mails, beside the standard library, which does less: no strict sender, no sanitising, no "
     "hashes, no budget. Mails a second of CPU.",
     "mesh_database": "Units of work on SQLite, beside a pooled engine and `asyncio.to_thread`. Microseconds each.",
@@ -90,24 +89,11 @@ def measured(name: str) -> dict[str, Any]:
         "python": sys.version.partition(" ")[0], "lines": [], "problem": "",
     }  # fmt: skip
     try:
-        found = importlib.import_module(f"benchmarks.{name}").measure()
-        run["lines"] = found if "case" in found[0] else lines_of_rates(found)
+        run["lines"] = importlib.import_module(f"benchmarks.{name}").measure()
     except Exception as error:  # noqa: BLE001 - whatever it is, the others run
         traceback.print_exc()
         run["problem"] = f"{type(error).__name__}: {error}"
     return run
-
-
-def lines_of_rates(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return lines for rows of `what` and `per_second`, each of ours beside each peer (`peer: …`) that ran."""
-    rates = {row["what"]: row["per_second"] for row in rows if row.get("per_second")}
-    peers = {what.removeprefix("peer: "): rate for what, rate in rates.items() if what.startswith("peer: ")}
-    ours = {what: rate for what, rate in rates.items() if not what.startswith("peer: ")}
-    return [
-        line(what, rate, "/s", peer=peer, peer_measured=peers[peer], ratio=rate / peers[peer])
-        for what, rate in ours.items()
-        for peer in peers
-    ]
 
 
 def show(name: str, run: dict[str, Any], *, as_json: bool) -> None:

@@ -10,8 +10,8 @@ from benchmarks.lines import line
 from mesh.clock import SystemClock
 from mesh.database import Database
 from server_business.app import definition
+from server_business.ews_services import MOST_CHANGES as AT_ONCE
 from server_business.exchange.engine import BATCH
-from server_business.exchange.ews import AT_ONCE
 from tests.builders.exchange import Office, exchange_house
 
 COUNT = 500

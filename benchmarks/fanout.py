@@ -23,6 +23,7 @@ from esoffice.es.v1 import messages_pb2 as pb
 from esoffice.es.v1 import messages_pb2_grpc
 
 from benchmarks.lines import line
+from mesh.supervisor import MEMORY
 
 ROUNDS = 7
 CONNECTIONS = 8
@@ -65,7 +66,7 @@ def measure(sizes: tuple[int, ...] = (1_000, 5_000)) -> list[dict[str, Any]]:
 def _run(kind: str, clients: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         here = [sys.executable, "-m", "benchmarks.fanout"]
-        environment = {**os.environ, "PYTHONPATH": ".:stubs"}
+        environment = {**MEMORY, **os.environ, "PYTHONPATH": ".:stubs"}  # as the supervisor starts a worker
         with subprocess.Popen(
             [*here, "serve", kind, folder],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,

@@ -1,53 +1,70 @@
-"""10,000 mails of 5 kB from a real Dovecot to committed calls, beside a raw drain and beside `mbsync` with fsync."""
+"""Mails from a real Dovecot to committed calls, beside a raw drain, a raw insert, and `mbsync` with fsync."""
 
 import contextlib
 import imaplib
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
 
+from benchmarks.lines import line
 from mesh.channel import connect_blocking
 from mesh.clock import SystemClock
 from mesh.database import Database
+from server_business.mail.inbox import BYTES
 from server_business.mail.tables import MAIL, State
 from server_es.servicecalls.tables import servicecall
 from tests.builders import mails
 from tests.builders.es_house import EsHouse
 from tests.servers import dovecot, es, mail_worker
 
-COUNT = 10_000
 USER = "bench"
+_INSERT = "raw committed insert of the same bytes"
+_WITH_FILE = 20_000  # larger mails have a file
 _LOOK_SECONDS = 0.1
 
 
-def measure(count: int = COUNT) -> list[dict[str, Any]]:
-    """Return one row per way, with mails per second, and our ratio to mbsync in the same run."""
+def measure(sizes: Sequence[tuple[int, int]] = ((10_000, 5_000), (1_000, 140_000))) -> list[dict[str, Any]]:
+    """Measure for each (count, bytes of a mail); a line per way and peer of the same run."""
+    return [one for count, size in sizes for one in _measured(count, size)]
+
+
+def _measured(count: int, size: int) -> list[dict[str, Any]]:
+    """Both goals of the issue stand in the lines: beside `mbsync`, and beside the slower of what is done at least."""
     with dovecot.running() as server, tempfile.TemporaryDirectory() as folder:
-        _deliver(server, count)
-        drained = _timed(lambda: _drain(server))
-        synced = _timed(lambda: _mbsync(server, Path(folder))) if shutil.which("mbsync") else 0.0
+        raws = _deliver(server, count, size)
+        drained = count / _timed(lambda: _drain(server))
+        inserted = count / _timed(lambda: _insert(Path(folder), raws))
+        synced = count / _timed(lambda: _mbsync(server, Path(folder))) if shutil.which("mbsync") else None
         committed, filed, spent = _import(server, Path(folder), count)
-    return [
-        {"what": "mail import to committed calls", "per_second": round(count / committed)},
-        {"what": "mail import to calls, and filed in the mailbox", "per_second": round(count / filed)},
-        {"what": "peer: raw drain by imaplib, 500 a command", "per_second": round(count / drained)},
-        {"what": "peer: mbsync with fsync", "per_second": round(count / synced) if synced else None},
-        {"what": "committed calls per mail of mbsync", "ratio": round(synced / committed, 2) if synced else None},
-        *(
-            {"what": f"CPU of {process} for a mail", "microseconds": round(seconds / count * 1e6)}
-            for process, seconds in spent.items()
-        ),
+    what = f"{count:,} x {size // 1000} kB"
+    peers = [("raw drain by imaplib, 500 a command", drained, "", 0.0), (_INSERT, inserted, "", 0.0)]
+    slower = min(peers, key=lambda peer: peer[1])
+    peers[peers.index(slower)] = (*slower[:2], ">= 0.5 x the slower of both", 0.5)
+    if synced is not None:
+        peers.append(("mbsync with fsync", synced, ">= 5 x", 5.0))
+    lines = [
+        line(
+            f"{what} to committed calls", count / committed, "mails/s", peer=peer, peer_measured=rate,
+            ratio=count / committed / rate, goal=goal, met=count / committed / rate >= least if goal else None,
+        )
+        for peer, rate, goal, least in peers
+    ]  # fmt: skip
+    lines.append(line(f"{what} to calls, and filed in the mailbox", count / filed, "mails/s"))
+    lines += [
+        line(f"{what}: CPU of {process} for a mail", seconds / count * 1e6, "µs") for process, seconds in spent.items()
     ]
+    return lines
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -56,19 +73,34 @@ def _timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def _deliver(server: dovecot.Dovecot, count: int) -> None:
+def _deliver(server: dovecot.Dovecot, count: int, size: int) -> list[bytes]:
     """Into the Maildir at once; Dovecot finds them when the folder is opened."""
     with _signed_in(server) as client:
         client.select("INBOX")
     new = server.root / "mail" / USER / "new"
     owner = new.stat()
-    raw = mails.plain(5_000)
-    for number in range(count):
+    raw = mails.plain(size) if size < _WITH_FILE else mails.with_attachment(bytes(range(256)) * (size // 350))
+    raws = [raw.replace(b"1@kunde.example", b"%d@kunde.example" % number, 1) for number in range(count)]
+    for number, one in enumerate(raws):
         path = new / f"{1_700_000_000 + number}.{number}.bench"
-        path.write_bytes(raw.replace(b"1@kunde.example", b"%d@kunde.example" % number, 1))
+        path.write_bytes(one)
         os.chown(path, owner.st_uid, owner.st_gid)
     with _signed_in(server) as client:
         assert client.select("INBOX")[1][0] == str(count).encode()
+    return raws
+
+
+def _insert(folder: Path, raws: Sequence[bytes]) -> None:
+    """The same bytes into one table, synced as the reception's, as many a commit as it takes in at once."""
+    at_once = max(1, min(500, BYTES // len(raws[0])))
+    with contextlib.closing(sqlite3.connect(folder / "raw.db", isolation_level=None)) as wire:
+        wire.execute("PRAGMA journal_mode = WAL")
+        wire.execute("PRAGMA synchronous = FULL")
+        wire.execute("CREATE TABLE raw (id INTEGER PRIMARY KEY, raw BLOB NOT NULL)")
+        for start in range(0, len(raws), at_once):
+            wire.execute("BEGIN")
+            wire.executemany("INSERT INTO raw (raw) VALUES (?)", [(one,) for one in raws[start : start + at_once]])
+            wire.execute("COMMIT")
 
 
 def _signed_in(server: dovecot.Dovecot) -> imaplib.IMAP4:
@@ -166,5 +198,5 @@ def _count(database: Database, state: State, *, filed: bool | None = None) -> in
 
 
 if __name__ == "__main__":
-    for row in measure(int(sys.argv[1]) if len(sys.argv) > 1 else COUNT):
+    for row in measure([(int(sys.argv[1]), int(sys.argv[2]))] if len(sys.argv) > 2 else ()):
         print(row)

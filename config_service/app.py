@@ -19,8 +19,6 @@ from config_service.identity.keyring import Keyring
 from config_service.identity.passwords import Passwords
 from config_service.identity.service import IdentityServicer
 from config_service.identity.sign_in import Hashing
-from config_service.secrets import FILE as SECRETS_FILE
-from config_service.secrets import SecretBox
 from config_service.settings.first import ensure_first_revision
 from config_service.settings.service import SettingsServicer
 from config_service.watch.service import WatchServicer
@@ -28,6 +26,8 @@ from mesh.app import App, Definition
 from mesh.bootstrap import Bootstrap
 from mesh.clock import Clock
 from mesh.database import Database, UnitOfWork
+from mesh.sealing import FILE as SECRETS_FILE
+from mesh.sealing import SecretBox
 from mesh.tokens import AUDIENCE
 from mesh.wakeups import Wakeups
 from mesh.workers import Turn, Worker

@@ -11,8 +11,6 @@ from sqlalchemy.exc import OperationalError
 from config_service import pki, schema
 from config_service.app import definition
 from config_service.identity import bootstrap
-from config_service.secrets import FILE as SECRETS_FILE
-from config_service.secrets import SecretBox
 from config_service.settings.first import ensure_first_revision
 from config_service.settings.paths import completed, merged
 from config_service.settings.rules import problems
@@ -20,6 +18,8 @@ from mesh import migrations, private_files
 from mesh.clock import Clock, SystemClock
 from mesh.database import Database
 from mesh.errors import FailedPrecondition, InvalidArgument, Unavailable
+from mesh.sealing import FILE as SECRETS_FILE
+from mesh.sealing import SecretBox
 
 SITE = "demo"
 SITE_FOLDER = Path("/site")  # the CA's key is in no other container

@@ -36,11 +36,12 @@ class AuditOutbox:
             Column("entry", LargeBinary, nullable=False),
             sqlite_autoincrement=True,
         )
+        self._add = insert(self.table)
 
     def add(self, unit: UnitOfWork, entries: Sequence[pb.AuditEntry]) -> None:
         """Write entries."""
         rows = [{"entry": entry.SerializeToString()} for entry in entries]
-        unit.connection.execute(insert(self.table), rows[0] if len(rows) == 1 else rows)
+        unit.connection.execute(self._add, rows[0] if len(rows) == 1 else rows)
 
     def oldest(self, unit: UnitOfWork, limit: int) -> dict[int, pb.AuditEntry]:
         """Return the entries that wait longest, by their number."""

@@ -1,19 +1,18 @@
 """Batches of requests that are answered one by one: each is checked, remembered and refused for itself."""
 
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from google.protobuf.message import Message
 from sqlalchemy import bindparam, delete, select
 
 from mesh import validation
+from mesh.bulk import among
 from mesh.database import UnitOfWork
 from mesh.errors import DomainError, InvalidArgument
 from mesh.idempotency import Asked, RequestIdReused, RequestLog
 
 Answer = TypeVar("Answer", bound=Message)
-
-_IDS_PER_STATEMENT: Final = 1000
 
 
 def answer_each(
@@ -24,6 +23,8 @@ def answer_each(
     *,
     answer: type[Answer],
     caller: str,
+    keep: Callable[[Answer], Answer] = lambda one: one,
+    recall: Callable[[Answer], Answer] = lambda one: one,
 ) -> list[Answer | DomainError]:
     """Answer each request of a batch once, in one transaction.
 
@@ -38,6 +39,8 @@ def answer_each(
             A request that it refuses must have had no effect.
         answer: message type of the answers.
         caller: whose requests they are.
+        keep: what is remembered of an answer, where all of it would be too much.
+        recall: makes an answer again of what was remembered.
 
     Returns:
         An answer or a refusal for each request, in order.
@@ -55,7 +58,7 @@ def answer_each(
         everything = [*positions, *waiting]
         waiting.clear()
         answers.update(zip(everything, respond(everything), strict=True))
-        return [_remembered(answers[at]) for at in positions]
+        return [_remembered(answers[at], keep) for at in positions]
 
     remembered = log.remember_all(unit, [asked[at] for at in new.values()], respond_to) if new else []
     if waiting:
@@ -63,7 +66,7 @@ def answer_each(
     _forget(unit, log, [asked[at] for at in new.values() if isinstance(answers.get(at), DomainError)])
     for at, stored in zip(new.values(), remembered, strict=True):
         if at not in answers:
-            answers[at] = answer.FromString(stored)
+            answers[at] = recall(answer.FromString(stored))
     for position, one in enumerate(asked):
         if position not in answers:
             answers[position] = answers[new[one.request_id]]
@@ -91,26 +94,25 @@ def _refused(
     return refused
 
 
-def _remembered(one: Message | DomainError) -> bytes:
+def _remembered(one: Answer | DomainError, keep: Callable[[Answer], Answer]) -> bytes:
     """A refusal leaves its row empty until it is forgotten, in the same transaction."""
-    return b"" if isinstance(one, DomainError) else one.SerializeToString()
+    return b"" if isinstance(one, DomainError) else keep(one).SerializeToString()
 
 
 def _used_otherwise(unit: UnitOfWork, log: RequestLog, asked: dict[int, Asked]) -> set[str]:
     columns = log.table.c
     by_id = {one.request_id: one for one in asked.values()}
-    ids = sorted(by_id)
-    found = set()
-    for start in range(0, len(ids), _IDS_PER_STATEMENT):
-        query = select(columns.request_id, columns.method, columns.fingerprint).where(
-            columns.caller == by_id[ids[0]].caller,
-            columns.request_id.in_(ids[start : start + _IDS_PER_STATEMENT]),
-        )
-        for row in unit.connection.execute(query):
-            one = by_id[row.request_id]
-            if (row.method, row.fingerprint) != (one.method, one.fingerprint):
-                found.add(one.request_id)
-    return found
+    if not by_id:
+        return set()
+    query = select(columns.request_id, columns.method, columns.fingerprint).where(
+        columns.caller == next(iter(by_id.values())).caller,
+        among(unit.connection, columns.request_id, by_id),
+    )
+    return {
+        id_
+        for id_, method, fingerprint in unit.connection.execute(query)
+        if (method, fingerprint) != (by_id[id_].method, by_id[id_].fingerprint)
+    }
 
 
 def _forget(unit: UnitOfWork, log: RequestLog, refused: Sequence[Asked]) -> None:

@@ -7,7 +7,8 @@ by `executemany` and keys as one JSON array, PostgreSQL one array a column.
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from functools import lru_cache
+from itertools import chain
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -16,6 +17,8 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    CursorResult,
+    Executable,
     Integer,
     LargeBinary,
     String,
@@ -27,10 +30,13 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
 from mesh.columns import UtcDateTime
+from mesh.errors import InvalidArgument, Violation
 
+_POSTGRES: Final[Dialect] = postgresql.dialect()  # type: ignore[no-untyped-call]
 _MOST_VALUES: Final = 30_000  # SQLite takes 32,766 in a statement
 
 
@@ -64,7 +70,7 @@ def insert_many(
     columns = [as_taken(table.c[name], connection, [row[name] for row in rows]) for name in names]
     if postgres:
         places = ", ".join(f"new.{number}" for number in map(_numbered, range(len(names))))
-        text = f"{into} SELECT {places} FROM {_unnested(table, names, connection)} ORDER BY new.place{end}"  # noqa: S608 - names of columns
+        text = f"{into} SELECT {places} FROM {_unnested(table, tuple(names))} ORDER BY new.place{end}"  # noqa: S608 - names of columns
         done = connection.exec_driver_sql(text, tuple(columns))
         return [tuple(row) for row in done] if returning else []
     each = f"({', '.join('?' * len(names))})"
@@ -77,7 +83,7 @@ def insert_many(
     for start in range(0, len(values), at_once):
         part = values[start : start + at_once]
         text = f"{into} VALUES {', '.join([each] * len(part))}{end}"
-        flat = tuple(value for row in part for value in row)
+        flat = tuple(chain.from_iterable(part))
         found += [tuple(row) for row in connection.exec_driver_sql(text, flat)]
     return found
 
@@ -117,8 +123,14 @@ def update_many(
         sets = ", ".join(f"{quoted(name)} = new.{new[name]}" for name in changed)
         keys = [f"{target}.{quoted(name)} = new.{new[name]}" for name in by]
         keys += [f"{target}.{quoted(name)} = %s" for name in wanted]
-        text = f"UPDATE {target} SET {sets} FROM {_unnested(table, names, connection)} WHERE {' AND '.join(keys)}"  # noqa: S608 - names of columns
-        return connection.exec_driver_sql(text, (*columns, *wanted.values())).rowcount
+        bounds: list[Any] = []
+        if len(by) == 1 and isinstance(table.c[by[0]].type, Integer):
+            # Else the planner may walk the whole index to merge it with thousands of neighbours.
+            keys.append(f"{target}.{quoted(by[0])} BETWEEN %s AND %s")
+            numbers = [row[by[0]] for row in rows]
+            bounds = [min(numbers), max(numbers)]
+        text = f"UPDATE {target} SET {sets} FROM {_unnested(table, tuple(names))} WHERE {' AND '.join(keys)}"  # noqa: S608 - names of columns
+        return connection.exec_driver_sql(text, (*columns, *wanted.values(), *bounds)).rowcount
     sets = ", ".join(f"{quoted(name)} = ?" for name in changed)
     keys = [f"{quoted(name)} = ?" for name in (*by, *wanted)]
     text = f"UPDATE {target} SET {sets} WHERE {' AND '.join(keys)}"  # noqa: S608 - names of columns
@@ -130,7 +142,13 @@ def _values(column: Column[Any], connection: Connection, given: list[Any]) -> li
     """Return one column's values as the driver takes them."""
     dialect = connection.dialect
     convert: Callable[[Any], Any] | None = column.type.dialect_impl(dialect).bind_processor(dialect)
-    return [None if one is None else convert(one) for one in given] if convert else given
+    if convert is None:
+        return given
+    if isinstance(column.type, JSON):
+        return _each_once(convert, given)
+    if given.count(given[0]) == len(given):  # such as an instant or a state that all rows have
+        return [None if given[0] is None else convert(given[0])] * len(given)
+    return [None if one is None else convert(one) for one in given]
 
 
 def _array(column: Column[Any], connection: Connection, given: list[Any]) -> Any:
@@ -138,48 +156,70 @@ def _array(column: Column[Any], connection: Connection, given: list[Any]) -> Any
     write = next((write for kind, write in _WRITTEN if isinstance(column.type, kind)), None)
     if write is None:
         return _values(column, connection, given)
-    return f"{{{','.join(['NULL' if one is None else write(one) for one in given])}}}"
+    if isinstance(column.type, JSON):
+        given = _each_once(json.dumps, given)
+    return f"{{{_listed(given, write)}}}"
 
 
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+def _each_once(convert: Callable[[Any], Any], given: list[Any]) -> list[Any]:
+    """Convert the same object once; what is only equal may be written otherwise, as 1 and true."""
+    made = {id(one): None if one is None else convert(one) for one in {id(one): one for one in given}.values()}
+    return [made[id(one)] for one in given]
 
 
-def _number(number: int) -> str:
-    return str(int(number))  # a member of an IntEnum too
+def _listed(given: list[Any], write: Callable[[list[Any]], str]) -> str:
+    if given.count(given[0]) == len(given):
+        return ",".join(["NULL" if given[0] is None else write(given[:1])] * len(given))
+    if None in given:
+        return ",".join(["NULL" if one is None else write([one]) for one in given])
+    return write(given)
 
 
-def _truth(truth: bool) -> str:  # noqa: FBT001
-    return "t" if truth else "f"
+def _texts(texts: list[Any]) -> str:
+    """Write all of them at once: NUL is in none, or the database refuses it."""
+    joined = "\0".join(texts)
+    if joined.count("\0") >= len(texts):
+        raise InvalidArgument([Violation("request", "a text contains the character NUL")])
+    inside = joined.replace("\\", "\\\\").replace('"', '\\"').replace("\0", '","')
+    return f'"{inside}"'
 
 
-def _instant(instant: datetime) -> str:
-    if instant.tzinfo is None:
-        raise ValueError(f"{instant} has no time zone; only aware instants are stored")
-    return instant.isoformat()
+def _numbers(numbers: list[Any]) -> str:
+    return ",".join(map(str, map(int, numbers)))  # a member of an IntEnum too
 
 
-_WRITTEN: Final[Sequence[tuple[type[TypeEngine[Any]], Callable[[Any], str]]]] = (
-    (Integer, _number),
-    (Boolean, _truth),
-    (String, _quoted),
-    (UtcDateTime, _instant),
-    (JSON, lambda value: _quoted(json.dumps(value))),
-    (LargeBinary, lambda value: f'"\\\\x{value.hex()}"'),
+def _truths(truths: list[Any]) -> str:
+    return ",".join(["t" if one else "f" for one in truths])
+
+
+def _instants(instants: list[Any]) -> str:
+    naive = next((one for one in instants if one.tzinfo is None), None)
+    if naive is not None:
+        raise ValueError(f"{naive} has no time zone; only aware instants are stored")
+    return ",".join([one.isoformat() for one in instants])
+
+
+_WRITTEN: Final[Sequence[tuple[type[TypeEngine[Any]], Callable[[list[Any]], str]]]] = (
+    (Integer, _numbers),
+    (Boolean, _truths),
+    (String, _texts),
+    (UtcDateTime, _instants),
+    (JSON, _texts),
+    (LargeBinary, lambda values: ",".join([f'"\\\\x{one.hex()}"' for one in values])),
 )
 
 
-def _unnested(table: Table, names: Sequence[str], connection: Connection) -> str:
+@lru_cache(maxsize=1000)
+def _unnested(table: Table, names: tuple[str, ...]) -> str:
     """Return a table `new` of arrays: columns v0, v1 … of the types of the named ones, and `place`."""
-    arrays = ", ".join(f"CAST(%s AS {_array_of(table.c[name].type, connection)})" for name in names)
+    arrays = ", ".join(f"CAST(%s AS {_array_of(table.c[name].type)})" for name in names)
     columns = ", ".join(map(_numbered, range(len(names))))
     return f"unnest({arrays}) WITH ORDINALITY AS new ({columns}, place)"
 
 
-def _array_of(kind: TypeEngine[Any], connection: Connection) -> str:
+def _array_of(kind: TypeEngine[Any]) -> str:
     # Without a length: a cast would cut a text that is too long, the insert refuses it.
-    plain = "text" if isinstance(kind, String) else connection.dialect.type_compiler_instance.process(kind)
-    return f"{plain}[]"
+    return f"{'text' if isinstance(kind, String) else kind.compile(dialect=_POSTGRES)}[]"
 
 
 def _numbered(place: int) -> str:
@@ -194,3 +234,49 @@ def among(connection: Connection, column: ColumnElement[Any], values: Iterable[i
         return column == any_(bindparam(None, wanted, postgresql.ARRAY(kind), unique=True))
     listed = func.json_each(bindparam(None, json.dumps(wanted), Text(), unique=True)).table_valued("value")
     return column.in_(select(listed.c.value))
+
+
+Among = Callable[[ColumnElement[Any], str], ColumnElement[bool]]
+"""Says that a column has one of the keys of a name."""
+
+
+class ByKeys:
+    """A query by keys, however many, made once for each database product: to make it costs more than to run it.
+
+    Args:
+        make: makes it; further parameters are `bindparam` of their names.
+    """
+
+    def __init__(self, make: Callable[[Among], Executable]) -> None:
+        self._make = make
+        self._made: dict[str, Executable] = {}
+
+    def run(self, connection: Connection, /, **parameters: Any) -> CursorResult[Any]:
+        """Run it; a set is keys, everything else a value."""
+        product = connection.dialect.name
+        query = self._made.get(product)
+        if query is None:
+            query = self._made[product] = self._make(_AMONG[product])
+        taken = {
+            name: _keys(product, value) if isinstance(value, set | frozenset) else value
+            for name, value in parameters.items()
+        }
+        return connection.execute(query, taken)
+
+
+def _keys(product: str, keys: Iterable[int | str]) -> Any:
+    wanted = sorted(keys)
+    return wanted if product == "postgresql" else json.dumps(wanted)
+
+
+def _among_array(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    kind: TypeEngine[Any] = Text() if isinstance(column.type, String) else column.type
+    return column == any_(bindparam(name, type_=postgresql.ARRAY(kind)))
+
+
+def _among_listed(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    listed = func.json_each(bindparam(name, type_=Text())).table_valued("value")
+    return column.in_(select(listed.c.value))
+
+
+_AMONG: Final[Mapping[str, Among]] = {"postgresql": _among_array, "sqlite": _among_listed}

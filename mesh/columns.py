@@ -1,5 +1,6 @@
 """Column types and naming that every service's schema shares."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -43,19 +44,28 @@ class UtcDateTime(TypeDecorator[datetime]):
             return dialect.type_descriptor(BigInteger())
         return dialect.type_descriptor(DateTime(timezone=True))
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"{value} has no time zone; only aware instants are stored")
-        if dialect.name == "sqlite":
-            return (value - _EPOCH) // _MICROSECOND
-        return value
+    # The processors themselves, not TypeDecorator's `process_…`, which cost two calls more for every value.
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any]:
+        return _micros_of if dialect.name == "sqlite" else _aware
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if dialect.name == "sqlite":
-            return _EPOCH + timedelta(microseconds=value)
-        instant: datetime = value
-        return instant.astimezone(UTC)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:  # noqa: ARG002
+        return _of_micros if dialect.name == "sqlite" else _utc
+
+
+def _aware(value: datetime | None) -> datetime | None:
+    if value is not None and value.tzinfo is None:
+        raise ValueError(f"{value} has no time zone; only aware instants are stored")
+    return value
+
+
+def _micros_of(value: datetime | None) -> int | None:
+    aware = _aware(value)
+    return None if aware is None else (aware - _EPOCH) // _MICROSECOND
+
+
+def _of_micros(value: int | None) -> datetime | None:
+    return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+def _utc(value: datetime | None) -> datetime | None:
+    return None if value is None else value.astimezone(UTC)

@@ -18,19 +18,15 @@ from sqlalchemy import (
     bindparam,
     delete,
     select,
-    update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
-from mesh.bulk import update_many
+from mesh.bulk import among, insert_many, update_many
 from mesh.columns import UtcDateTime
 from mesh.database import UnitOfWork
 from mesh.errors import FailedPrecondition
 
 REMEMBERED: Final = timedelta(hours=24)
 """How long an answer is kept at least; the contracts promise it."""
-
-_ROWS_PER_STATEMENT: Final = 1000  # of 6 values each: below SQLite's limit of 32,766 and PostgreSQL's of 65,535
 
 
 class RequestIdReused(FailedPrecondition):
@@ -60,12 +56,16 @@ class Asked:
 
     @classmethod
     def of(cls, request: Message, *, caller: str) -> Self:
-        """Read the id from the request's field `request_id`, method and fingerprint from the message itself."""
+        """Read the id from the request's field `request_id`, method and fingerprint from the message itself.
+
+        A request without an id is never recognised, so it has no fingerprint either.
+        """
+        id_: str = getattr(request, "request_id")  # noqa: B009 - not every Message has it
         return cls(
             caller=caller,
-            request_id=getattr(request, "request_id"),  # noqa: B009 - not every Message has it
+            request_id=id_,
             method=request.DESCRIPTOR.full_name,
-            fingerprint=hashlib.sha256(request.SerializeToString(deterministic=True)).digest(),
+            fingerprint=hashlib.sha256(request.SerializeToString(deterministic=True)).digest() if id_ else b"",
         )
 
 
@@ -87,16 +87,6 @@ class RequestLog:
             PrimaryKeyConstraint("caller", "request_id"),
             Index(None, "created_time"),
         )
-        columns = self.table.c
-        key = (columns.caller == bindparam("the_caller")) & (columns.request_id == bindparam("the_request_id"))
-        self._answer = update(self.table).where(key).values(response=bindparam("the_response"))
-        self._inserts = {
-            # A second transaction with the same key waits here until the first has ended, on both products.
-            "sqlite": sqlite.insert(self.table).on_conflict_do_nothing().returning(columns.caller, columns.request_id),
-            "postgresql": (
-                postgresql.insert(self.table).on_conflict_do_nothing().returning(columns.caller, columns.request_id)
-            ),
-        }
 
     def once(
         self, unit: UnitOfWork, request: Message, respond: Callable[[], Answer], *, answer: type[Answer], caller: str
@@ -181,7 +171,6 @@ class RequestLog:
 
     def _insert(self, unit: UnitOfWork, requests: dict[tuple[str, str], Asked]) -> set[tuple[str, str]]:
         """Take the ids and return those that were free. Sorted, so that two batches never wait for each other."""
-        insert = self._inserts[unit.connection.dialect.name]
         rows = [
             {
                 "caller": one.caller,
@@ -192,35 +181,31 @@ class RequestLog:
             }
             for _, one in sorted(requests.items())
         ]
-        taken: set[tuple[str, str]] = set()
-        for start in range(0, len(rows), _ROWS_PER_STATEMENT):
-            part = rows[start : start + _ROWS_PER_STATEMENT]
-            result = unit.connection.execute(insert, part[0] if len(part) == 1 else part)
-            taken.update((caller, request_id) for caller, request_id in result)
-        return taken
+        # A second transaction with the same key waits here until the first has ended, on both products.
+        key = (self.table.c.caller, self.table.c.request_id)
+        taken = insert_many(unit.connection, self.table, rows, returning=key, passing_over=True)
+        return {(caller, request_id) for caller, request_id in taken}
 
     def _stored(self, unit: UnitOfWork, requests: Sequence[Asked]) -> dict[tuple[str, str], bytes]:
         """Return the answers of requests that were there before, after a look whether they are the same requests."""
         columns = self.table.c
         found: dict[tuple[str, str], bytes] = {}
         by_id = {(one.caller, one.request_id): one for one in requests}
-        for start in range(0, len(requests), _ROWS_PER_STATEMENT):
-            part = requests[start : start + _ROWS_PER_STATEMENT]
-            query = select(self.table).where(
-                columns.caller.in_({one.caller for one in part}),
-                columns.request_id.in_([one.request_id for one in part]),
-            )
-            for row in unit.connection.execute(query):
-                one = by_id.get((row.caller, row.request_id))
-                if one is None:
-                    continue
-                if (row.method, row.fingerprint) != (one.method, one.fingerprint):
-                    raise _reused(one)
-                if row.response is None:
-                    raise RuntimeError(
-                        f"request {one.request_id}: its unit caught an exception of `respond` and committed"
-                    )
-                found[row.caller, row.request_id] = row.response
+        if not requests:
+            return found
+        query = select(self.table).where(
+            columns.caller.in_({one.caller for one in requests}),
+            among(unit.connection, columns.request_id, [one.request_id for one in requests]),
+        )
+        for row in unit.connection.execute(query):
+            one = by_id.get((row.caller, row.request_id))
+            if one is None:
+                continue
+            if (row.method, row.fingerprint) != (one.method, one.fingerprint):
+                raise _reused(one)
+            if row.response is None:
+                raise RuntimeError(f"request {one.request_id}: its unit caught an exception of `respond` and committed")
+            found[row.caller, row.request_id] = row.response
         return found
 
 

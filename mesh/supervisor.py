@@ -28,6 +28,8 @@ from mesh.parent import VARIABLE
 from mesh.settings_files import SettingsFiles
 
 RESTART = 75
+# glibc gives every thread a heap of its own, up to eight a core; two save a tenth of what an open stream takes.
+MEMORY = {"MALLOC_ARENA_MAX": "2"}
 _LOOK_SECONDS = 5.0  # should what wakes us ever be lost
 _LONGEST_BACKOFF = 30.0
 _STEADY_SECONDS = 60.0  # a worker that lived so long has not crashed in a row
@@ -121,7 +123,7 @@ class Supervisor:
     def _start(self) -> _Child:
         ours, theirs = socket.socketpair()
         with theirs:
-            environment = {**os.environ, VARIABLE: str(theirs.fileno())}
+            environment = {**MEMORY, **os.environ, VARIABLE: str(theirs.fileno())}
             process = subprocess.Popen(self._command, pass_fds=[theirs.fileno()], env=environment)  # noqa: S603 - ours
         child = self._child = _Child(process, ours)
         if self._stopping:  # told between the loop's look and now

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 from esoffice.config.v1 import settings_pb2
 from esoffice.es.v1 import (
     absences_pb2,
-    appointments_pb2,
     calendars_pb2,
     contacts_pb2,
     directory_pb2,
@@ -19,6 +18,7 @@ from esoffice.es.v1 import (
     servicecalls_pb2,
     status_events_pb2,
     text_modules_pb2,
+    visits_pb2,
 )
 
 from mesh.app import App, Definition
@@ -28,7 +28,7 @@ from server_es.absences import facts as absence_facts
 from server_es.absences.service import Absences
 from server_es.absences.settings import AbsenceSettings
 from server_es.absences.surroundings import Shift
-from server_es.appointments.service import Appointments
+from server_es.assembly.appointments import add_appointments
 from server_es.assembly.documents import add_web_documents
 from server_es.assembly.escalating import add_escalations
 from server_es.assembly.telling import add_clients, add_messages, add_notices
@@ -68,6 +68,7 @@ from server_es.status_events.service import StatusEvents
 from server_es.status_events.settings import StatusEventSettings
 from server_es.text_modules.call_texts import CallTexts
 from server_es.text_modules.service import TextModules
+from server_es.visits.service import Visits
 
 NAME: Final = "server_es"
 
@@ -127,11 +128,12 @@ async def build(app: App) -> None:
     app.serve(service_levels_pb2.DESCRIPTOR, ServiceLevels(app.database, sites, due_times))
     app.serve(servicecalls_pb2.DESCRIPTOR, calls)
     app.serve(forwarding_pb2.DESCRIPTOR, forwarding)
+    app.serve(visits_pb2.DESCRIPTOR, Visits(app.database, calls.cases, notices, zone))
     app.serve(contacts_pb2.DESCRIPTOR, Contacts(app.database, calls.contacts))
     _add_follow_ups(app, FollowUps(app.database, notices))
     app.serve(duty_pb2.DESCRIPTOR, Duty(app.database, REQUESTS, absences=absence_facts, tell=notices.tell))
     app.work(Handover(app.database, Announcing(notices.tell)).worker())
-    app.serve(appointments_pb2.DESCRIPTOR, Appointments(app.database, zone))
+    add_appointments(app, zone)
     absence_room = Absences(
         app.database,
         compiled=compiled,
@@ -181,6 +183,7 @@ definition = Definition(
             "contacts.write",
             "messages.send",
             "escalations.acknowledge",
+            "webdocuments.publish",
         ]
     },
 )

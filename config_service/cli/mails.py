@@ -8,7 +8,7 @@ import typer
 from esoffice.business.v1 import mail_pb2 as pb
 from esoffice.business.v1.mail_pb2_grpc import MailServiceStub
 
-from config_service.cli import mail_rules, options
+from config_service.cli import mail_rules, mail_sign_in, options
 from config_service.cli.exits import WrongUsage
 from config_service.cli.options import Limit, session_of
 from config_service.cli.output import show_list, show_one
@@ -17,6 +17,7 @@ from config_service.cli.plain import enum_word, local_time, short
 app = typer.Typer(help="Received mails (E-Mail-Empfang, offene Helpdesk-E-Mails).", no_args_is_help=True)
 app.command("try-rules")(mail_rules.try_rules)
 app.command()(mail_rules.reconcile)
+app.command("sign-in")(mail_sign_in.sign_in)
 app.command()(mail_rules.suggest)
 
 

@@ -9,12 +9,13 @@ from esoffice.business.v1 import outgoing_mail_pb2, sending_pb2, sms_pb2
 from esoffice.business.v1.outgoing_mail_pb2_grpc import OutgoingMailServiceStub
 from esoffice.business.v1.sms_pb2_grpc import SmsServiceStub
 
-from config_service.cli import options
+from config_service.cli import mail_sign_in, options
 from config_service.cli.options import Limit, session_of
 from config_service.cli.output import show_list, show_one
 from config_service.cli.plain import enum_word, local_time, short
 
 mails = typer.Typer(help="Outgoing mails (Postausgang).", no_args_is_help=True)
+mails.command("sign-in")(mail_sign_in.sign_in_outgoing)
 sms = typer.Typer(help="Outgoing short messages (SMS).", no_args_is_help=True)
 
 

@@ -78,6 +78,7 @@ TECHNICIAN = _built_in(
     "messages.send",
     "notifications.own",
     "servicecalls.forward",
+    "servicecalls.plan",
     "servicecalls.read",
     "servicecalls.solve",
     "servicecalls.write",

@@ -2,10 +2,10 @@
 
 from esoffice.config.v1 import settings_pb2
 
-from config_service.secrets import SecretBox
 from config_service.settings.paths import completed
 from config_service.settings.store import RevisionStore
 from mesh.database import UnitOfWork
+from mesh.sealing import SecretBox
 
 AUTHOR = "config_service"
 

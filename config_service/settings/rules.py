@@ -22,6 +22,7 @@ NUMBER = "<ServCall.ServicecallNr>"
 _MailAccount = business_settings_pb2.MailAccount
 _ACCOUNTS = "server_business.mail.accounts"
 _OUTGOING = "server_business.outgoing_mail"
+_EXCHANGE = "server_business.exchange"
 _FQDN = re.compile(r"(?=.{4,253}$)([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?\.?")
 
 
@@ -42,6 +43,7 @@ def problems(settings: settings_pb2.Settings) -> list[Violation]:
         found += _database(f"{service}.database", getattr(settings, service).database)
     found += _accounts(business.mail.accounts)
     found += _outgoing(business.outgoing_mail)
+    found += _calendars(business.exchange)
     found += short_messages(business.sms)
     found += documents(business.documents)
     return sorted(found, key=lambda one: one.field)
@@ -76,8 +78,8 @@ def warnings(settings: settings_pb2.Settings) -> list[Violation]:
             text = f"answers to our own mails are not recognised: server_es.status_events.call_mark is '{mark}'"
             found.append(Violation(f"{_ACCOUNTS}.{key}.recognition_template", text))
     calendars = settings.server_business.exchange
-    if calendars.active and is_online(calendars.url):
-        found.append(Violation("server_business.exchange.url", EWS_ENDS))
+    if calendars.active and calendars.protocol != calendars.PROTOCOL_GRAPH and is_online(calendars.url):
+        found.append(Violation(f"{_EXCHANGE}.protocol", f"{EWS_ENDS}: change to PROTOCOL_GRAPH"))
     found += unprotected(settings.server_business.sms)
     return found + list(_outgoing_warnings(settings.server_business.outgoing_mail))
 
@@ -240,8 +242,6 @@ def _imap(path: str, account: business_settings_pb2.MailAccount) -> Iterator[Vio
 
 def _exchange(path: str, account: business_settings_pb2.MailAccount) -> Iterator[Violation]:
     by_ews = account.kind == _MailAccount.KIND_EWS
-    if by_ews and not (account.host or account.url):
-        yield Violation(f"{path}.host", "an EWS account needs the name of its server, or the url of the service")
     if "@" not in (account.mailbox or account.user):
         yield Violation(f"{path}.mailbox", "an account of Exchange needs the mail address of its mailbox")
     has_password = bool(account.password.value or account.password.stored)
@@ -257,8 +257,12 @@ def _exchange(path: str, account: business_settings_pb2.MailAccount) -> Iterator
 
 
 def _oauth2(path: str, client: business_settings_pb2.OAuth2Client) -> Iterator[Violation]:
-    if client.token_url and not (client.client_id and (client.client_secret.value or client.client_secret.stored)):
+    by_person = bool(client.device_authorization_url)
+    secret = bool(client.client_secret.value or client.client_secret.stored)
+    if client.token_url and not (client.client_id and (secret or by_person)):
         yield Violation(f"{path}.client_id", "asking for tokens needs a client_id and a client_secret")
+    if by_person and not client.token_url:
+        yield Violation(f"{path}.token_url", "a person's sign-in needs the token_url of the issuer, too")
 
 
 def _folders(path: str, account: business_settings_pb2.MailAccount) -> Iterator[Violation]:
@@ -278,6 +282,31 @@ def _mailbox(account: business_settings_pb2.MailAccount) -> tuple[str, ...]:
     if account.kind in (_MailAccount.KIND_EWS, _MailAccount.KIND_GRAPH):
         return ("exchange", (account.mailbox or account.user).lower())
     return ("imap", account.host.lower(), str(account.port), account.user)
+
+
+def _calendars(said: business_settings_pb2.ExchangeSettings) -> Iterator[Violation]:
+    if not said.active:
+        return
+    has_password = bool(said.password.value or said.password.stored)
+    if said.protocol == said.PROTOCOL_GRAPH:
+        yield from _calendars_by_graph(said, has_password=has_password)
+    elif said.oauth2.token_url and has_password:
+        yield Violation(f"{_EXCHANGE}.password", "signing in needs either a password or oauth2")
+    if said.oauth2.device_authorization_url:
+        text = "calendars are opened by the service itself, not by a person: leave it empty"
+        yield Violation(f"{_EXCHANGE}.oauth2.device_authorization_url", text)
+    yield from _oauth2(f"{_EXCHANGE}.oauth2", said.oauth2)
+
+
+def _calendars_by_graph(said: business_settings_pb2.ExchangeSettings, *, has_password: bool) -> Iterator[Violation]:
+    if not said.oauth2.token_url:
+        yield Violation(f"{_EXCHANGE}.oauth2", "Microsoft Graph needs oauth2 to sign in by")
+    if has_password:
+        yield Violation(f"{_EXCHANGE}.password", "Microsoft Graph takes no password; sign in by oauth2")
+    if said.url.endswith(".asmx"):
+        yield Violation(
+            f"{_EXCHANGE}.url", "that is an address of Exchange Web Services; leave it empty for Microsoft Graph"
+        )
 
 
 def _outgoing(said: business_settings_pb2.OutgoingMailSettings) -> Iterator[Violation]:

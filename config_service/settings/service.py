@@ -6,7 +6,6 @@ from typing import Any
 
 from esoffice.config.v1 import settings_pb2 as pb
 
-from config_service.secrets import SecretBox
 from config_service.settings import rules
 from config_service.settings.messages import change_messages, number_of, revision_message
 from config_service.settings.paths import completed, merged
@@ -15,6 +14,7 @@ from mesh.call import caller
 from mesh.database import Database, UnitOfWork
 from mesh.errors import Conflict, InvalidArgument, Violation
 from mesh.idempotency import RequestLog
+from mesh.sealing import SecretBox
 from mesh.setting_paths import diff, secrets
 from mesh.wakeups import Doorbell
 

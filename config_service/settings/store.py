@@ -9,11 +9,11 @@ from esoffice.config.v1 import settings_pb2
 from sqlalchemy import Column, Integer, LargeBinary, MetaData, Row, String, Table, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from config_service.secrets import SecretBox
 from config_service.settings.paths import completed
 from mesh.columns import UtcDateTime
 from mesh.database import UnitOfWork
 from mesh.errors import Conflict, NotFound, OutOfRange
+from mesh.sealing import SecretBox
 from mesh.setting_paths import secrets
 
 

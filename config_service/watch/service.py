@@ -13,11 +13,11 @@ from typing import Any
 
 from esoffice.config.v1 import watch_pb2 as pb
 
-from config_service.secrets import SecretBox
 from config_service.settings.rules import visible_to
 from config_service.settings.store import Revision, RevisionStore
 from mesh.call import caller
 from mesh.database import Database, UnitOfWork
+from mesh.sealing import SecretBox
 from mesh.wakeups import Doorbell
 
 _HEARTBEAT_SECONDS = 20

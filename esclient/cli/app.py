@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from esclient.cli import absences, calls, documents, duty, escalations, forwarding, messages, notifications, sms
+from esclient.cli import absences, calls, documents, duty, escalations, forwarding, messages, notifications, sms, visits
 from esclient.cli.exits import CODES, Exit, ended_by, say
 from esclient.cli.options import Options, options_of
 from esclient.cli.output import Output
@@ -29,6 +29,7 @@ app.add_typer(absences.app, name="absences")
 app.add_typer(duty.app, name="duty")
 app.add_typer(notifications.app, name="notifications")
 app.add_typer(sms.app, name="sms")
+app.add_typer(visits.app, name="visits")
 app.command("popups")(messages.popups)
 app.command("inbox")(messages.inbox)
 app.command("read")(messages.read)

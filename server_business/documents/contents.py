@@ -1,6 +1,6 @@
 """Rows of stored bytes: intended before they are written, settled with whoever refers to them, read, removed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from mesh.bulk import among, insert_many, update_many
 from mesh.database import UnitOfWork
 from mesh.errors import FailedPrecondition, Unavailable
 from server_business.documents.content_store import Parcel
-from server_business.documents.tables import CONTENT, UPLOAD, VERSION, ContentState
+from server_business.documents.tables import CONTENT, SCAN, UPLOAD, VERSION, ContentState
 
 LINKED: Final = timedelta(days=1)
 """So often it is looked whether what is linked is still there."""
@@ -46,10 +46,11 @@ def intend(unit: UnitOfWork, parcels: Sequence[Parcel]) -> list[Parcel]:
         "lease_token": 0,
     }  # fmt: skip
     rows = [{"sha256": sha, "size": wanted[sha].size, **fixed} for sha in sorted(wanted)]
-    insert_many(unit.connection, CONTENT, rows, passing_over=True)
-    _touch(unit, wanted)
-    missing = []
-    for row in of(unit, wanted):
+    new = {row[0] for row in insert_many(unit.connection, CONTENT, rows, returning=[_C.sha256], passing_over=True)}
+    missing = [wanted[sha] for sha in sorted(new)]
+    there = wanted.keys() - new
+    _touch(unit, there)
+    for row in of(unit, there):
         if row.state == ContentState.LEAVING:
             raise Unavailable(_LEAVING)
         one = wanted[row.sha256]
@@ -90,9 +91,11 @@ def settle(unit: UnitOfWork, wanted: Iterable[str], stored: Mapping[str, str], *
     update_many(unit.connection, CONTENT, rows, by=["sha256"])
 
 
-def _touch(unit: UnitOfWork, digests: Iterable[str]) -> int:
+def _touch(unit: UnitOfWork, digests: Collection[str]) -> int:
     """Note that bytes are wanted; return how many of them are not being removed."""
     these = among(unit.connection, _C.sha256, digests)
+    if not digests:
+        return 0
     kept = update(CONTENT).where(these, _C.state != ContentState.LEAVING).values(touch_time=unit.now)
     return unit.connection.execute(kept).rowcount
 
@@ -102,8 +105,10 @@ def _first_reading(sha256: str, now: datetime, verify: timedelta) -> datetime:
     return now + verify * (int(sha256[:4], 16) / 0x10000) * 0.9
 
 
-def of(unit: UnitOfWork, digests: Iterable[str]) -> list[Row[Any]]:
+def of(unit: UnitOfWork, digests: Collection[str]) -> list[Row[Any]]:
     """Return the rows of these bytes."""
+    if not digests:
+        return []
     query = select(CONTENT).where(among(unit.connection, _C.sha256, digests))
     return list(unit.connection.execute(query).all())
 
@@ -149,8 +154,10 @@ def is_leaving(unit: UnitOfWork, sha256: str) -> bool:
 
 
 def forget(unit: UnitOfWork, sha256: str) -> None:
-    """Delete the row of bytes that were removed."""
-    unit.connection.execute(delete(CONTENT).where(_C.sha256 == sha256, _C.state == ContentState.LEAVING))
+    """Delete the row of bytes that were removed, and what the virus scanner said of them."""
+    leaving = (_C.sha256 == sha256, _C.state == ContentState.LEAVING)
+    unit.connection.execute(delete(SCAN).where(SCAN.c.sha256 == sha256, exists().where(*leaving)))
+    unit.connection.execute(delete(CONTENT).where(*leaving))
 
 
 def count(unit: UnitOfWork) -> int:

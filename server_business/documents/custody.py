@@ -8,7 +8,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from mesh.database import UnitOfWork
 from mesh.errors import FailedPrecondition, NotFound
-from server_business.documents import rules, store
+from mesh.wakeups import Doorbell
+from server_business.documents import publications, rules, store
 from server_business.documents.content_store import ContentStore
 from server_business.documents.messages import (
     assignment_message,
@@ -29,9 +30,13 @@ class Custody:
         settings: of the room.
         writing: shows documents.
         content_store: has the bytes.
+        web_bell: rung when something else is to be shown to web users.
     """
 
-    def __init__(self, settings: Settings, writing: Writing, content_store: ContentStore) -> None:
+    def __init__(
+        self, settings: Settings, writing: Writing, content_store: ContentStore, web_bell: Doorbell | None = None
+    ) -> None:
+        self._web_bell = web_bell
         self._store = content_store
         self._settings = settings
         self._writing = writing
@@ -67,11 +72,13 @@ class Custody:
         rules.present(store.facts(row))
         version = store.version(unit, id_, number)
         if row.released != number:
+            rules.harmless(name, version.verdict, version.found, scans=self._settings.scans)
             if row.released is not None:
                 store.set_state(unit, id_, row.released, VersionState.WITHDRAWN)
             store.set_state(unit, id_, number, VersionState.RELEASED)
             store.change(unit, id_, released=number)
             store.note(unit, [id_], "released", actor=by, number=number)
+            self._follow(unit, id_)
             version = store.version(unit, id_, number)
         return version_message(version)
 
@@ -82,6 +89,7 @@ class Custody:
             store.set_state(unit, id_, number, VersionState.WITHDRAWN)
             store.change(unit, id_, released=None)
             store.note(unit, [id_], "withdrawn", actor=by, number=number)
+            self._follow(unit, id_)
         return version_message(store.version(unit, id_, number))
 
     # -- business cases -----------------------------------------------------------------------------------------------
@@ -93,6 +101,7 @@ class Custody:
         place = self._writing.place_of(unit, request.place)
         store.assign(unit, [{**place, "document": id_, "number": number, "creator": by}])
         store.note(unit, [id_], "assigned", actor=by, number=number, detail=place["business_case"])
+        self._follow(unit, id_)
         columns = ASSIGNMENT.c
         same = (columns.document == id_, columns.number == number, columns.business_case == place["business_case"])
         (made,) = store.assignments(unit, same, before=None, limit=1)
@@ -106,6 +115,7 @@ class Custody:
                 f"{request.name} is not assigned to {request.business_case}.", resource=request.business_case
             )
         store.note(unit, [id_], "unassigned", actor=by, number=number, detail=request.business_case)
+        self._follow(unit, id_)
 
     # -- bin, holds, erasure ------------------------------------------------------------------------------------------
 
@@ -115,14 +125,18 @@ class Custody:
             return self._writing.one(unit, row.id)
         rules.deletable(store.facts(row), by=by, now=unit.now)
         store.note(unit, [row.id], "deleted", actor=by)
-        return self._changed(unit, row.id, delete_time=unit.now, **store.out(None))
+        changed = self._changed(unit, row.id, delete_time=unit.now, **store.out(None))
+        self._follow(unit, row.id)
+        return changed
 
     def undelete(self, unit: UnitOfWork, name: str, *, by: str) -> pb.Document:
         row = store.get(unit, document_id(name), lock=True)
         if row.delete_time is None:
             return self._writing.one(unit, row.id)
         store.note(unit, [row.id], "undeleted", actor=by)
-        return self._changed(unit, row.id, delete_time=None)
+        changed = self._changed(unit, row.id, delete_time=None)
+        self._follow(unit, row.id)
+        return changed
 
     def hold(self, unit: UnitOfWork, request: pb.HoldDocumentRequest, *, by: str) -> pb.Document:
         """Set a hold; one of this name that is there stays as it is."""
@@ -154,6 +168,10 @@ class Custody:
                 resource=request.name,
             )
         return store.erase(unit, row.id, reason=request.reason, actor=by)
+
+    def _follow(self, unit: UnitOfWork, id_: int) -> None:
+        if publications.follow(unit, id_) and self._web_bell is not None:
+            self._web_bell.ring_after(unit)
 
     def _changed(self, unit: UnitOfWork, id_: int, **values: Any) -> pb.Document:
         return self._writing.shown(unit, [store.change(unit, id_, **values)])[0]

@@ -42,10 +42,10 @@ class FileTree:
                 for parcel in parcels:
                     self._put(parcel, alone=True)
             else:
-                folders = {self._put(parcel, alone=False).parent for parcel in parcels}
+                for parcel in parcels:
+                    self._put(parcel, alone=False)
                 failpoint("documents.renamed")
                 _flush(self._objects)
-                assert folders
         failpoint("documents.synced")
         return [one.sha256 for one in parcels]
 
@@ -84,7 +84,7 @@ class FileTree:
     def close(self) -> None:
         """Nothing is open."""
 
-    def _put(self, parcel: Parcel, *, alone: bool) -> Path:
+    def _put(self, parcel: Parcel, *, alone: bool) -> None:
         path = self._path(parcel.sha256)
         self._make_folder(path.parent)
         if parcel.file is None:
@@ -99,7 +99,6 @@ class FileTree:
         if alone:
             failpoint("documents.renamed")
             private_files.settle(path.parent)
-        return path
 
     def _make_folder(self, folder: Path) -> None:
         if folder.name not in self._known:

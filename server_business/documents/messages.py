@@ -29,8 +29,8 @@ def version_key(name: str) -> tuple[int, int]:
 
 
 def document_message(
-    row: Row[Any],
-    latest: Row[Any],
+    row: Any,
+    latest: Any,
     *,
     now: datetime,
     holds: Sequence[Row[Any]] = (),
@@ -68,11 +68,11 @@ def document_message(
     return message
 
 
-def document_etag(row: Row[Any]) -> str:
+def document_etag(row: Any) -> str:
     return etag(row.id, row.changes)
 
 
-def version_message(row: Row[Any]) -> pb.DocumentVersion:
+def version_message(row: Any) -> pb.DocumentVersion:
     message = pb.DocumentVersion(
         name=VERSION.build(row.document, row.number),
         file_name=row.file_name,
@@ -88,6 +88,11 @@ def version_message(row: Row[Any]) -> pb.DocumentVersion:
         health_detail=row.damage,
         link=row.locator.removeprefix("link:") if is_link(row.locator) else "",
     )
+    if row.verdict is not None:
+        message.scan = pb.ContentScan.ValueType(row.verdict)
+        message.scan_detail = row.found
+        if row.scan_time is not None:
+            message.scan_time.CopyFrom(timestamp(row.scan_time))
     if row.verify_time is not None:
         message.verify_time.CopyFrom(timestamp(row.verify_time))
     return message

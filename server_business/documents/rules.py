@@ -32,6 +32,27 @@ class VersionState(IntEnum):
     WITHDRAWN = 3
 
 
+class Verdict(IntEnum):
+    """What the virus scanner says of bytes."""
+
+    WAITING = 1
+    """Nothing yet."""
+    CLEAN = 2
+    INFECTED = 3
+
+
+class ContentInfected(FailedPrecondition):
+    """The virus scanner found something in the bytes."""
+
+    reason = "CONTENT_INFECTED"
+
+
+class ScanPending(FailedPrecondition):
+    """The bytes have not been scanned for viruses yet."""
+
+    reason = "SCAN_PENDING"
+
+
 class CheckedOut(FailedPrecondition):
     """Somebody else, or the caller on another machine, has the document out."""
 
@@ -213,6 +234,26 @@ def _checked_out(facts: Facts, held: CheckOut) -> CheckedOut:
     )
 
 
+def harmless(name: str, verdict: int | None, detail: str | None, *, scans: bool) -> None:
+    """Let the bytes of a version be released or handed out.
+
+    Args:
+        name: of the version.
+        verdict: of the scanner; None: nobody asked it.
+        detail: what it found, or why the bytes wait.
+        scans: whether there is a scanner. What it found once counts without it, too.
+
+    Raises:
+        ContentInfected: it found something.
+        ScanPending: it has said nothing yet.
+    """
+    if verdict == Verdict.INFECTED:
+        raise ContentInfected(f"The virus scanner found {detail} in {name}.", resource=name)
+    if scans and verdict != Verdict.CLEAN:
+        why = f": {detail}" if detail else "."
+        raise ScanPending(f"{name} waits for the virus scan{why}", resource=name)
+
+
 # -- keeping and erasing -----------------------------------------------------------------------------------------------
 
 
@@ -362,8 +403,9 @@ def words(*texts: str) -> list[str]:
     """Return the words texts are found by, each once: without case, accents and marks; `ß` is `ss`."""
     found: set[str] = set()
     for text in texts:
-        plain = unicodedata.normalize("NFKD", text.casefold())
-        letters = "".join(one for one in plain if not unicodedata.combining(one))
+        letters = text.casefold()
+        if not letters.isascii():  # ASCII has nothing to take apart
+            letters = "".join(one for one in unicodedata.normalize("NFKD", letters) if not unicodedata.combining(one))
         found.update(one[:_LONGEST_WORD] for one in _WORD.findall(letters))
     return sorted(found)
 

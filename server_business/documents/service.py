@@ -4,12 +4,11 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import Any
 
 from esoffice.business.v1 import documents_pb2 as pb
 from esoffice.business.v1 import documents_pb2_grpc as grpc_
 from google.protobuf.empty_pb2 import Empty
-from google.protobuf.message import Message
 
 from mesh.batches import answer_each
 from mesh.call import actor, caller
@@ -18,7 +17,9 @@ from mesh.errors import DomainError, InvalidArgument, NotFound, Violation
 from mesh.pages import page_of
 from mesh.status import status_of
 from mesh.threads import Threads
-from server_business.documents import contents, filing, folders, rules, store, uploads
+from mesh.wakeups import Doorbell
+from server_business.documents import contents, filing, folders, rules, scans, store, uploads
+from server_business.documents.answers import Answers, named
 from server_business.documents.content_store import Parcel
 from server_business.documents.custody import Custody
 from server_business.documents.messages import (
@@ -31,7 +32,7 @@ from server_business.documents.messages import (
     version_key,
     version_message,
 )
-from server_business.documents.rules import Facts
+from server_business.documents.rules import Facts, ScanPending
 from server_business.documents.search import Asked, search
 from server_business.documents.settings import Settings
 from server_business.documents.stores import Stores
@@ -41,7 +42,6 @@ from server_business.documents.uploads import Landing
 from server_business.documents.writing import Stored, Writing, check_digest, version_row
 from server_business.schema import REQUESTS
 
-Answer = TypeVar("Answer", bound=Message)
 Page = tuple[Sequence[Any], str]
 
 
@@ -54,20 +54,24 @@ class Documents(grpc_.DocumentServiceServicer):
         landing: where uploads are gathered.
         settings: of the room.
         disk: threads that read and write bytes.
+        scan_bell: rung when there is something for the virus scanner.
+        web_bell: rung when something else is to be shown to web users.
     """
 
     def __init__(
-        self, database: Database, content_store: Stores, landing: Landing, settings: Settings, disk: Threads
-    ) -> None:
+        self, database: Database, content_store: Stores, landing: Landing, settings: Settings, disk: Threads,
+        *, scan_bell: Doorbell | None = None, web_bell: Doorbell | None = None,
+    ) -> None:  # fmt: skip
         self._database = database
         self._store = content_store
         self._landing = landing
         self._settings = settings
         self._disk = disk
-        self._writing = Writing(settings)
-        self._custody = Custody(settings, self._writing, content_store)
+        self._writing = Writing(settings, scan_bell)
+        self._answers = Answers(database, self._writing)
+        self._custody = Custody(settings, self._writing, content_store, web_bell)
         self._uploading = Uploading(database, landing, disk)
-        self._downloading = Downloading(database, content_store, disk)
+        self._downloading = Downloading(database, content_store, disk, scans=settings.scans)
 
     # -- documents and versions ---------------------------------------------------------------------------------------
 
@@ -81,8 +85,7 @@ class Documents(grpc_.DocumentServiceServicer):
     async def BatchCreateDocuments(
         self, request: pb.BatchCreateDocumentsRequest, _context: Any
     ) -> pb.BatchCreateDocumentsResponse:
-        parcels = [Parcel(sha256=sha256(one.content.data).hexdigest(), size=len(one.content.data),
-                          data=one.content.data) for one in request.requests]  # fmt: skip
+        parcels = await self._disk.run(_parcels, request)
         stored = await self._put(parcels)
         by, who = actor(), caller().name
 
@@ -91,7 +94,8 @@ class Documents(grpc_.DocumentServiceServicer):
                 self._writing.settle(unit, parcels, stored)
                 return self._create_several(unit, [(request.requests[at], parcels[at]) for at in positions], by)
 
-            return answer_each(unit, REQUESTS, request.requests, respond, answer=pb.Document, caller=who)
+            return answer_each(unit, REQUESTS, request.requests, respond, answer=pb.Document, caller=who,
+                               keep=named, recall=partial(self._answers.recalled, unit))  # fmt: skip
 
         answers = await self._database.run(create)
         return pb.BatchCreateDocumentsResponse(
@@ -166,7 +170,7 @@ class Documents(grpc_.DocumentServiceServicer):
             }  # fmt: skip
             return self._writing.write(unit, id_, content, decide, kind="restored", detail=request.name)
 
-        return await self._once(request, restore, pb.Document)
+        return await self._answers.once(request, restore)
 
     # -- custody ------------------------------------------------------------------------------------------------------
 
@@ -182,7 +186,11 @@ class Documents(grpc_.DocumentServiceServicer):
     async def ReleaseDocumentVersion(
         self, request: pb.ReleaseDocumentVersionRequest, _context: Any
     ) -> pb.DocumentVersion:
-        return await self._database.run(self._custody.release, request.name, by=actor())
+        try:
+            return await self._database.run(self._custody.release, request.name, by=actor())
+        except ScanPending:
+            await self._have_scanned(request.name)
+            raise
 
     async def WithdrawDocumentVersion(
         self, request: pb.WithdrawDocumentVersionRequest, _context: Any
@@ -276,7 +284,10 @@ class Documents(grpc_.DocumentServiceServicer):
             made = uploads.begin(unit, owner=by, size=request.size_bytes, expected=request.sha256, keep=keep)
             return upload_message(made)
 
-        return await self._once(request, begin, pb.Upload)
+        who = caller().name
+        return await self._database.run(
+            lambda unit: REQUESTS.once(unit, request, lambda: begin(unit), answer=pb.Upload, caller=who)
+        )
 
     async def GetUpload(self, request: pb.GetUploadRequest, _context: Any) -> pb.Upload:
         return upload_message(await self._database.read(uploads.get, upload_id(request.name), owner=actor()))
@@ -287,8 +298,20 @@ class Documents(grpc_.DocumentServiceServicer):
     async def DownloadDocumentVersion(
         self, request: pb.DownloadDocumentVersionRequest, _context: Any
     ) -> AsyncIterator[pb.DownloadDocumentVersionResponse]:
-        async for message in self._downloading.read(request.name, request.offset):
-            yield message
+        try:
+            async for message in self._downloading.read(request.name, request.offset):
+                yield message
+        except ScanPending:
+            await self._have_scanned(request.name)
+            raise
+
+    async def _have_scanned(self, name: str) -> None:
+        """Ask the scanner about a version that somebody wants and nobody asked it about."""
+
+        def ask(unit: UnitOfWork) -> None:
+            scans.ask(unit, [store.version(unit, *version_key(name)).sha256])
+
+        await self._database.run(ask)
 
     # -- how it is written --------------------------------------------------------------------------------------------
 
@@ -332,10 +355,7 @@ class Documents(grpc_.DocumentServiceServicer):
             except DomainError as refusal:
                 answers.append(refusal)
         made = iter(self._writing.create(unit, right, by=by))
-        answers = [next(made) if one is None else one for one in answers]
-        ids = [one for one in answers if not isinstance(one, DomainError)]
-        shown = {document_id(one.name): one for one in self._writing.shown(unit, store.several(unit, ids))}
-        return [one if isinstance(one, DomainError) else shown[one] for one in answers]
+        return [next(made) if one is None else one for one in answers]
 
     async def _created(
         self, request: pb.CreateDocumentRequest | pb.FileMessageRequest, asked: pb.CreateDocumentRequest
@@ -343,7 +363,7 @@ class Documents(grpc_.DocumentServiceServicer):
         try:
             parcel = await self._parcel(asked.content)
         except NotFound as refusal:
-            return await self._repeated(request, refusal)
+            return await self._answers.repeated(request, refusal)
         stored = await self._put([parcel])
 
         def create(unit: UnitOfWork) -> pb.Document:
@@ -351,9 +371,9 @@ class Documents(grpc_.DocumentServiceServicer):
             (made,) = self._writing.create(unit, [(asked, parcel)], by=actor())
             if isinstance(made, DomainError):
                 raise made
-            return self._writing.shown(unit, [store.get(unit, made)], duplicates=True)[0]
+            return self._writing.shown(unit, [store.get(unit, document_id(made.name))], duplicates=True)[0]
 
-        return await self._once(request, create, pb.Document)
+        return await self._answers.once(request, create, duplicates=True)
 
     async def _written(
         self,
@@ -368,7 +388,7 @@ class Documents(grpc_.DocumentServiceServicer):
         try:
             parcel = await self._parcel(request.content)
         except NotFound as refusal:
-            return await self._repeated(request, refusal)
+            return await self._answers.repeated(request, refusal)
         content: Mapping[str, Any] = version_row(request.content, parcel, by=by, field="content")
         stored = await self._put([parcel])
 
@@ -376,26 +396,19 @@ class Documents(grpc_.DocumentServiceServicer):
             self._settle(unit, request.content, parcel, stored)
             return self._writing.write(unit, id_, content, decide, kind=kind, keep_out=keep_out)
 
-        return await self._once(request, write, pb.Document)
+        return await self._answers.once(request, write)
 
     def _settle(self, unit: UnitOfWork, content: pb.DocumentContent, parcel: Parcel, stored: Stored) -> None:
         self._writing.settle(unit, [parcel], stored)
         if content.WhichOneof("source") == "upload":
             uploads.use_up(unit, upload_id(content.upload))
 
-    async def _repeated(self, request: Message, refusal: NotFound) -> pb.Document:
-        """Answer again what has used its upload up; otherwise raise why there is none."""
-        said = await self._database.read(REQUESTS.answered, request, answer=pb.Document, caller=caller().name)
-        if said is None:
-            raise refusal
-        return said
 
-    async def _once(self, request: Message, respond: Callable[[UnitOfWork], Answer], answer: type[Answer]) -> Answer:
-        """Answer a request with a `request_id` once."""
-        who = caller().name
-        return await self._database.run(
-            lambda unit: REQUESTS.once(unit, request, lambda: respond(unit), answer=answer, caller=who)
-        )
+def _parcels(request: pb.BatchCreateDocumentsRequest) -> list[Parcel]:
+    return [
+        Parcel(sha256=sha256(data).hexdigest(), size=len(data), data=data)
+        for data in (one.content.data for one in request.requests)
+    ]
 
 
 def _paged(request: Any, query: Callable[..., Sequence[Any]], key: str) -> Page:

@@ -20,6 +20,7 @@ class Settings:
     verify: timedelta = timedelta(days=30)
     structures: Structures = field(default_factory=dict)
     retention_years: Mapping[str, int] = field(default_factory=dict)
+    scans: bool = False
     zone: tzinfo
 
     @classmethod
@@ -34,6 +35,7 @@ class Settings:
                 for kind, fixed in said.structures.items()
             },
             retention_years={kind: one.years for kind, one in said.retentions.items()},
+            scans=bool(said.virus_scan.address),
             zone=ZoneInfo(time_zone),
         )
 

@@ -18,6 +18,7 @@ from server_business.documents.tables import (
     EVENT,
     FOLDER,
     HOLD,
+    SCAN,
     VERSION,
     WORDS,
 )
@@ -45,14 +46,17 @@ def next_ids(unit: UnitOfWork, count: int) -> list[int]:
     return sorted(unit.connection.execute(query).scalars())
 
 
-def add(unit: UnitOfWork, documents: Sequence[Mapping[str, Any]], versions: Sequence[Mapping[str, Any]]) -> None:
-    """Write new documents with their first versions; `documents` have their ids."""
+def add(
+    unit: UnitOfWork, documents: Sequence[Mapping[str, Any]], versions: Sequence[Mapping[str, Any]]
+) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Write new documents with their first versions; `documents` have their ids. Return the rows of both."""
     fixed = {
         "latest": 1, "released": None, "create_time": unit.now, "update_time": unit.now, "delete_time": None,
         "changes": 1, "out_owner": None, "out_machine": None, "out_time": None, "out_until": None, "out_base": None,
     }  # fmt: skip
-    insert_many(unit.connection, DOCUMENT, [{**one, **fixed} for one in documents])
-    add_versions(unit, versions)
+    written = [{**one, **fixed} for one in documents]
+    insert_many(unit.connection, DOCUMENT, written)
+    first = add_versions(unit, versions)
     rows = [
         {
             "document": one["id"], "said": _said(one, version), "content": "", "number": 0, "problem": "",
@@ -61,11 +65,15 @@ def add(unit: UnitOfWork, documents: Sequence[Mapping[str, Any]], versions: Sequ
         for one, version in zip(documents, versions, strict=True)
     ]  # fmt: skip
     insert_many(unit.connection, WORDS, rows)
+    return list(zip(written, first, strict=True))
 
 
-def add_versions(unit: UnitOfWork, versions: Sequence[Mapping[str, Any]]) -> None:
+def add_versions(unit: UnitOfWork, versions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Write versions and return their rows."""
     fixed = {"create_time": unit.now, "state": VersionState.DRAFT}
-    insert_many(unit.connection, VERSION, [{**one, **fixed} for one in versions])
+    written = [{**one, **fixed} for one in versions]
+    insert_many(unit.connection, VERSION, written)
+    return written
 
 
 def say(unit: UnitOfWork, document: Row[Any], version: Mapping[Any, Any], *, content_changed: bool) -> None:
@@ -91,8 +99,9 @@ def get(unit: UnitOfWork, id_: int, *, lock: bool = False) -> Row[Any]:
     return row
 
 
-def several(unit: UnitOfWork, ids: Collection[int]) -> Sequence[Row[Any]]:
-    return unit.connection.execute(select(DOCUMENT).where(among(unit.connection, _D.id, ids))).all()
+def several(unit: UnitOfWork, ids: Collection[int], *, lock: bool = False) -> Sequence[Row[Any]]:
+    query = select(DOCUMENT).where(among(unit.connection, _D.id, ids)).order_by(_D.id)
+    return unit.connection.execute(query.with_for_update() if lock else query).all()
 
 
 def facts(row: Row[Any]) -> Facts:
@@ -137,8 +146,11 @@ def events(unit: UnitOfWork, id_: int, *, before: int | None, limit: int) -> Seq
 
 # -- versions ----------------------------------------------------------------------------------------------------------
 
-_WITH_CONTENT = (*VERSION.c, CONTENT.c.damage, CONTENT.c.verify_time, CONTENT.c.locator)
-_JOINED = VERSION.join(CONTENT, CONTENT.c.sha256 == _V.sha256)
+_WITH_CONTENT = (
+    *VERSION.c, CONTENT.c.damage, CONTENT.c.verify_time, CONTENT.c.locator,
+    SCAN.c.verdict, SCAN.c.detail.label("found"), SCAN.c.scan_time,
+)  # fmt: skip
+_JOINED = VERSION.join(CONTENT, CONTENT.c.sha256 == _V.sha256).outerjoin(SCAN, SCAN.c.sha256 == _V.sha256)
 
 
 def version(unit: UnitOfWork, document: int, number: int) -> Row[Any]:

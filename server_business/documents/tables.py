@@ -67,6 +67,21 @@ CONTENT: Final = Table(
     ),
 )
 
+# What the virus scanner says of bytes. Its job: to scan them, then to tell of what was found.
+SCAN: Final = Table(
+    "document_scan",
+    METADATA,
+    Column("sha256", String(64), ForeignKey("document_content.sha256"), primary_key=True),
+    Column("verdict", SmallInteger, nullable=False),
+    # What was found, or why it still waits.
+    Column("detail", Text, nullable=False),
+    Column("scan_time", UtcDateTime()),
+    Column("told_time", UtcDateTime()),
+    *job_columns(),
+    Index(None, "next_attempt_time"),
+    Index(None, "verdict"),
+)
+
 DOCUMENT: Final = Table(
     "document",
     METADATA,
@@ -171,6 +186,23 @@ ERASURE: Final = Table(
     Column("actor", String(255), nullable=False),
     Column("erase_time", UtcDateTime(), nullable=False),
     Column("done_time", UtcDateTime()),
+    *job_columns(),
+    Index(None, "next_attempt_time"),
+)
+
+# What web users are to see: the released version of a document at a system, in a folder of the web's structure. Its
+# job: to tell server_es. The row stays when nothing is shown any more, for its revision goes on counting.
+PUBLICATION: Final = Table(
+    "document_publication",
+    METADATA,
+    Column("document", BigInteger, primary_key=True, autoincrement=False),
+    Column("system", String(80), primary_key=True),
+    # 0: nothing is to be shown.
+    Column("number", Integer, nullable=False),
+    Column("folder", String(40), nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    # Why it is not shown yet; empty: it is, or nothing was tried.
+    Column("problem", Text, nullable=False),
     *job_columns(),
     Index(None, "next_attempt_time"),
 )

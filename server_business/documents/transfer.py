@@ -16,7 +16,7 @@ from sqlalchemy import Row
 from mesh.database import Database
 from mesh.errors import InvalidArgument, OutOfRange, Violation
 from mesh.threads import Threads
-from server_business.documents import contents, store, uploads
+from server_business.documents import contents, rules, store, uploads
 from server_business.documents.content_store import ContentStore, Missing
 from server_business.documents.contents import ContentDamaged
 from server_business.documents.messages import upload_id, upload_message, version_key, version_message
@@ -52,7 +52,7 @@ class Uploading:
         try:
             row = await self._database.read(uploads.get, id_, owner=owner)
             if row.sha256:
-                _follows(first, row.size, row.size)
+                _follows(first.offset, len(first.data), row.size, row.size)
                 return upload_message(row)
             await self._disk.run(intake.resume, row.received)
             if intake.received != row.received:  # its file is gone or cut
@@ -68,9 +68,10 @@ class Uploading:
         expected, request = row.received, first
         try:
             while True:
-                _follows(request, expected, row.size)
-                expected += len(request.data)
-                await hand.take(request.data)
+                data = request.data  # each look at the field copies it
+                _follows(request.offset, len(data), expected, row.size)
+                expected += len(data)
+                await hand.take(data)
                 following = await anext(rest, None)  # ends without an error too when the client goes away
                 if following is None:
                     break
@@ -148,14 +149,14 @@ async def _surely(work: Coroutine[Any, Any, T]) -> T:
         raise
 
 
-def _follows(request: pb.WriteUploadRequest, expected: int, size: int) -> None:
+def _follows(offset: int, length: int, expected: int, size: int) -> None:
     """Raises UploadOffset, InvalidArgument."""
-    if request.offset != expected:
+    if offset != expected:
         raise UploadOffset(
-            f"The piece begins at {request.offset}, but {expected} bytes are here; ask GetUpload and go on from there.",
+            f"The piece begins at {offset}, but {expected} bytes are here; ask GetUpload and go on from there.",
             received_bytes=str(expected),
         )
-    if expected + len(request.data) > size:
+    if expected + length > size:
         raise InvalidArgument([Violation("data", f"goes beyond the {size} bytes that were announced")])
 
 
@@ -166,18 +167,21 @@ class Downloading:
         database: of server_business.
         store: has the bytes.
         disk: threads that read.
+        scans: whether there is a virus scanner.
     """
 
-    def __init__(self, database: Database, store: ContentStore, disk: Threads) -> None:
+    def __init__(self, database: Database, store: ContentStore, disk: Threads, *, scans: bool) -> None:
         self._database = database
         self._store = store
         self._disk = disk
+        self._scans = scans
 
     async def read(self, name: str, offset: int) -> AsyncIterator[pb.DownloadDocumentVersionResponse]:
         """Yield a version's bytes from an offset on."""
         version = await self._database.read(store.version, *version_key(name))
         if offset > version.size:
             raise OutOfRange(f"{name} has {version.size} bytes.", oldest="0", newest=str(version.size))
+        rules.harmless(name, version.verdict, version.found, scans=self._scans)
         if version.damage:
             raise ContentDamaged(f"{name} is damaged: {version.damage}.", resource=name)
         (content,) = await self._database.read(contents.of, [version.sha256])

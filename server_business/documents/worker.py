@@ -302,21 +302,25 @@ class Indexing:
         with self._database.unit() as unit:
             due = claims.claim(unit, WORDS, limit=_AT_ONCE, lease=_LEASE, owner=self._owner)
         away: DomainError | None = None
+        read: list[tuple[Claim, dict[str, Any]]] = []
         for claim in due:
             if turn.stopping.is_set():
-                return False  # the lease is given back when the next process starts
+                break  # the leases of the others are given back when the next process starts
             try:
-                self._index(claim)
-            except (ClaimLost, NotFound):
+                read.append((claim, self._read(claim)))
+            except NotFound:
                 continue  # it was erased meanwhile
             except DomainError as error:  # a store that is away holds up no other
                 _give_back(self._database, WORDS, [claim], _AWAY)
                 away = error
+        if read:
+            self._note(read)
         if away is not None:
             raise away
-        return len(due) == _AT_ONCE
+        return len(due) == _AT_ONCE and not turn.stopping.is_set()
 
-    def _index(self, claim: Claim) -> None:
+    def _read(self, claim: Claim) -> dict[str, Any]:
+        """Return what is to be noted of the newest version. Raises NotFound, StoreAway."""
         with self._database.reading() as unit:
             document = store.get(unit, claim.key[0])
             version = store.version(unit, document.id, document.latest)
@@ -328,13 +332,19 @@ class Indexing:
                 found = bounded(words(extracting.text_of(data, version.mime_type)), _WORDS_BYTES)
             except (Missing, extracting.Unreadable) as error:
                 problem = str(error)
-        values = {"content": found, "number": version.number, "problem": problem[:1000]}
+        return {"content": found, "number": version.number, "problem": problem[:1000]}
+
+    def _note(self, read: Sequence[tuple[Claim, dict[str, Any]]]) -> None:
+        """Write the words of many in one transaction: it waits once for the disk."""
+        noted = {claim.key: values for claim, values in read}
         with self._database.unit() as unit:
-            newest = store.get(unit, document.id, lock=True).latest
-            if newest == version.number:
-                claims.confirm(unit, WORDS, claim, **values)
-            else:  # a version came meanwhile
-                claims.release(unit, WORDS, claim, next_attempt_time=unit.now)
+            newest = {row.id: row.latest for row in store.several(unit, [key[0] for key in noted], lock=True)}
+            for claim in claims.held(unit, WORDS, [claim for claim, _ in read]):
+                values = noted[claim.key]
+                if newest.get(claim.key[0]) == values["number"]:
+                    claims.confirm(unit, WORDS, claim, **values)
+                else:  # a version came meanwhile
+                    claims.release(unit, WORDS, claim, next_attempt_time=unit.now)
 
     def _bytes(self, version: Row[Any], locator: str) -> bytes:
         """Return the bytes of a version. Raises Unreadable: there are more by now than anybody made room for."""

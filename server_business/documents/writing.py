@@ -1,8 +1,9 @@
 """Writes documents and versions: what the service is asked for and what workers take over, in one transaction each."""
 
 import mimetypes
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any, Final
 
 from esoffice.business.v1 import documents_pb2 as pb
@@ -12,7 +13,8 @@ from mesh import etags
 from mesh.database import UnitOfWork
 from mesh.errors import DomainError
 from mesh.masks import etag_given, merged
-from server_business.documents import contents, rules, store
+from mesh.wakeups import Doorbell
+from server_business.documents import contents, rules, scans, store
 from server_business.documents.content_store import Parcel
 from server_business.documents.messages import document_etag, document_id, document_message
 from server_business.documents.rules import Duplicate, Facts
@@ -31,15 +33,21 @@ class Writing:
 
     Args:
         settings: of the room.
+        scan_bell: rung when there is something for the virus scanner.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, scan_bell: Doorbell | None = None) -> None:
         self._settings = settings
+        self._scan_bell = scan_bell
 
     def settle(self, unit: UnitOfWork, parcels: Sequence[Parcel], stored: Stored) -> None:
         """Let this transaction refer to bytes. Raises Unavailable."""
         wanted = [one.sha256 for one in parcels]
         contents.settle(unit, wanted, stored, verify=self._settings.verify)
+        if self._settings.scans:
+            scans.ask(unit, wanted)
+            if self._scan_bell is not None:
+                self._scan_bell.ring_after(unit)
 
     def shown(self, unit: UnitOfWork, rows: Sequence[Row[Any]], *, duplicates: bool = False) -> list[pb.Document]:
         """Return documents as the contract shows them."""
@@ -69,12 +77,12 @@ class Writing:
 
     def create(
         self, unit: UnitOfWork, asked: Sequence[tuple[pb.CreateDocumentRequest, Parcel]], *, by: str
-    ) -> list[int | DomainError]:
-        """Make documents of bytes that are settled in this transaction; return the id or a refusal of each."""
+    ) -> list[pb.Document | DomainError]:
+        """Make documents of bytes that are settled in this transaction; return each, or why it is refused."""
         named = {one.document.folder for one, _ in asked} | {place.folder for one, _ in asked for place in one.places}
         free = store.free_cases(unit, named)
         same = store.same_bytes(unit, {parcel.sha256 for one, parcel in asked if one.refuse_duplicate})
-        answers: list[int | DomainError] = []
+        answers: list[DomainError | None] = []
         documents: list[dict[str, Any]] = []
         versions: list[dict[str, Any]] = []
         places: list[list[dict[str, Any]]] = []
@@ -84,7 +92,7 @@ class Writing:
             except DomainError as refusal:
                 answers.append(refusal)
                 continue
-            answers.append(len(documents))
+            answers.append(None)
             documents.append({**row, "creator": by})
             versions.append(version_row(request.content, parcel, by=by, field="content"))
             places.append(places_of_one)
@@ -94,11 +102,27 @@ class Writing:
             version |= {"document": id_, "number": 1}
             for place in given:
                 place |= {"document": id_, "number": 1, "creator": by}
+        made: Iterator[pb.Document] = iter(())
         if documents:
-            store.add(unit, documents, versions)
+            made = self._shown_new(unit, store.add(unit, documents, versions))
             store.note(unit, ids, "created", actor=by, number=1)
             store.assign(unit, [place for given in places for place in given])
-        return [one if isinstance(one, DomainError) else ids[one] for one in answers]
+        return [next(made) if one is None else one for one in answers]
+
+    def _shown_new(
+        self, unit: UnitOfWork, rows: Sequence[tuple[dict[str, Any], dict[str, Any]]]
+    ) -> Iterator[pb.Document]:
+        """Return what was just written as the contract shows it, without reading it again: half of a batch's work."""
+        digests = {version["sha256"] for _, version in rows}
+        stored = {one.sha256: one for one in contents.of(unit, digests)}
+        scanned = scans.of(unit, digests)
+        for document, version in rows:
+            content = stored[version["sha256"]]
+            health = {"damage": content.damage, "verify_time": content.verify_time, "locator": content.locator}
+            latest = SimpleNamespace(**version, **health, **scanned.get(content.sha256, scans.NONE))
+            row = SimpleNamespace(**document)
+            until = self._settings.retained_until(row)
+            yield document_message(row, latest, now=unit.now, retain_time=until)
 
     def _checked(
         self,

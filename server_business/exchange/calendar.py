@@ -146,6 +146,9 @@ class Calendar(Protocol):
             TokenLost: read everything.
         """
 
+    def look(self, kind: Kind, ids: Sequence[str], /) -> Sequence[Item]:
+        """Return what is there of items that `changes` does not tell of, because it sees only a span of time."""
+
     def find(self, kind: Kind, uids: Sequence[str], /) -> Sequence[Item]:
         """Return what was made under these names."""
 

@@ -211,6 +211,9 @@ class Engine:
             token, more = page.token, page.more
         present = [one for one in items.values() if one.fields is not None]
         told = items.keys() | unreadable.keys()
+        untold = [link.side(place).id for link in self._book.there(kind, place) if link.side(place).id not in told]
+        items.update((one.id, one) for one in self._sides[place].look(kind, untold))
+        told = items.keys() | unreadable.keys()
         missing = [link for link in self._book.there(kind, place) if link.side(place).id not in told]
         if missing and not present and self._is_odd(place, kind, len(missing)):
             return

@@ -4,35 +4,20 @@ SyncFolderItems tells which items have changed (at most 512 at once, and no bodi
 of an item is an extended property of it: what was made just before a crash is found by it.
 """
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 import requests
-from exchangelib import (
-    BASIC,
-    IMPERSONATION,
-    NTLM,
-    Account,
-    CalendarItem,
-    Configuration,
-    Credentials,
-    EWSDateTime,
-    EWSTimeZone,
-    FailFast,
-    Task,
-)
+from exchangelib import Account, CalendarItem, EWSDateTime, Task
 from exchangelib import errors as ews_errors
 from exchangelib.fields import FieldPath
 from exchangelib.items import MOVE_TO_DELETED_ITEMS, SEND_TO_NONE
 from exchangelib.properties import ItemId
-from exchangelib.protocol import BaseProtocol
-from exchangelib.services import CreateItem, DeleteItem, GetItem, SyncFolderItems, UpdateItem
-from exchangelib.services.common import EWSService
-from exchangelib.version import EXCHANGE_2016, Version
 
+from server_business.ews_access import Access
+from server_business.ews_services import Create, Delete, Get, StateLost, Sync, Update
 from server_business.exchange import ews_items
 from server_business.exchange.calendar import (
     Away,
@@ -49,8 +34,8 @@ from server_business.exchange.calendar import (
 )
 from server_business.exchange.items import CARRIED, DELETED, EXCEPTION, SERIES, Fields, Kind, moment, occurrence
 from server_business.exchange.rules import NEVER, Verb
+from server_business.oauth2 import NoToken
 
-AT_ONCE: Final = 512
 _APPOINTMENT: Final = (
     "subject", "text_body", "location", "start", "end", "is_all_day", "legacy_free_busy_status", "sensitivity",
     "recurrence", "modified_occurrences", "deleted_occurrences", "uid", "last_modified_time", "is_meeting",
@@ -71,103 +56,19 @@ _PASSING: Final = (
 )
 # These say nothing about an item either, but about the whole mailbox.
 _WHOLE_MAILBOX: Final = (ews_errors.ErrorNonExistentMailbox, ews_errors.ErrorImpersonateUserDenied)
-_registering: Final = threading.Lock()
 T = TypeVar("T")
-
-
-class _Sync(SyncFolderItems):  # type: ignore[misc]
-    """Says what went wrong, too; exchangelib looks for the state in a refusal first."""
-
-    def _get_element_container(self, message: Any, name: str | None = None) -> Any:
-        if message.get("ResponseClass") == "Error":
-            return EWSService._get_element_container(self, message=message, name=name)  # noqa: SLF001
-        return super()._get_element_container(message=message, name=name)
-
-
-class _Get(GetItem):  # type: ignore[misc]
-    """Of each item, or why not: as exchangelib has it, some errors of one item lose the answers about all others."""
-
-    ERRORS_TO_CATCH_IN_RESPONSE = ews_errors.ResponseMessageError
-
-
-class _Create(CreateItem):  # type: ignore[misc]
-    """Likewise."""
-
-    ERRORS_TO_CATCH_IN_RESPONSE = ews_errors.ResponseMessageError
-
-
-class _Update(UpdateItem):  # type: ignore[misc]
-    """Likewise."""
-
-    ERRORS_TO_CATCH_IN_RESPONSE = ews_errors.ResponseMessageError
-
-
-class _Delete(DeleteItem):  # type: ignore[misc]
-    """Likewise."""
-
-    ERRORS_TO_CATCH_IN_RESPONSE = ews_errors.ResponseMessageError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
-    """Where the mailboxes are, and how to sign in.
-
-    Attributes:
-        url: of the service; empty: autodiscover.
-        user: with the right of impersonation.
-        password: his.
-        basic: sign in by user and password instead of NTLM.
-        ca_file: certificates to trust instead of those of the machine; empty: none.
-    """
-
-    url: str
-    user: str
-    password: str
-    basic: bool = False
-    ca_file: str = ""
-
-    def account(self, address: str) -> Account:
-        """Open a mailbox in the name of its owner."""
-        with _registering:
-            ews_items.register()
-            if self.ca_file:
-                BaseProtocol.HTTP_ADAPTER_CLS = _adapter(self.ca_file)
-        config = Configuration(
-            service_endpoint=self.url or None,
-            credentials=Credentials(self.user, self.password),
-            auth_type=BASIC if self.basic else NTLM,
-            retry_policy=FailFast(),
-            version=Version(EXCHANGE_2016) if self.url else None,
-        )
-        return Account(
-            primary_smtp_address=address,
-            config=config,
-            autodiscover=not self.url,
-            access_type=IMPERSONATION,
-            default_timezone=EWSTimeZone("UTC"),
-        )
-
-
-def _adapter(ca_file: str) -> type[requests.adapters.HTTPAdapter]:
-    class OwnCa(requests.adapters.HTTPAdapter):
-        """Trusts the site's own certificate."""
-
-        def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:  # noqa: ARG002 - as it is called
-            super().cert_verify(conn=conn, url=url, verify=ca_file, cert=cert)
-
-    return OwnCa
 
 
 class EwsCalendar:
     """A mailbox.
 
     Args:
-        server: where it is.
+        server: where it is, and how to sign in; with the right of impersonation.
         address: of the mailbox.
         zone: in which whole days are written.
     """
 
-    def __init__(self, server: Server, address: str, zone: str) -> None:
+    def __init__(self, server: Access, address: str, zone: str) -> None:
         self._server = server
         self._address = address
         self._zone = zone
@@ -180,6 +81,10 @@ class EwsCalendar:
 
     def changes(self, kind: Kind, token: str) -> Page:
         return self._asked(lambda: self._changes(kind, token))
+
+    def look(self, _kind: Kind, _ids: Sequence[str], /) -> Sequence[Item]:
+        """Nothing has to be looked at: whoever reads everything is told of everything."""
+        return ()
 
     def find(self, kind: Kind, uids: Sequence[str]) -> Sequence[Item]:
         return self._asked(lambda: [one for uid in uids for one in self._found(kind, uid)])
@@ -197,15 +102,20 @@ class EwsCalendar:
         except (ews_errors.ErrorNonExistentMailbox, ews_errors.ErrorMailboxStoreUnavailable) as error:
             raise Departed(f"Exchange has no mailbox {self._address}: {error}") from error
         except (ews_errors.UnauthorizedError, ews_errors.ErrorImpersonateUserDenied) as error:
-            raise Away(f"Exchange does not let {self._server.user} into {self._address}: {error}") from error
+            self._server.refused()
+            self._opened = None
+            raise Away(f"Exchange does not let {self._server.user or 'us'} into {self._address}: {error}") from error
+        except NoToken as error:
+            raise Away(error.message) from error
         except (ews_errors.TransportError, ews_errors.AutoDiscoverError, requests.RequestException, OSError) as error:
             self._opened = None
+            self._server.lost(self._address)
             raise Away(f"Exchange does not answer: {error}") from error
 
     def _account(self) -> Account:
         if self._opened is None:
-            self._opened = self._server.account(self._address)
-            self._opened.default_timezone = EWSTimeZone(self._zone)
+            ews_items.register()
+            self._opened = self._server.account(self._address, impersonate=True, zone=self._zone)
         return self._opened
 
     def _folder(self, kind: Kind) -> Any:
@@ -214,21 +124,10 @@ class EwsCalendar:
     # -- reading ------------------------------------------------------------------------------------------------------
 
     def _changes(self, kind: Kind, token: str) -> Page:
-        service = _Sync(account=self._account())
-        folder = self._folder(kind)
+        service = Sync(account=self._account())
         try:
-            told = list(
-                service.call(
-                    folder=folder,
-                    shape="IdOnly",
-                    additional_fields=None,
-                    sync_state=token or None,
-                    ignore=None,
-                    max_changes_returned=AT_ONCE,
-                    sync_scope=None,
-                )
-            )
-        except (ews_errors.ErrorInvalidSyncStateData, ews_errors.ErrorSyncFolderNotFound) as error:
+            told = service.told(self._folder(kind), token)
+        except StateLost as error:
             raise TokenLost from error
         gone = [one.id for change, one in told if change == service.DELETE]
         changed = [one for change, one in told if change in (service.CREATE, service.UPDATE)]
@@ -271,7 +170,7 @@ class EwsCalendar:
             return []
         model = CalendarItem if kind is Kind.APPOINTMENT else Task
         paths = {FieldPath(field=model.get_field_by_fieldname(name)) for name in fields}
-        service = _Get(account=self._account())
+        service = Get(account=self._account())
         asked = [ItemId(id_, None) for id_ in ids]
         return list(service.call(items=asked, additional_fields=paths, shape="IdOnly"))
 
@@ -303,7 +202,7 @@ class EwsCalendar:
             except ValueError as error:
                 wrong[at] = Refused(str(error))
         answers = iter(
-            _Create(account=self._account()).call(
+            Create(account=self._account()).call(
                 items=made, folder=folder, message_disposition="SaveOnly", send_meeting_invitations=SEND_TO_NONE
             )
             if made
@@ -348,7 +247,7 @@ class EwsCalendar:
         if not asked:
             return []
         return list(
-            _Update(account=self._account()).call(
+            Update(account=self._account()).call(
                 items=asked,
                 conflict_resolution=conflict_resolution,
                 message_disposition="SaveOnly",
@@ -361,7 +260,7 @@ class EwsCalendar:
         if not ids:
             return []
         return list(
-            _Delete(account=self._account()).call(
+            Delete(account=self._account()).call(
                 items=[ItemId(id_, None) for id_ in ids],
                 delete_type=MOVE_TO_DELETED_ITEMS,
                 send_meeting_cancellations=SEND_TO_NONE,

@@ -3,18 +3,16 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
 
 from esoffice.config.v1 import business_settings_pb2 as settings
 
 from mesh.database import Database
+from mesh.exchange_online import EWS_ENDS, is_online
 from server_business.exchange.calendar import Calendar
 from server_business.exchange.engine import Book, Engine
 from server_business.exchange.items import Kind
 from server_business.exchange.rules import Brake, Direction, Place, Policy, Winner
 from server_business.exchange.store import Fence, SqlBook
-
-ONLINE: Final = ("outlook.office365.com", "outlook.office.com")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +67,8 @@ def mailboxes(said: settings.ExchangeSettings) -> dict[str, Mailbox]:
 
 
 def _warning(said: settings.ExchangeSettings) -> str:
-    ews = said.protocol in (settings.ExchangeSettings.PROTOCOL_UNSPECIFIED, settings.ExchangeSettings.PROTOCOL_EWS)
-    if ews and any(host in said.url.lower() for host in ONLINE):
-        return (
-            "EWS in Exchange Online is blocked since 2026-10-01, gone on 2027-04-01: the mailbox needs Microsoft Graph"
-        )
-    return ""
+    by_graph = said.protocol == said.PROTOCOL_GRAPH
+    return f"{EWS_ENDS}: change `protocol` to PROTOCOL_GRAPH" if not by_graph and is_online(said.url) else ""
 
 
 class Desk:

@@ -261,7 +261,7 @@ def _one_sided(link: Link, place: Place, policy: Policy, now: datetime) -> Decis
     there, gone = link.side(place), link.side(place.other)
     assert there.seen is not None
     if gone.base is None:
-        said = shown(carried(there.seen, link.kind, policy))
+        said = carried(shown(there.seen), link.kind, policy)
         wanted = not link.detached and policy.takes(place.other, link.kind) and policy.has_room(link.kind, said, now)
         return Decision(link=link, act=Act(place=place.other, verb=Verb.CREATE, changes=said) if wanted else None)
     if not may_write(link, place, policy):
@@ -278,7 +278,7 @@ def _changes(link: Link, place: Place, policy: Policy) -> bool:
     assert side.seen is not None
     hidden = TEXTS if is_private(side.seen) else frozenset()
     now, then = (
-        {name: value for name, value in shown(carried(said, link.kind, policy)).items() if name not in hidden}
+        {name: value for name, value in carried(shown(said), link.kind, policy).items() if name not in hidden}
         for said in (side.seen, _said(side.base))
     )
     return now != then
@@ -316,7 +316,7 @@ class _Merge:
     def __init__(self, link: Link, policy: Policy) -> None:
         self._link = link
         self._policy = policy
-        self._seen = {place: shown(carried(_said(link.side(place).seen), link.kind, policy)) for place in Place}
+        self._seen = {place: carried(shown(_said(link.side(place).seen)), link.kind, policy) for place in Place}
         self._base = {place: carried(_said(link.side(place).base), link.kind, policy) for place in Place}
         self._blind = not link.linked
         self._may = {place: may_write(link, place, policy) for place in Place}
@@ -327,7 +327,7 @@ class _Merge:
     def units(self) -> list[list[str]]:
         """Return what is merged as one: a series with its exceptions if its pattern has changed, else each field."""
         names = sorted({name for said in (*self._seen.values(), *self._base.values()) for name in said})
-        if is_private(self._seen[Place.ERP]):
+        if is_private(_said(self._link.erp.seen)):
             names = [name for name in names if name not in TEXTS]
         series = [name for name in names if name in SERIES or name.startswith(EXCEPTION)]
         if not any(self._changed(place, [one]) for one in SERIES for place in Place):

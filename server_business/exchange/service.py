@@ -74,6 +74,15 @@ class Exchange(grpc_.ExchangeServiceServicer):
         self._bell(mailbox.employee).ring()
         return await self._database.read(_mailbox, mailbox)
 
+    async def NoteCalendarChanges(
+        self, request: pb.NoteCalendarChangesRequest, _context: Any
+    ) -> pb.NoteCalendarChangesResponse:
+        for name in request.employees:
+            employee = name.removeprefix("employees/")
+            if employee in self._mailboxes:
+                self._bell(employee).ring()
+        return pb.NoteCalendarChangesResponse()
+
     async def ListMappings(self, request: pb.ListMappingsRequest, _context: Any) -> pb.ListMappingsResponse:
         page = page_of(request)
         employee = NAME.parse(request.mailbox, field="mailbox")[0]

@@ -11,6 +11,8 @@ from esoffice.config.v1 import business_settings_pb2 as settings
 
 from mesh.clock import Clock
 from mesh.exchange_online import EWS_ENDS, is_online
+from server_business.ews_access import Access
+from server_business.ews_ears import Ear
 from server_business.mail.decryption import Decryption
 from server_business.mail.ews import EwsAccount, EwsMailbox
 from server_business.mail.filters import HeaderPattern, Outcome, Rule, SenderPatterns
@@ -24,7 +26,8 @@ from server_business.mail.screening import EVERYDAY, Policy
 from server_business.mail.silence import Silence, hours_of
 from server_business.mail.source import MailSource, Shelves
 from server_business.mail.synced import Respite, SyncedFolder, SyncedSource
-from server_business.oauth2 import Client, Tokens
+from server_business.oauth2 import Tokens, TokenSource
+from server_business.sign_ins.settings import oauth2_client
 
 _TEMPLATE: Final = "{Call <ServCall.ServicecallNr>} <ServCall.Matchcode>"
 _SIZE_LIMIT: Final = 50 * 1024 * 1024
@@ -81,6 +84,7 @@ class Account:
         policy: what is looked at before the action.
         silence: when the account counts as silent; None: never.
         ending: says that the way into the mailbox ends, and when; empty: it does not.
+        ear: makes what listens to a server that tells of new mails over a connection of its own; given is what rings.
     """
 
     name: str
@@ -104,17 +108,38 @@ class Account:
     policy: Policy = EVERYDAY
     silence: Silence | None = None
     ending: str = ""
+    ear: Callable[[Callable[[], object]], Ear] | None = field(default=None, repr=False)
 
 
-def active_accounts(mail: settings.MailSettings, clock: Clock, zone: str = _ZONE) -> dict[str, Account]:
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Into a mailbox; as in `Account`."""
+
+    location: str
+    source: Callable[[threading.Event], MailSource]
+    ear: Callable[[Callable[[], object]], Ear] | None = None
+
+
+TokensOf = Callable[[str, settings.OAuth2Client], TokenSource]
+
+
+def active_accounts(
+    mail: settings.MailSettings, clock: Clock, zone: str = _ZONE, tokens_of: TokensOf | None = None
+) -> dict[str, Account]:
     """Return the active accounts by name, each further folder as one of its own.
+
+    Args:
+        mail: the settings.
+        clock: for all of them.
+        zone: of the site.
+        tokens_of: gives the tokens of an account that signs in by OAuth 2; None: each signs in as the service itself.
 
     Raises:
         InvalidArgument: the recognition template of one is none.
     """
     found: Mapping[str, settings.MailAccount] = mail.accounts
     return {
-        name: account(name, one, clock, zone)
+        name: account(name, one, clock, zone, tokens_of)
         for key, said in sorted(found.items())
         if said.active
         for name, one in with_folders(key, said)
@@ -133,17 +158,22 @@ def with_folders(name: str, said: settings.MailAccount) -> Iterator[tuple[str, s
         yield f"{name}.{key}", inherited
 
 
-def account(name: str, said: settings.MailAccount, clock: Clock, zone: str = _ZONE) -> Account:
+def account(
+    name: str, said: settings.MailAccount, clock: Clock, zone: str = _ZONE, tokens_of: TokensOf | None = None
+) -> Account:
     """Read one account. Raises as `active_accounts`."""
     folder = said.folder or "INBOX"
     contact = said.action == said.ACTION_CREATE_CONTACT
     poll = said.poll_duration.ToTimedelta() if said.HasField("poll_duration") else _POLL
-    location, source = _source(name, said, folder, poll, clock)
+    tokens: TokenSource | None = None
+    if said.oauth2.token_url:
+        tokens = tokens_of(name, said.oauth2) if tokens_of else Tokens(oauth2_client(said.oauth2), clock)
+    way = _way(name, said, poll, clock, tokens)
     return Account(
         name=name,
-        location=location,
+        location=way.location,
         folder=folder,
-        source=source,
+        source=way.source,
         rules=AccountRules(
             action=Action.CREATE_CONTACT if contact else Action.CREATE_SERVICECALL,
             reopen_on_reply=said.reopen_solved,
@@ -167,6 +197,7 @@ def account(name: str, said: settings.MailAccount, clock: Clock, zone: str = _ZO
         if said.silence_minutes
         else None,
         ending=EWS_ENDS if said.kind == said.KIND_EWS and is_online(said.url or said.host) else "",
+        ear=way.ear if said.use_idle else None,
     )
 
 
@@ -193,14 +224,12 @@ def _rule(name: str, said: settings.MailRule) -> Rule:
     )
 
 
-def _source(
-    name: str, said: settings.MailAccount, folder: str, poll: timedelta, clock: Clock
-) -> tuple[str, Callable[[threading.Event], MailSource]]:
+def _way(name: str, said: settings.MailAccount, poll: timedelta, clock: Clock, tokens: TokenSource | None) -> _Way:
+    folder = said.folder or "INBOX"
     shelves = _shelves(said)
     if said.kind == said.KIND_MAILDIR:
         maildir = MaildirAccount(name=name, path=Path(said.path), folder=folder, shelves=shelves)
-        return f"maildir:{said.path}", lambda stop: MaildirSource(maildir, clock, stop)
-    tokens = Tokens(oauth2_client(said.oauth2), clock) if said.oauth2.token_url else None
+        return _Way(f"maildir:{said.path}", lambda stop: MaildirSource(maildir, clock, stop))
     if said.kind in (said.KIND_EWS, said.KIND_GRAPH):
         synced = SyncedFolder(name=name, folder=folder, shelves=shelves, poll=poll)
         return _synced(said, synced, tokens, clock)
@@ -220,12 +249,10 @@ def _source(
         shelves=shelves,
         poll=poll,
     )
-    return f"imap://{said.host}:{port}/{folder}", lambda stop: ImapSource(imap, clock, stop)
+    return _Way(f"imap://{said.host}:{port}/{folder}", lambda stop: ImapSource(imap, clock, stop))
 
 
-def _synced(
-    said: settings.MailAccount, folder: SyncedFolder, tokens: Tokens | None, clock: Clock
-) -> tuple[str, Callable[[threading.Event], MailSource]]:
+def _synced(said: settings.MailAccount, folder: SyncedFolder, tokens: TokenSource | None, clock: Clock) -> _Way:
     given = said.oauth2_token.value
     token = tokens.current if tokens else lambda: given
     refused = tokens.forget if tokens else lambda: None
@@ -236,29 +263,29 @@ def _synced(
             name=folder.name, url=said.url or _GRAPH, mailbox=mailbox, token=token, refused=refused, respite=respite
         )
         location = f"graph:{mailbox}/{folder.folder}"
-        return location, lambda stop: SyncedSource(folder, GraphMailbox(graph), clock, stop, respite)
-    ews = EwsAccount(
-        name=folder.name,
-        url=said.url or f"https://{said.host}/EWS/Exchange.asmx",
-        mailbox=mailbox,
+        return _Way(location, lambda stop: SyncedSource(folder, GraphMailbox(graph), clock, stop, respite))
+    access = Access(
+        url=said.url or (f"https://{said.host}/EWS/Exchange.asmx" if said.host else ""),
         user=said.user,
         password=said.password.value,
         basic=said.authentication == said.AUTHENTICATION_BASIC,
         token=token if tokens or given else None,
         refused=refused,
+        ca_file=said.ca_certificate_file,
+    )
+    by_person = bool(said.oauth2.device_authorization_url)
+    ews = EwsAccount(
+        name=folder.name,
+        mailbox=mailbox,
+        access=access,
+        impersonate=bool(tokens or given) and not by_person,
         respite=respite,
     )
     location = f"ews:{mailbox}/{folder.folder}"
-    return location, lambda stop: SyncedSource(folder, EwsMailbox(ews), clock, stop, respite)
-
-
-def oauth2_client(said: settings.OAuth2Client) -> Client:
-    """Read who asks for tokens."""
-    return Client(
-        token_url=said.token_url,
-        client_id=said.client_id,
-        client_secret=said.client_secret.value,
-        scope=said.scope,
+    return _Way(
+        location,
+        lambda stop: SyncedSource(folder, EwsMailbox(ews), clock, stop, respite),
+        lambda ring: EwsMailbox(ews).ear(folder.folder, ring),
     )
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from server_business.mail.problems import Problem, UnreadableMail
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
@@ -24,3 +26,24 @@ class Budget:
     parts: int = 500
     depth: int = 20
     cpu_seconds: float = 20.0
+
+
+class Spent:
+    """Counts what a mail has cost so far; each raises UnreadableMail when it is too much."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self._headers = 0
+        self._parts = 0
+
+    def headers(self, count: int) -> None:
+        """Count header fields."""
+        self._headers += count
+        if self._headers > self.budget.headers:
+            raise UnreadableMail(Problem.TOO_MANY_HEADERS, f"the mail has more than {self.budget.headers} header lines")
+
+    def part(self) -> None:
+        """Count one part."""
+        self._parts += 1
+        if self._parts > self.budget.parts:
+            raise UnreadableMail(Problem.TOO_MANY_PARTS, f"the mail has more than {self.budget.parts} parts")

@@ -1,47 +1,29 @@
 """A mailbox of an Exchange server by Exchange Web Services, with exchangelib. Blocking; used by one thread."""
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import requests
-from exchangelib import (
-    BASIC,
-    DELEGATE,
-    IMPERSONATION,
-    NTLM,
-    OAUTH2,
-    Account,
-    Configuration,
-    Credentials,
-    EWSTimeZone,
-    FailFast,
-    Folder,
-    Message,
-    OAuth2AuthorizationCodeCredentials,
-)
+from exchangelib import Folder, Message
 from exchangelib import errors as ews_errors
 from exchangelib.fields import FieldPath
 from exchangelib.folders import FolderCollection
 from exchangelib.items import Item
 from exchangelib.properties import FolderId, ItemId
 from exchangelib.protocol import Protocol
-from exchangelib.services import CreateFolder, GetItem, MoveItem, SyncFolderItems, UpdateItem
-from exchangelib.services.common import EWSService
-from exchangelib.version import EXCHANGE_2016, Version
-from oauthlib.oauth2 import OAuth2Error, OAuth2Token
+from exchangelib.services import CreateFolder
+from oauthlib.oauth2 import OAuth2Error
 
+from server_business.ews_access import Access
+from server_business.ews_ears import ARRIVALS, Ear
+from server_business.ews_services import Get, Move, StateLost, Sync, Update
 from server_business.mail.source import FolderMissing, LoginRefused, NotFiled, SourceUnavailable
 from server_business.mail.synced import HEAD_SIZE, Entry, Page, Respite, SyncStateLost, levels_of
 
-_MOST_CHANGES: Final = 512
 _LISTED: Final = ("datetime_received", "size", "categories")
-_TOKEN_SECONDS: Final = 3600
-# Of what fails it would log whole requests and answers: mails, that is. We say what went wrong, once.
-logging.getLogger("exchangelib").setLevel(logging.CRITICAL)
 Protocol.TIMEOUT = 25  # seconds; longer, and whoever waits would lose the lease on his mailbox
 _OF_ONE_ITEM: Final = (
     ews_errors.ErrorMimeContentConversionFailed,
@@ -57,57 +39,21 @@ _OF_ONE_ITEM: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EwsAccount:
-    """Where and as whom to sign in; either `password` or `token`.
+    """Where and as whom to sign in.
 
     Args:
         name: the account's name in our settings.
-        url: of the service.
         mailbox: its mail address.
-        user: who signs in.
-        password: his.
-        basic: by HTTP Basic instead of NTLM.
-        token: returns a valid OAuth2 access token; it keeps and renews it. With one the mailbox is opened in its
-            owner's name.
-        refused: called when the server does not let in, so that another token is fetched next time.
+        access: the way to the server.
+        impersonate: as the mailbox's owner: who signs in is the service itself.
         respite: how long the server asks to be left alone.
     """
 
     name: str
-    url: str
     mailbox: str
-    user: str
-    password: str = field(default="", repr=False)
-    basic: bool = False
-    token: Callable[[], str] | None = field(default=None, repr=False)
-    refused: Callable[[], object] = field(default=lambda: None, repr=False)
+    access: Access = field(repr=False)
+    impersonate: bool = False
     respite: Respite
-
-
-class _Sync(SyncFolderItems):  # type: ignore[misc]
-    """Says what went wrong, too: exchangelib looks for the state in a refusal first."""
-
-    def _get_element_container(self, message: Any, name: str | None = None) -> Any:
-        if message.get("ResponseClass") == "Error":
-            return EWSService._get_element_container(self, message=message, name=name)  # noqa: SLF001
-        return super()._get_element_container(message=message, name=name)
-
-
-class _Get(GetItem):  # type: ignore[misc]
-    """Of each item, or why not: as exchangelib has it, some errors of one item lose the answers about all others."""
-
-    ERRORS_TO_CATCH_IN_RESPONSE = ews_errors.ResponseMessageError
-
-
-class _Move(MoveItem):  # type: ignore[misc]
-    """Likewise."""
-
-    ERRORS_TO_CATCH_IN_RESPONSE = ews_errors.ResponseMessageError
-
-
-class _Update(UpdateItem):  # type: ignore[misc]
-    """Likewise."""
-
-    ERRORS_TO_CATCH_IN_RESPONSE = ews_errors.ResponseMessageError
 
 
 class EwsMailbox:
@@ -120,29 +66,30 @@ class EwsMailbox:
 
     def open(self, folder: str) -> str:
         with self._translated():
-            self._opened = self._signed_in()
+            self._opened = self.account.access.account(
+                self.account.mailbox, impersonate=self.account.impersonate, alone=True
+            )
             found = self._path(folder, make=False)
         if found is None:
             raise FolderMissing(f"the account {self.account.name!r} has no folder {folder!r}")
         self._folder = found
         return str(found.id)
 
+    def ear(self, folder: str, ring: Callable[[], object]) -> Ear:
+        """Return what listens for new mails of a folder; nothing else is done with this mailbox then."""
+
+        def opened() -> tuple[Any, Sequence[Any]]:
+            id_ = self.open(folder)
+            return self._opened, [FolderId(id_)]
+
+        return Ear(mailbox=self.account.mailbox, open=opened, ring=ring, events=ARRIVALS)
+
     def changes(self, state: str) -> Page:
         with self._translated():
-            service = _Sync(account=self._opened)
+            service = Sync(account=self._opened)
             try:
-                told = list(
-                    service.call(
-                        folder=self._folder,
-                        shape="IdOnly",
-                        additional_fields=_paths(_LISTED),
-                        sync_state=state or None,
-                        ignore=None,
-                        max_changes_returned=_MOST_CHANGES,
-                        sync_scope=None,
-                    )
-                )
-            except (ews_errors.ErrorInvalidSyncStateData, ews_errors.ErrorSyncFolderNotFound) as error:
+                told = service.told(self._folder, state, _paths(_LISTED))
+            except StateLost as error:
                 raise SyncStateLost from error
             return Page(
                 entries=[_entry(one) for change, one in told if change in (service.CREATE, service.UPDATE)],
@@ -166,7 +113,7 @@ class EwsMailbox:
     def move(self, ids: Sequence[str], folder: str) -> None:
         with self._translated():
             target = self._path(folder, make=True)
-            answers = _Move(account=self._opened).call(items=[ItemId(one, None) for one in ids], to_folder=target)
+            answers = Move(account=self._opened).call(items=[ItemId(one, None) for one in ids], to_folder=target)
             self._require_filed(list(answers))
 
     def mark(self, entries: Sequence[Entry], name: str) -> None:
@@ -177,7 +124,7 @@ class EwsMailbox:
                 item.is_read = True
                 item.categories = sorted({*one.marks, name})
                 changed.append((item, ("is_read", "categories")))
-            answers = _Update(account=self._opened).call(
+            answers = Update(account=self._opened).call(
                 items=changed,
                 conflict_resolution="AlwaysOverwrite",
                 message_disposition="SaveOnly",
@@ -190,31 +137,6 @@ class EwsMailbox:
         opened, self._opened, self._folder = self._opened, None, None
         if opened is not None:
             opened.protocol.close()
-
-    def _signed_in(self) -> Account:
-        account = self.account
-        token = account.token() if account.token else ""
-        if token:
-            said = OAuth2Token({"access_token": token, "token_type": "Bearer", "expires_in": _TOKEN_SECONDS})
-            credentials: Any = OAuth2AuthorizationCodeCredentials(access_token=said)
-        else:
-            credentials = Credentials(account.user, account.password)
-        config = Configuration(
-            service_endpoint=account.url,
-            credentials=credentials,
-            auth_type=OAUTH2 if token else BASIC if account.basic else NTLM,
-            retry_policy=FailFast(),
-            version=Version(EXCHANGE_2016),
-        )
-        with suppress(KeyError):
-            del Protocol[config]  # exchangelib keeps connections, and with them how they signed in
-        return Account(
-            primary_smtp_address=account.mailbox,
-            config=config,
-            autodiscover=False,
-            access_type=IMPERSONATION if token else DELEGATE,
-            default_timezone=EWSTimeZone("UTC"),
-        )
 
     def _path(self, folder: str, *, make: bool) -> Any:
         in_inbox, levels = levels_of(folder)
@@ -239,7 +161,7 @@ class EwsMailbox:
             return
         ids = [ItemId(one.id, None) for one in entries]
         with self._translated():
-            found = list(_Get(account=self._opened).call(items=ids, additional_fields=_paths(fields), shape="IdOnly"))
+            found = list(Get(account=self._opened).call(items=ids, additional_fields=_paths(fields), shape="IdOnly"))
             for item in found:
                 if not isinstance(item, _OF_ONE_ITEM):
                     _require(item)
@@ -274,12 +196,14 @@ class EwsMailbox:
             ews_errors.ErrorNonExistentMailbox,
             OAuth2Error,
         ) as error:
-            account.refused()
+            account.access.refused()
             raise LoginRefused(
-                f"{account.url} does not let {account.user!r} into {account.mailbox} for the account {account.name!r}"
+                f"{account.access.place} does not let {account.access.user!r} into {account.mailbox} "
+                f"for the account {account.name!r}"
             ) from error
         except (ews_errors.EWSError, requests.RequestException, OSError) as error:
-            raise SourceUnavailable(f"{account.url} for the account {account.name!r}: {error}") from error
+            account.access.lost(account.mailbox)
+            raise SourceUnavailable(f"{account.access.place} for the account {account.name!r}: {error}") from error
 
 
 def _paths(names: Sequence[str]) -> set[FieldPath]:

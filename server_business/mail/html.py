@@ -50,15 +50,7 @@ def sanitised(text: str) -> str:
 
     A remote picture tells its sender who read the mail and when; pictures of the mail itself (`cid:`) stay.
     """
-    return nh3.clean(
-        text,
-        tags=set(_TAGS),
-        clean_content_tags={"script", "style", "title"},
-        attributes=_ATTRIBUTES,
-        attribute_filter=_only_own_pictures,
-        url_schemes=_SCHEMES,
-        link_rel="noopener noreferrer nofollow",
-    )
+    return _CLEANER.clean(text)
 
 
 def as_text(clean: str) -> str:
@@ -102,3 +94,13 @@ def _only_own_pictures(tag: str, attribute: str, value: str) -> str | None:
     if tag == "img" and attribute == "src" and not value.lower().startswith("cid:"):
         return None
     return value
+
+
+_CLEANER = nh3.Cleaner(  # made once: that costs as much as to clean a short mail
+    tags=set(_TAGS),
+    clean_content_tags={"script", "style", "title"},
+    attributes=_ATTRIBUTES,
+    attribute_filter=_only_own_pictures,
+    url_schemes=_SCHEMES,
+    link_rel="noopener noreferrer nofollow",
+)

@@ -1,7 +1,6 @@
 """A raw mail to what the rules and the database want to know about it. Costs at most its `Budget`, or is refused."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -10,10 +9,10 @@ from hashlib import sha256
 from server_business.mail.automatic import is_read
 from server_business.mail.budget import Budget
 from server_business.mail.encoded_words import decoded
-from server_business.mail.parts import Attachment, Content, plain_content, read_content
+from server_business.mail.parts import Attachment, plain_content, read_content
 from server_business.mail.problems import Problem, UnreadableMail
 from server_business.mail.sender import Mailbox, NoSender, read_sender
-from server_business.mail.tree import read_single, read_tree, tree_of
+from server_business.mail.tree import read_tree
 
 _MESSAGE_ID = re.compile(r"<([^<>\s]{1,250})>")
 _LONGEST_SUBJECT = 1_000
@@ -84,11 +83,12 @@ def parse(raw: bytes, budget: Budget = _STANDARD, wanted: frozenset[str] = froze
 
 
 def _parsed(raw: bytes, budget: Budget, wanted: frozenset[str]) -> ParsedMail:
-    fields, content = _taken_apart(raw, budget)
+    mail = read_tree(raw, budget)
+    content = plain_content(mail) or read_content(mail, budget)
     raws: dict[str, list[str]] = {}
     values: dict[str, list[str]] = {}
     headers = []
-    for name, raw_value in fields:
+    for name, raw_value in mail.raw_items():
         key = name.lower()
         asked = is_read(key) or key in wanted
         if asked or key in _SHOWN:  # most of a head says nothing to us
@@ -116,16 +116,6 @@ def _parsed(raw: bytes, budget: Budget, wanted: frozenset[str]) -> ParsedMail:
         size=len(raw),
         sha256=sha256(raw).hexdigest(),
     )
-
-
-def _taken_apart(raw: bytes, budget: Budget) -> tuple[Iterable[tuple[str, str]], Content]:
-    """Return the head and what the mail contains; the everyday mail of one plain text costs no tree."""
-    if single := read_single(raw, budget):
-        fields, body = single
-        content = plain_content(fields, body) or read_content(tree_of(fields, body), budget)
-        return fields, content
-    tree = read_tree(raw, budget)
-    return tree.raw_items(), read_content(tree, budget)
 
 
 def _first(values: dict[str, list[str]], name: str) -> str:

@@ -63,15 +63,14 @@ class Plan:
         """Return the requests with everything the mail says."""
         call, contact = self.call, self.contact
         if call is not None:
-            said = servicecalls_pb2.Servicecall(
-                title=(without_prefixes(row["subject"]) or _NO_SUBJECT)[:_TITLE],
-                description=row["text"][:_DESCRIPTION],
-                origin=f"mails/{row['id']}",
-            )
-            planned, call = call, servicecalls_pb2.CreateServicecallRequest(servicecall=said)
-            call.MergeFrom(planned)
+            planned, call = call, servicecalls_pb2.CreateServicecallRequest()
+            call.CopyFrom(planned)
+            call.servicecall.title = (without_prefixes(row["subject"]) or _NO_SUBJECT)[:_TITLE]
+            call.servicecall.description = row["text"][:_DESCRIPTION]
+            call.servicecall.origin = f"mails/{row['id']}"
         if contact is not None:
-            contact = contacts_pb2.CreateContactRequest.FromString(contact.SerializeToString())
+            noted, contact = contact, contacts_pb2.CreateContactRequest()
+            contact.CopyFrom(noted)
             _fill(contact.contact, row, attachments)
         return replace(self, call=call, contact=contact)
 

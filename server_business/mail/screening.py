@@ -92,6 +92,8 @@ class Verdicts:
 
     def stored(self) -> dict[str, Any]:
         """Return them for the row; nothing of an everyday mail."""
+        if self == NOTHING:  # of nearly all
+            return {}
         return {name: value for name, value in asdict(self).items() if value and value != Source.FROM}
 
     @classmethod

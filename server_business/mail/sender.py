@@ -23,6 +23,7 @@ _TWICE = re.compile(rf"\s*+(?P<name>{_ADDRESS})\s*+<\s*+(?P<angle>{_ADDRESS})\s*
 _LEXEME = re.compile(
     rf"(?P<quoted>{_QUOTED})|(?P<open>\()|(?P<close>\))|(?P<comma>,)|(?P<pair>\\.)|(?P<text>[^\"()\\,]++|.)", re.DOTALL
 )
+_STRUCTURED = re.compile(r"[\"()\\,]")
 _QUOTED_STRING = re.compile(_QUOTED)
 _QUOTED_PAIR = re.compile(r"\\(.)")
 _LONGEST_ADDRESS = 254  # RFC 5321 section 4.5.3.1.3, less the angle brackets
@@ -93,9 +94,13 @@ def excluded(mailbox: Mailbox, exclusions: Collection[str]) -> bool:
 
 def _entries(value: str) -> Iterator[str]:
     """Split a list at its commas, without comments; quoted strings stay whole."""
+    line = value.replace("\r", "").replace("\n", "")
+    if not _STRUCTURED.search(line):  # nearly all
+        yield line
+        return
     entry: list[str] = []
     depth = 0
-    for lexeme in _LEXEME.finditer(value.replace("\r", "").replace("\n", "")):
+    for lexeme in _LEXEME.finditer(line):
         kind = lexeme.lastgroup
         if kind == "open":
             depth += 1

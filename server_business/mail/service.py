@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement
 
 from mesh.call import caller
 from mesh.database import Database, UnitOfWork
-from mesh.errors import NotFound
+from mesh.errors import FailedPrecondition, NotFound
 from mesh.names import NamePattern
 from mesh.pages import page_of
 from mesh.tokens import Kind
@@ -55,6 +55,7 @@ class MailServicer(grpc_.MailServiceServicer):
         account_of: as `ByHand` has it.
         authorities: whose S/MIME certificates are trusted.
         country: whose dialling rules count for phone numbers in mails.
+        sign_in: lets a person sign in for an account.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class MailServicer(grpc_.MailServiceServicer):
         *,
         authorities: Authorities | None = None,
         country: str = "DE",
+        sign_in: Callable[[str], AsyncIterator[pb.SignInProgress]] | None = None,
     ) -> None:
         self._database = database
         self._accounts = accounts
@@ -73,6 +75,7 @@ class MailServicer(grpc_.MailServiceServicer):
         self._account_of = account_of
         self._authorities = authorities or Authorities("")
         self._country = country
+        self._sign_in = sign_in
 
     async def ListMails(self, request: pb.ListMailsRequest, _context: Any) -> pb.ListMailsResponse:
         return await self._database.read(_list, request)
@@ -122,6 +125,12 @@ class MailServicer(grpc_.MailServiceServicer):
         account = self._active(request.account)
         steps = Trial.of(self._database, self._by_hand, account, request.settings).steps(request.limit)
         while (step := await asyncio.to_thread(next, steps, None)) is not None:
+            yield step
+
+    async def SignIn(self, request: pb.SignInRequest, _context: Any) -> AsyncIterator[pb.SignInProgress]:
+        if self._sign_in is None:
+            raise FailedPrecondition("Nobody can sign in here.")
+        async for step in self._sign_in(request.account):
             yield step
 
     async def ReconcileMailAccount(

@@ -3,7 +3,7 @@
 import sys
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +11,6 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Integer,
-    Select,
     and_,
     bindparam,
     func,
@@ -22,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from mesh.bulk import insert_many, update_many
+from mesh.bulk import among, insert_many, update_many
 from mesh.database import UnitOfWork
 from server_business.mail.intake import Arrival
 from server_business.mail.source import MailIdentity
@@ -39,7 +38,6 @@ from server_business.mail.tables import (
 
 Row = Mapping[str, Any]
 
-_PER_STATEMENT = 500
 _HOUR = timedelta(hours=1)
 _C = MAIL.c
 _IDENTITY = (_C.uidvalidity, _C.uid)
@@ -51,16 +49,12 @@ def known(unit: UnitOfWork, identities: Sequence[MailIdentity]) -> set[MailIdent
 
     One that was filed away and lies there again (a person moved it back) has to be filed away again.
     """
-    found: set[MailIdentity] = set()
-    for part in _parts(identities):
-        first = part[0]
-        rows = unit.connection.execute(_in_folder(first).where(_C.uid.in_([one.uid for one in part]))).all()
-        again = [row.id for row in rows if row.filed]
-        if again:
-            unit.connection.execute(update(MAIL).where(_C.id.in_(again)).values(filed=False))
-        uids = {row.uid for row in rows}
-        found.update(one for one in part if one.uid in uids)
-    return found
+    rows = _lying(unit, identities)
+    again = [id_ for id_, _, filed in rows if filed]
+    if again:
+        unit.connection.execute(update(MAIL).where(among(unit.connection, _C.id, again)).values(filed=False))
+    uids = {uid for _, uid, _ in rows}
+    return {one for one in identities if one.uid in uids} if uids else set()
 
 
 def store(unit: UnitOfWork, arrivals: Sequence[Arrival]) -> list[int]:
@@ -140,7 +134,12 @@ def undecided(unit: UnitOfWork, account: str, *, limit: int, characters: int, id
 def with_texts(unit: UnitOfWork, ids: Collection[int]) -> list[Row]:
     """Return mails with what they say, ordered by id."""
     joined = MAIL.join(MAIL_TEXT, MAIL_TEXT.c.mail == _C.id)
-    query = select(*_C, MAIL_TEXT.c.text, MAIL_TEXT.c.html).select_from(joined).where(_C.id.in_(ids)).order_by(_C.id)
+    query = (
+        select(*_C, MAIL_TEXT.c.text, MAIL_TEXT.c.html)
+        .select_from(joined)
+        .where(among(unit.connection, _C.id, ids))
+        .order_by(_C.id)
+    )
     if not ids:
         return []
     rows = unit.connection.execute(query)
@@ -161,10 +160,10 @@ def attachments(unit: UnitOfWork, ids: Collection[int]) -> dict[int, list[Row]]:
 def calls_of_threads(unit: UnitOfWork, message_ids: Collection[str]) -> dict[str, list[tuple[int, int, str]]]:
     """Return which stored mails carry these Message-IDs: by Message-ID its mails as (id, state, servicecall)."""
     found: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
-    for part in _parts(sorted(message_ids)):
-        query = select(_C.message_id, _C.id, _C.state, _C.servicecall).where(_C.message_id.in_(part)).order_by(_C.id)
-        for message_id, *rest in unit.connection.execute(query):
-            found[message_id].append((rest[0], rest[1], rest[2]))
+    asked = among(unit.connection, _C.message_id, message_ids)
+    query = select(_C.message_id, _C.id, _C.state, _C.servicecall).where(asked).order_by(_C.id)
+    for message_id, *rest in unit.connection.execute(query):
+        found[message_id].append((rest[0], rest[1], rest[2]))
     return found
 
 
@@ -179,12 +178,15 @@ def earlier_of_senders(unit: UnitOfWork, account: str, rows: Sequence[Row]) -> d
     first = min(row["receive_time"] for row in asked) - _HOUR
     last = max(row["receive_time"] for row in asked)
     times: dict[str, list[tuple[datetime, int]]] = defaultdict(list)
-    for part in _parts(sorted({row["sender_key"] for row in asked})):
-        query = select(_C.sender_key, _C.receive_time, _C.id).where(
-            _C.sender_key.in_(part), _C.receive_time > first, _C.receive_time <= last, _C.account == account
-        )
-        for key, time, id_ in unit.connection.execute(query):
-            times[key].append((time, id_))
+    # Written out: of keys in one parameter SQLite expects so many that it would rather look through the whole account.
+    query = select(_C.sender_key, _C.receive_time, _C.id).where(
+        _C.sender_key.in_({row["sender_key"] for row in asked}),
+        _C.receive_time > first,
+        _C.receive_time <= last,
+        _C.account == account,
+    )
+    for key, time, id_ in unit.connection.execute(query):
+        times[key].append((time, id_))
     for mine in times.values():
         mine.sort()
     return {row["id"]: _within_hour(times[row["sender_key"]], row["receive_time"], row["id"]) for row in asked}
@@ -226,8 +228,7 @@ def unfiled_uids(unit: UnitOfWork, account: str, folder: str, uidvalidity: int) 
 
 def mark_filed(unit: UnitOfWork, ids: Sequence[int]) -> None:
     """Note that mails were filed away."""
-    for part in _parts(ids):
-        unit.connection.execute(update(MAIL).where(_C.id.in_(part)).values(filed=True))
+    unit.connection.execute(update(MAIL).where(among(unit.connection, _C.id, ids)).values(filed=True))
 
 
 def give_up_filing(unit: UnitOfWork, account: str, folder: str, uidvalidity: int) -> int:
@@ -290,11 +291,7 @@ def note_arrival(unit: UnitOfWork, account: str) -> None:
 
 def lying(unit: UnitOfWork, identities: Sequence[MailIdentity]) -> set[str]:
     """Return the uids of those of the identities, all of one folder, that are stored; changes nothing."""
-    found: set[str] = set()
-    for part in _parts(identities):
-        query = _in_folder(part[0]).where(_C.uid.in_([one.uid for one in part]))
-        found.update(row.uid for row in unit.connection.execute(query))
-    return found
+    return {uid for _, uid, _ in _lying(unit, identities)}
 
 
 def _within_hour(times: Sequence[tuple[datetime, int]], at: datetime, id_: int) -> int:
@@ -302,9 +299,14 @@ def _within_hour(times: Sequence[tuple[datetime, int]], at: datetime, id_: int) 
     return bisect_left(times, (at, id_)) - bisect_right(times, (at - _HOUR, sys.maxsize))
 
 
-def _in_folder(identity: MailIdentity) -> Select[Any]:
-    same = (_C.account == identity.account, _C.folder == identity.folder, _C.uidvalidity == identity.uidvalidity)
-    return select(_C.id, _C.uid, _C.filed).where(*same)
+def _lying(unit: UnitOfWork, identities: Sequence[MailIdentity]) -> Sequence[Any]:
+    """Return of those that are stored the id, the uid, and whether it was filed away."""
+    if not identities:
+        return []
+    first = identities[0]
+    uids = among(unit.connection, _C.uid, [one.uid for one in identities])
+    same = (_C.account == first.account, _C.folder == first.folder, _C.uidvalidity == first.uidvalidity, uids)
+    return unit.connection.execute(select(_C.id, _C.uid, _C.filed).where(*same)).all()
 
 
 def _unfiled(account: str) -> ColumnElement[bool]:
@@ -314,15 +316,14 @@ def _unfiled(account: str) -> ColumnElement[bool]:
 def _same_bytes(unit: UnitOfWork, arrivals: Sequence[Arrival]) -> dict[str, list[Any]]:
     """Return the stored mails of the account with the same bytes, the oldest first."""
     found: dict[str, list[Any]] = defaultdict(list)
-    for part in _parts(arrivals):
-        query = (
-            select(_C.id, _C.sha256, _C.folder, _C.uidvalidity)
-            .where(_C.account == part[0].identity.account, _C.sha256.in_([one.row["sha256"] for one in part]))
-            .order_by(_C.id)
-        )
-        for row in unit.connection.execute(query).mappings():
-            if not any(one["id"] == row["id"] for one in found[row["sha256"]]):
-                found[row["sha256"]].append(row)
+    if not arrivals:
+        return found
+    digests = among(unit.connection, _C.sha256, [one.row["sha256"] for one in arrivals])
+    query = select(_C.id, _C.sha256, _C.folder, _C.uidvalidity).where(
+        _C.account == arrivals[0].identity.account, digests
+    )
+    for row in unit.connection.execute(query.order_by(_C.id)).mappings():
+        found[row["sha256"]].append(row)
     return found
 
 
@@ -342,8 +343,3 @@ def _duty(now: datetime, state: State, same: Sequence[Any]) -> dict[str, Any]:
         nothing = {"open_reason": "", "open_detail": "", "next_attempt_time": None, "announcement": Announcement.NONE}
         return {"state": State.DUPLICATE, "duplicate_of": same[0]["id"], **nothing}
     return {"next_attempt_time": now if state == State.RECEIVED else None}
-
-
-def _parts(items: Iterable[Any]) -> Iterable[Sequence[Any]]:
-    every = list(items)
-    return (every[start : start + _PER_STATEMENT] for start in range(0, len(every), _PER_STATEMENT))

@@ -22,6 +22,7 @@ from server_business.mail.inbox import Inbox
 _LIMIT: Final = timedelta(seconds=30)
 _LEASE: Final = timedelta(seconds=35)
 _RETRY: Final = timedelta(seconds=2)
+_DESK_LOOKS: Final = timedelta(seconds=10)  # should the bell ever be lost
 
 
 class Reception:
@@ -74,7 +75,7 @@ class Reception:
             Worker(
                 name=f"{name}.desk",
                 work=self._decide,
-                every=self._retry,
+                every=_DESK_LOOKS,
                 bell=self._arrived,
                 limit=_LIMIT,
                 lease=_LEASE,
@@ -85,7 +86,7 @@ class Reception:
         self._at_the_box.lease = turn.lease
         return self.inbox.turn(turn.stopping)
 
-    def _decide(self, turn: Turn) -> bool:
+    def _decide(self, turn: Turn) -> bool | timedelta:
         self._at_the_desk.lease = turn.lease
         try:
             more = self.desk.turn()
@@ -95,7 +96,7 @@ class Reception:
         except EsServerAway as error:
             # Asked again soon and evenly: the runtime's pauses grow to minutes, which customers would wait for nothing.
             log.get("mail").warning("mails wait", account=self._account.name, reason=error.message)
-            return False
+            return self._retry
         return (more or told) and not turn.stopping.is_set()
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from dkim import DKIMException
 
-from server_business.oauth2 import NoToken, Tokens
+from server_business.oauth2 import NoToken, TokenSource
 from server_business.outgoing_mail.composing import compose, on_the_wire
 from server_business.outgoing_mail.signing import Signer
 from server_business.sending.carrier import Away, Mark
@@ -41,7 +41,7 @@ class Server:
     sender_name: str = ""
     user: str = ""
     password: str = field(default="", repr=False)
-    tokens: Tokens | None = field(default=None, repr=False)
+    tokens: TokenSource | None = field(default=None, repr=False)
     signer: Signer | None = None
     timeout: float = 60.0
 

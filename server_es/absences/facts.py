@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, exists, literal, or_, select
 
+from mesh.bulk import ByKeys
 from mesh.database import UnitOfWork
 from server_es.absences.names import ABSENCE
 from server_es.absences.rules import State, away
@@ -39,11 +40,27 @@ class Away:
     origin: str
 
 
+_ANY: Final = ByKeys(
+    lambda among: select(literal(1)).where(
+        exists().where(
+            among(_C.employee, "employees"),
+            _C.state == int(State.APPROVED),
+            _C.start_time <= bindparam("at"),
+            _C.end_time > bindparam("at"),
+        )
+        | exists().where(
+            among(_E.personnel_number, "employees"),
+            or_(_E.absent, _E.absence_start_time.is_not(None), _E.absence_end_time.is_not(None)),
+        )
+    )
+)
+
+
 def absent(unit: UnitOfWork, employees: Collection[str], at: datetime) -> Mapping[str, str]:
     """Return which of the employees are away at `at`, each with who stands in for him.
 
     That is the first in the chain of substitutes who is there himself; empty when there is nobody. A few queries,
-    however many are asked about; two small ones when nobody of them is away, which is the rule.
+    however many are asked about; a small one when nobody of them is away, which is the rule.
     """
     wanted = set(employees)
     if not wanted or not _any_away(unit, wanted, at):
@@ -54,12 +71,7 @@ def absent(unit: UnitOfWork, employees: Collection[str], at: datetime) -> Mappin
 
 def _any_away(unit: UnitOfWork, employees: Collection[str], at: datetime) -> bool:
     """Say whether somebody of them may be away; the directory's own periods are looked at closely by who reads it."""
-    approved = select(_C.id).where(_C.state == State.APPROVED, _C.start_time <= at, _C.end_time > at)
-    known = select(_E.personnel_number).where(
-        or_(_E.absent, _E.absence_start_time.is_not(None), _E.absence_end_time.is_not(None))
-    )
-    queries = (approved.where(_C.employee.in_(employees)), known.where(_E.personnel_number.in_(employees)))
-    return any(unit.connection.execute(query.limit(1)).first() is not None for query in queries)
+    return _ANY.run(unit.connection, employees=set(employees), at=at).first() is not None
 
 
 def everybody(unit: UnitOfWork, staff: Staff) -> Mapping[str, str]:

@@ -84,6 +84,15 @@ def write(
     create(unit, appointment, employee, "", row)
 
 
+def put(unit: UnitOfWork, employee: str, origin: str, row: Mapping[str, Any]) -> None:
+    """Write the one appointment of its origin in somebody's calendar, or what it is from now on."""
+    there = unit.connection.execute(select(appointment).where(_C.origin == origin)).one_or_none()
+    if there is None:
+        create(unit, appointment, employee, "", {**row, "origin": origin})
+    else:
+        change(unit, appointment, there, row)
+
+
 def remove(unit: UnitOfWork, origin: str) -> None:
     """Remove what the origin has written."""
     for row in unit.connection.execute(select(_C.id, _C.employee).where(_C.origin == origin)).all():
@@ -141,6 +150,13 @@ def revision_of(unit: UnitOfWork, whose: str) -> int:
     """Return how many changes there were in a calendar."""
     query = select(calendar_revision.c.revision).where(calendar_revision.c.employee == whose)
     return unit.connection.execute(query).scalar() or 0
+
+
+def revisions(unit: UnitOfWork) -> dict[str, int]:
+    """Return how many changes there were in each calendar that ever had one."""
+    columns = calendar_revision.c
+    found = unit.connection.execute(select(columns.employee, columns.revision))
+    return {row.employee: row.revision for row in found}
 
 
 def changes(unit: UnitOfWork, whose: str, kind: int, after: int, limit: int) -> Sequence[Any]:

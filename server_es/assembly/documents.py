@@ -21,6 +21,7 @@ from server_es.web_documents import page as web_page
 from server_es.web_documents.admission import Admission
 from server_es.web_documents.fetches import Fetches
 from server_es.web_documents.gate import Gate
+from server_es.web_documents.publishing import Publishing
 from server_es.web_documents.reading import Reading
 from server_es.web_documents.service import WebDocuments
 from server_es.web_documents.serving import Serving
@@ -63,7 +64,13 @@ async def add_web_documents(app: App, said: es_settings_pb2.WebDocumentSettings)
     app.serve(
         web_documents_pb2.DESCRIPTOR,
         WebDocuments(
-            app.database, tickets=tickets, admission=Admission(settings), reading=Reading(shelf), disk=disk, asked=asked
+            app.database,
+            tickets=tickets,
+            admission=Admission(settings),
+            reading=Reading(shelf),
+            disk=disk,
+            asked=asked,
+            publishing=Publishing(app.database, shelf, disk),
         ),
     )
     sender, fetches = CodeSender(app.database, post), Fetches(app.clock)

@@ -1,15 +1,31 @@
 """What other rooms of the service ask the directory, inside their own unit of work."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
 
 from sqlalchemy import select
 
+from mesh.bulk import ByKeys
 from mesh.database import UnitOfWork
 from server_es.directory import store, tables
 from server_es.directory.families import FAMILIES, Key, named
 from server_es.directory.rules import Subject, SubjectFacts, completed
 from server_es.directory.staff import Employee, Staff
+
+_TEAMS: Final = select(tables.team.c.id, tables.team.c.members)
+_EMPLOYEES: Final = select(
+    *(
+        tables.employee.c[name]
+        for name in (
+            "personnel_number", "given_name", "family_name", "mail_address", "mobile", "substitute", "absent",
+            "absence_start_time", "absence_end_time", "service_user",
+        )
+    )
+)  # fmt: skip
+
+_SOME: Final = ByKeys(lambda among: _EMPLOYEES.where(among(tables.employee.c.personnel_number, "numbers")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,24 +86,51 @@ def call_facts(unit: UnitOfWork, subject: Subject) -> CallFacts:
 
 
 def staff(unit: UnitOfWork) -> Staff:
-    """Return all employees and teams as of the unit's `now`; two queries over a few hundred rows."""
-    employees = {}
-    for row in unit.connection.execute(select(tables.employee)):
-        employees[row.personnel_number] = Employee(
-            number=row.personnel_number,
-            name=f"{row.given_name} {row.family_name}".strip(),
-            mail_address=row.mail_address,
-            mobile=row.mobile,
-            substitute=row.substitute or "",
-            absent=row.absent,
-            absence_start=row.absence_start_time,
-            absence_end=row.absence_end_time,
-            service_user=row.service_user,
-        )
-    teams = {
-        row.id: tuple(row.members) for row in unit.connection.execute(select(tables.team.c.id, tables.team.c.members))
-    }
-    return Staff(now=unit.now, employees=employees, teams=teams)
+    """Return all employees and teams as of the unit's `now`, for as long as it lasts."""
+    people = {row.personnel_number: _employee(row) for row in unit.connection.execute(_EMPLOYEES).all()}
+    return Staff(now=unit.now, employees=people, teams=_Teams(unit))
+
+
+class _Teams(Mapping[str, tuple[str, ...]]):
+    """All teams, read when one is asked for."""
+
+    def __init__(self, unit: UnitOfWork) -> None:
+        self._unit = unit
+
+    @cached_property
+    def _members(self) -> dict[str, tuple[str, ...]]:
+        return {row.id: tuple(row.members) for row in self._unit.connection.execute(_TEAMS)}
+
+    def __getitem__(self, team: str) -> tuple[str, ...]:
+        return self._members[team]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+
+def employees(unit: UnitOfWork, numbers: Iterable[str]) -> dict[str, Employee]:
+    """Return those of these employees that there are, by personnel number."""
+    numbers = set(numbers)
+    if not numbers:
+        return {}
+    return {row.personnel_number: _employee(row) for row in _SOME.run(unit.connection, numbers=numbers)}
+
+
+def _employee(row: Any) -> Employee:
+    return Employee(
+        number=row.personnel_number,
+        name=f"{row.given_name} {row.family_name}".strip(),
+        mail_address=row.mail_address,
+        mobile=row.mobile,
+        substitute=row.substitute or "",
+        absent=row.absent,
+        absence_start=row.absence_start_time,
+        absence_end=row.absence_end_time,
+        service_user=row.service_user,
+    )
 
 
 def missing(unit: UnitOfWork, names: Collection[str], *, keep: bool = True) -> set[str]:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import Table, select, tuple_
 
-from mesh.bulk import among
+from mesh.bulk import ByKeys
 from mesh.database import UnitOfWork
 from server_es.directory import tables
 
@@ -19,14 +19,20 @@ _KEYS: Final[Mapping[str, tuple[Table, str]]] = {
 }
 
 
+def _by_key(table: Table, key: str) -> ByKeys:
+    return ByKeys(lambda among: select(table).where(among(table.c[key], "keys")))
+
+
+_QUERIES: Final = {kind: _by_key(*where) for kind, where in _KEYS.items()}
+
+
 def records(unit: UnitOfWork, kind: str, keys: Iterable[str | None]) -> dict[str, Any]:
     """Return the rows of those of these records that there are, by number. `kind` is such as `address`."""
-    table, key = _KEYS[kind]
+    _, key = _KEYS[kind]
     wanted = {one for one in keys if one}
     if not wanted:
         return {}
-    query = select(table).where(among(unit.connection, table.c[key], wanted))
-    return {getattr(row, key): row for row in unit.connection.execute(query)}
+    return {getattr(row, key): row for row in _QUERIES[kind].run(unit.connection, keys=wanted)}
 
 
 def components(unit: UnitOfWork, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Any]:

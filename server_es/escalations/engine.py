@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import select
-
-from mesh.bulk import among
 from mesh.database import UnitOfWork
 from mesh.failpoints import failpoint
 from server_es.calendars.wording import moment
@@ -26,10 +23,9 @@ from server_es.escalations.rules import Point
 from server_es.escalations.settings import EscalationSettings
 from server_es.escalations.telling import Reach, Teller, Tiding
 from server_es.escalations.timers import Timer
-from server_es.service_levels.site import Sites
+from server_es.service_levels.site import Site, Sites
 from server_es.servicecalls.names import SERVICECALL
 from server_es.servicecalls.states import CallStates
-from server_es.servicecalls.tables import servicecall
 from server_es.text_modules import rules as texts
 from server_es.text_modules.call_texts import CallTexts
 from server_es.text_modules.catalogue import templates
@@ -56,12 +52,10 @@ class Looked:
     Attributes:
         on_time: calls it looked at that were due just now.
         late: calls it looked at that had waited.
-        busy: all that are due were in other hands just then.
     """
 
     on_time: int = 0
     late: int = 0
-    busy: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -130,26 +124,26 @@ class Engine:
         self.settings = settings
 
     def look(self, unit: UnitOfWork, *, late_at_most: int) -> Looked:
-        """Look at up to `AT_ONCE` calls that are due, of those that have waited at most `late_at_most`."""
+        """Look at up to `AT_ONCE` calls that are due, of those that have waited at most `late_at_most`.
+
+        What is in other hands just then is passed over. The mark comes first, as in every change of the site.
+        """
         late_before = unit.now - LATE
-        on_time = timers.due(unit, late_before, unit.now, AT_ONCE)
-        room = min(AT_ONCE - len(on_time), late_at_most)
-        late = timers.due(unit, None, late_before, room) if room > 0 else []
-        if not on_time and not late:
-            return Looked()
         site = self.sites.share(unit)
+        taken = timers.take_due(unit, late_before, unit.now, AT_ONCE)
+        on_time = len(taken)
+        room = min(AT_ONCE - on_time, late_at_most)
+        if room > 0:
+            taken += timers.take_due(unit, None, late_before, room)
+        if not taken:
+            return Looked()
         plan = self.plans.of(unit, site)
-        calls = _locked(unit, [*on_time, *late])
-        if not calls:
-            return Looked(busy=True)
-        kept = timers.of(unit, [call.number for call in calls], lock=True)
-        due = [call for call in calls if (timer := kept.get(call.number)) and _is_due(timer, unit.now)]
-        clocks = timing.clocks_of(unit, [call for call in due if kept[call.number].paused], site)
+        paused = [call for call, timer in taken if timer.paused]
+        clocks = timing.clocks_of(unit, paused, site) if paused else {}
         windows = holding.windows(unit, unit.now)
         reachable = lazily(unit, self.reach, unit.now)
         firings: list[Firing] = []
-        for call in due:
-            timer = kept[call.number]
+        for at, (call, timer) in enumerate(taken):
             outcome = chain.run(
                 plan.of(timer.service_level),
                 site.levels[timer.service_level],
@@ -160,20 +154,19 @@ class Engine:
                 told=_told(reachable, plan.events, call),
                 hold=rules.held_until(windows, call.address, call.system, unit.now) if windows else None,
             )
-            late_one = timer.due_time is not None and timer.due_time <= late_before
-            firings += _firings(call, timer, outcome, plan.events, late=late_one)
+            firings += _firings(call, timer, outcome, plan.events, late=at >= on_time)
             timer.progress, timer.due_time, timer.held = outcome.progress, outcome.next_time, outcome.held
-        self.write(unit, [kept[call.number] for call in due], firings, reachable)
-        return Looked(on_time=len(on_time), late=len(late))
+        self.write(unit, [timer for _, timer in taken], firings, reachable, site)
+        return Looked(on_time=on_time, late=len(taken) - on_time)
 
     def write(
-        self, unit: UnitOfWork, changed: Sequence[Timer], firings: Sequence[Firing], reachable: Lazy
+        self, unit: UnitOfWork, changed: Sequence[Timer], firings: Sequence[Firing], reachable: Lazy, site: Site
     ) -> list[int]:
         """Write what follows: the timers, the record, the notices, the states. Return the ids of the firings."""
         timers.advance(unit, changed)
         if not firings:
             return []
-        self._render(unit, firings)
+        self._render(unit, firings, site)
         ids = records.append(unit, [_record(one, unit.now) for one in firings])
         failpoint("escalations.recorded")
         tidings = [
@@ -183,7 +176,7 @@ class Engine:
                 told=told,
                 subject=one.subject,
                 text=one.text,
-                code=code_of(one.call.number, one.call.receive_time) if one.call.receive_time else "",
+                code=_code(one.call) if Channel.SMS in told.channels else "",
             )
             for id_, one in zip(ids, firings, strict=True)
             for told in one.link.told or self._fallback(reachable)
@@ -199,14 +192,14 @@ class Engine:
         found = reachable.get()
         chosen = [self.settings.fallback_employee, *found.staff.members(self.settings.fallback_team)]
         return [
-            Told(employee=one, channels={Channel.ES_MESSAGE: one})
+            Told(employee=one, channels={Channel.ES_MESSAGE: one}, person=found.staff.employees[one])
             for one in dict.fromkeys(map(found.in_place_of, chosen))
             if one in found.staff.employees
         ]
 
-    def _render(self, unit: UnitOfWork, firings: Sequence[Firing]) -> None:
+    def _render(self, unit: UnitOfWork, firings: Sequence[Firing], site: Site) -> None:
         calls = {one.call.number: one.call for one in firings}
-        facts = self.texts.of(unit, list(calls.values()))
+        facts = self.texts.of(unit, list(calls.values()), site=site)
         named = {id_ for one in firings for id_ in (one.event.subject, one.event.message) if id_}
         found = templates(unit, named)
         for one in firings:
@@ -215,19 +208,12 @@ class Engine:
                 one.subject = _UNREACHED.format(subject=one.subject)[:_SUBJECT_AT_MOST]
 
 
+def _code(call: Any) -> str:
+    return code_of(call.number, call.receive_time) if call.receive_time else ""
+
+
 def _told(reachable: Lazy, events: Mapping[str, Event], call: Any) -> Callable[[Point], tuple[Told, ...]]:
     return lambda point: reachable.get().told(events[point.event], call)
-
-
-def _locked(unit: UnitOfWork, numbers: Sequence[int]) -> list[Any]:
-    """Return these calls, kept from others until the unit ends, without those that somebody is just changing."""
-    query = select(servicecall).where(among(unit.connection, servicecall.c.number, numbers))
-    query = query.order_by(servicecall.c.number)
-    return list(unit.connection.execute(query.with_for_update(skip_locked=True)).all())
-
-
-def _is_due(timer: Timer, now: datetime) -> bool:
-    return timer.due_time is not None and timer.due_time <= now
 
 
 def _firings(call: Any, timer: Timer, outcome: Outcome, events: Mapping[str, Event], *, late: bool) -> list[Firing]:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from mesh.database import UnitOfWork
 from server_es.calendars.timeline import Span
@@ -12,14 +12,16 @@ from server_es.servicecalls.tables import servicecall
 
 _WINDOW = maintenance_window.c
 _TIMER = escalation_timer.c
+_AFTER = select(_WINDOW.address, _WINDOW.system, _WINDOW.start_time, _WINDOW.end_time).where(
+    _WINDOW.end_time > bindparam("after")
+)
 
 
 def windows(unit: UnitOfWork, after: datetime) -> list[Window]:
     """Return the windows that end after an instant."""
-    query = select(_WINDOW.address, _WINDOW.system, _WINDOW.start_time, _WINDOW.end_time)
     return [
         Window(span=Span(row.start_time, row.end_time), address=row.address, system=row.system)
-        for row in unit.connection.execute(query.where(_WINDOW.end_time > after))
+        for row in unit.connection.execute(_AFTER, {"after": after})
     ]
 
 

@@ -72,6 +72,7 @@ def _notices(one: Tiding) -> Iterator[Notice]:
         inside = channel is Channel.ES_MESSAGE
         recipient = Recipient(
             employee=place if inside else "",
+            person=one.told.person if inside else None,
             mail=place if channel in (Channel.MAIL, Channel.ADDITIONAL_MAIL) else "",
             mobile=place if channel is Channel.SMS else "",
         )

@@ -5,10 +5,10 @@ the event's channels cannot be reached; an esMessage reaches every employee who 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from server_es.directory.staff import Staff
+from server_es.directory.staff import Employee, Staff
 
 
 class Channel(StrEnum):
@@ -70,10 +70,12 @@ class Told:
     Attributes:
         employee: personnel number, empty for a free address or number.
         channels: where each channel leads: a personnel number, a mail address, a number.
+        person: the employee as he was read, who need not be read again.
     """
 
     employee: str
     channels: Mapping[Channel, str]
+    person: Employee | None = field(default=None, compare=False, repr=False)
 
 
 OnDuty = Callable[[str], Sequence[str]]
@@ -102,8 +104,11 @@ def told(
         if reached:
             key = name or " ".join(reached.values())
             found[key] = {**reached, **found.get(key, {})}
-    by_name = {name: name if name in staff.employees else "" for name in found}
-    return tuple(Told(employee=by_name[name], channels=places) for name, places in found.items())
+    known = {name: staff.employees.get(name) for name in found}
+    return tuple(
+        Told(employee=name if known[name] else "", channels=places, person=known[name])
+        for name, places in found.items()
+    )
 
 
 def _addressed(event: Event, responsible: Responsible, staff: Staff, on_duty: OnDuty) -> Iterator[Row]:

@@ -8,6 +8,7 @@ While the clock stands, and once the call is solved, nothing is due.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from server_es.calendars import rules as working_time
 from server_es.calendars.timeline import Span, WorkingTimeOutOfRange
@@ -116,6 +117,9 @@ class Due:
         return self.time, self.point.percent, self.point.number
 
 
+_ORDER = attrgetter("order")
+
+
 def clock_of(log: Log, terms: Terms, state: int, now: datetime) -> Clock | None:
     """Return the clock of a call; None of a draft."""
     try:
@@ -163,7 +167,7 @@ def point_time(point: Point, clock: Clock, level: Level) -> datetime | None:
 
 def working_of(point: Point, level: Level) -> timedelta | None:
     """Return after how much working time a point is due, its real delay apart; None if the promise is not made."""
-    promised: timedelta | None = getattr(level, point.kind.value)
+    promised: timedelta | None = getattr(level, point.kind)
     if promised is None:
         return None
     working = promised * point.percent / 100
@@ -202,7 +206,7 @@ def pending(points: Iterable[Point], clock: Clock, level: Level, progress: Progr
     """Return what is still to fire on a call as it is now, the next first; several at once in percent order."""
     if clock.stands or clock.closed:
         return []
-    return sorted(_pending(points, clock, level, progress), key=lambda due: due.order)
+    return sorted(_pending(points, clock, level, progress), key=_ORDER)
 
 
 def _pending(points: Iterable[Point], clock: Clock, level: Level, progress: Progress) -> Iterator[Due]:
@@ -229,7 +233,7 @@ def next_step(waiting: Sequence[Due]) -> Due | None:
 
 def used_percent(kind: Kind, clock: Clock, level: Level, at: datetime) -> int | None:
     """Return how many percent of a promise are used up at an instant; None if there is no such promise."""
-    promised: timedelta | None = getattr(level, kind.value)
+    promised: timedelta | None = getattr(level, kind)
     start = clock.accepted if kind is Kind.ARRIVAL else working_time.received(level.calendar, clock.received)
     if promised is None or start is None:
         return None

@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from mesh.bulk import among, insert_many, update_many
+from mesh.bulk import Among, ByKeys, insert_many, update_many
 from mesh.database import UnitOfWork
 from server_es.escalations.rules import Clock, Fired, Progress
 from server_es.escalations.tables import escalation_timer
 from server_es.servicecalls.rules import Kind
+from server_es.servicecalls.tables import servicecall
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -20,6 +21,28 @@ _BITS: Final[Mapping[Kind, int]] = {Kind.REACTION: 1, Kind.ARRIVAL: 2, Kind.SOLU
 MET: Final = tuple(frozenset(kind for kind, bit in _BITS.items() if bits & bit) for bits in range(8))
 _TIMER: Final = escalation_timer.c
 _COLUMNS: Final = tuple(column.name for column in _TIMER)
+# Of a call what texts may name, and what its log is read by.
+_CALL: Final = (
+    "number", "title", "description", "address", "system", "component", "contract", "problem_category",
+    "responsible_employee", "responsible_team", "receive_time", "state", "service_level", "level_rule",
+)  # fmt: skip
+_DUE: Final = (
+    select(*(column.label(f"timer_{column.name}") for column in _TIMER), *(servicecall.c[name] for name in _CALL))
+    .join_from(escalation_timer, servicecall, _TIMER.servicecall == servicecall.c.number)
+    .where(_TIMER.due_time <= bindparam("until"))
+    .order_by(_TIMER.due_time, _TIMER.servicecall)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_DUE_SINCE: Final = _DUE.where(_TIMER.due_time > bindparam("after"))
+
+
+def _some(among: Among) -> Select[Any]:
+    return select(escalation_timer).where(among(_TIMER.servicecall, "calls")).order_by(_TIMER.servicecall)
+
+
+_SOME: Final = ByKeys(_some)
+_LOCKED: Final = ByKeys(lambda among: _some(among).with_for_update())
 _INSERTS: Final[Mapping[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
@@ -47,27 +70,28 @@ class Timer:
 
 
 def timer_of(row: Any) -> Timer:
-    """Return the timer of a row."""
+    """Return the timer of a row, its columns in the order of the table."""
+    call, due_time, level, state, received, accepted, met_bits, paused, cycle, said, acknowledged, held = row
     fired = {}
-    for one in row.fired.split():
+    for one in said.split():
         point, count, last = map(int, one.split(":"))
         fired[point] = Fired(count, _EPOCH + last * _MICROSECOND)
-    met = MET[row.met]
+    met = MET[met_bits]
     return Timer(
-        servicecall=row.servicecall,
-        due_time=row.due_time,
-        service_level=row.service_level,
+        servicecall=call,
+        due_time=due_time,
+        service_level=level,
         clock=Clock(
-            state=row.state,
-            received=row.receive_time,
-            accepted=row.accept_time,
+            state=state,
+            received=received,
+            accepted=accepted,
             met=met,
             closed=Kind.SOLUTION in met,
-            cycle=row.cycle,
+            cycle=cycle,
         ),
-        paused=row.paused,
-        progress=Progress(fired=fired, acknowledged=row.acknowledged),
-        held=row.held,
+        paused=paused,
+        progress=Progress(fired=fired, acknowledged=acknowledged),
+        held=held,
     )
 
 
@@ -98,10 +122,8 @@ def _fired(progress: Progress) -> str:
 
 def of(unit: UnitOfWork, calls: Iterable[int], *, lock: bool = False) -> dict[int, Timer]:
     """Return the timers of those of these calls that have one."""
-    query = select(escalation_timer).where(among(unit.connection, _TIMER.servicecall, calls))
-    query = query.order_by(_TIMER.servicecall)
-    rows = unit.connection.execute(query.with_for_update() if lock else query).all()
-    return {row.servicecall: timer_of(row) for row in rows}
+    rows = (_LOCKED if lock else _SOME).run(unit.connection, calls=set(calls))
+    return {row.servicecall: timer_of(row) for row in rows.all()}
 
 
 def rows_of_level(unit: UnitOfWork, level: int, after: int, limit: int) -> list[Any]:
@@ -141,12 +163,15 @@ def set_due_times(unit: UnitOfWork, due_times: Mapping[int, datetime | None]) ->
     update_many(unit.connection, escalation_timer, rows, by=["servicecall"])
 
 
-def due(unit: UnitOfWork, after: datetime | None, until: datetime, limit: int) -> list[int]:
-    """Return up to `limit` calls to look at, the longest due first: due after that instant, until this one."""
-    query = select(_TIMER.servicecall).where(_TIMER.due_time <= until)
-    if after is not None:
-        query = query.where(_TIMER.due_time > after)
-    return list(unit.connection.execute(query.order_by(_TIMER.due_time, _TIMER.servicecall).limit(limit)).scalars())
+def take_due(unit: UnitOfWork, after: datetime | None, until: datetime, limit: int) -> list[tuple[Any, Timer]]:
+    """Return up to `limit` calls to look at and their timers, the longest due first, and keep both until the unit ends.
+
+    Those due after that instant, until this one; without those that somebody is just changing.
+    """
+    query, since = (_DUE, {}) if after is None else (_DUE_SINCE, {"after": after})
+    rows = unit.connection.execute(query, {"until": until, "most": limit, **since}).all()
+    own = len(_COLUMNS)
+    return [(row, timer_of(row[:own])) for row in rows]
 
 
 def next_due_time(unit: UnitOfWork, after: datetime | None = None) -> datetime | None:

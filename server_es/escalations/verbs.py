@@ -78,7 +78,7 @@ class Verbs:
         timer.progress = timer.progress.after(due, unit.now)
         timing.time(timer, plan, site, unit.now)
         timers.write(unit, [timer])
-        (id_,) = self._engine.write(unit, [timer], [firing], reachable)
+        (id_,) = self._engine.write(unit, [timer], [firing], reachable, site)
         return escalation(records.get(unit, id_), self._engine.teller.deliveries(unit, names.ESCALATION.build(id_)))
 
     def _answered(self, unit: UnitOfWork, code: str, number: str, by: Actor) -> tuple[str, Actor]:

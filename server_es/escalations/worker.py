@@ -13,7 +13,9 @@ from server_es.escalations.settings import EscalationSettings
 LONGEST: Final = timedelta(seconds=5)
 """Without a bell it looks this often: what is due sooner rings."""
 
-_BUSY: Final = timedelta(milliseconds=20)
+_BUSY: Final = timedelta(milliseconds=10)
+"""How long it waits for what is in other hands."""
+_STRETCH: Final = timedelta(seconds=1)
 
 
 class Timekeeper:
@@ -31,30 +33,38 @@ class Timekeeper:
         self._settings = settings
         self._allowance = Allowance()
 
-    def turn(self, _turn: Turn) -> bool | timedelta:
-        """Look once; return True when more is due now, else until when there is nothing."""
+    def turn(self, turn: Turn) -> bool | timedelta:
+        """Look until nothing is due, for a second at most; return True for more, else until when there is nothing."""
         now = self._database.clock.now()
         late_at_most = self._allowance.at(now, self._settings.late_per_minute)
         with self._database.reading() as unit:
             earliest = timers.next_due_time(unit)
             looks = earliest is not None and earliest <= unit.now
-        if not looks:
+        if earliest is None or not looks:
             return LONGEST if earliest is None else min(LONGEST, earliest - now)
-        with self._database.unit() as unit:
-            looked = self._engine.look(unit, late_at_most=late_at_most)
-        self._allowance.spend(looked.late)
-        if looked.busy:
-            return _BUSY
-        if looked.on_time + looked.late:
-            return True
-        return self._after_late(now)
+        if earliest > now - LATE:
+            late_at_most = 0  # there is none
+        while True:
+            with self._database.unit() as unit:
+                looked = self._engine.look(unit, late_at_most=late_at_most)
+            self._allowance.spend(looked.late)
+            if not looked.on_time + looked.late:
+                return self._rest()
+            if looked.late or turn.stopping.is_set() or self._database.clock.now() - now >= _STRETCH:
+                return True
 
-    def _after_late(self, now: datetime) -> timedelta:
-        """Return how long to wait when all that is due waits for its turn."""
+    def _rest(self) -> timedelta:
+        """Return how long to wait when nothing could be had: what is due waits for its turn, or is in other hands."""
+        now = self._database.clock.now()
         with self._database.reading() as unit:
+            earliest = timers.next_due_time(unit)
             upcoming = timers.next_due_time(unit, after=now - LATE)
-        pause = self._allowance.next_in(self._settings.late_per_minute)
-        return pause if upcoming is None else max(timedelta(0), min(pause, upcoming - now))
+        pauses = [LONGEST]
+        if earliest is not None and earliest <= now - LATE:
+            pauses.append(max(_BUSY, self._allowance.next_in(self._settings.late_per_minute)))
+        if upcoming is not None:
+            pauses.append(upcoming - now if upcoming > now else _BUSY)
+        return min(pauses)
 
 
 class Allowance:

@@ -2,8 +2,9 @@
 
 from typing import Any, Final
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
+from mesh.bulk import insert_many
 from mesh.database import UnitOfWork
 from server_es.forwarding.tables import forwarding
 
@@ -18,7 +19,7 @@ def current(unit: UnitOfWork, servicecall: int) -> Any:
 
 def append(unit: UnitOfWork, row: dict[str, Any]) -> None:
     """Append a forwarding."""
-    unit.connection.execute(insert(forwarding).values(row))
+    insert_many(unit.connection, forwarding, [row])
 
 
 def page(unit: UnitOfWork, servicecall: int, before: int | None, limit: int) -> list[Any]:

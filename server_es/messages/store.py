@@ -98,6 +98,7 @@ class MessageStore:
         return changes, first
 
     def _say(self, unit: UnitOfWork, contents: Sequence[Content]) -> list[int]:
+        offered = {actions: [_row_of(one) for one in actions] or None for actions in {one.actions for one in contents}}
         rows = [
             {
                 "subject": one.subject,
@@ -108,7 +109,7 @@ class MessageStore:
                 "sender": one.sender,
                 "created_time": unit.now,
                 "expire_time": one.expire_time,
-                "actions": [_row_of(action) for action in one.actions] or None,
+                "actions": offered[one.actions],
                 "in_reply_to": one.in_reply_to or None,
             }
             for one in contents

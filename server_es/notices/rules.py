@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
+from functools import cached_property
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,9 @@ from server_es.directory.staff import Employee
 from server_es.messages.rows import Action
 
 SERVICE: Final = "services/server_es"
+Key = tuple[str, str, int]
+"""Cause, recipient and channel."""
+
 _DAY: Final = timedelta(days=1)
 
 
@@ -102,11 +106,15 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """Who is told: an employee by personnel number, or a free mail address or mobile number."""
+    """Who is told: an employee by personnel number, or a free mail address or mobile number.
+
+    `person` is the employee where he was read already.
+    """
 
     employee: str = ""
     mail: str = ""
     mobile: str = ""
+    person: Employee | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +152,7 @@ class Notice:
     withheld: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Planned:
     """One person, one channel.
 
@@ -166,12 +174,17 @@ class Planned:
     reason: str = ""
     next_time: datetime | None = None
 
-    @property
+    @cached_property
+    def key(self) -> Key:
+        """Nobody is told twice over one channel because of the same cause."""
+        return self.notice.cause, self.recipient, int(self.channel)
+
+    @cached_property
     def recipient(self) -> str:
         """Who, as one word: the same person or address is told once."""
         return f"employees/{self.employee}" if self.employee else self.address
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The same for everything that reads the same to the same recipient over the same channel."""
         notice = self.notice

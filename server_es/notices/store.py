@@ -1,35 +1,74 @@
 """The queries of the notices."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, false, insert, or_, select, true, union_all, update
 
-from mesh.bulk import among, insert_many, update_many
+from mesh.bulk import ByKeys, insert_many, update_many
 from mesh.claims import Claim, claim
-from mesh.database import UnitOfWork
+from mesh.database import NotCommitted, UnitOfWork
 from mesh.errors import InvalidArgument, Violation
 from server_es.calendars.times import TimeOfDay, Window
 from server_es.notices.bundling import HOUR, Parcel
-from server_es.notices.rules import Channel, Planned, Preferences, QuietHours, State
+from server_es.notices.rules import Channel, Key, Planned, Preferences, QuietHours, State
 from server_es.notices.tables import notice, preferences
 
 C: Final = notice.c
 _P: Final = preferences.c
 _SUBJECT, _TEXT = 200, 4000
 
+_KNOWN: Final = (C.id, C.digest, C.cause, C.recipient, C.channel, C.employee, C.inbox_sequence)
+_STANDING: Final = ByKeys(
+    lambda among: union_all(
+        select(true().label("told"), *_KNOWN).where(among(C.cause, "causes")),
+        select(false().label("told"), *_KNOWN).where(
+            among(C.digest, "digests"),
+            C.create_time > bindparam("since"),
+            C.state.in_([int(State.WAITING), int(State.SENT)]),
+        ),
+    )
+)
+_PLACES: Final = ByKeys(
+    lambda among: select(C.id, C.employee, C.inbox_sequence).where(C.inbox_sequence.is_not(None), among(C.id, "ids"))
+)
+_WANTED: Final = ByKeys(lambda among: select(preferences).where(among(_P.employee, "employees")))
 
-def add(unit: UnitOfWork, planned: Sequence[Planned], *, follows: int | None = None) -> list[tuple[int, Planned]]:
-    """Write notices; return those that are new with their ids. Who was told because of this before is passed over."""
-    known = {(one.notice.cause, one.recipient, int(one.channel)): one for one in planned}
-    rows = [_row(unit, known[key], follows) for key in sorted(known)]  # sorted: two transactions do not cross
-    key = [C.id, C.cause, C.recipient, C.channel]
-    new = insert_many(unit.connection, notice, rows, returning=key, passing_over=True)
-    return [(id_, known[cause, recipient, channel]) for id_, cause, recipient, channel in sorted(new)]
+
+def standing(unit: UnitOfWork, planned: Sequence[Planned], since: datetime) -> tuple[set[Key], list[Any]]:
+    """Return which notices stand already, and which with the same digests may be unread or unsent.
+
+    The latter of those told since then, the oldest first.
+    """
+    causes, digests = ({one.notice.cause for one in planned}, {one.digest for one in planned})
+    rows = _STANDING.run(unit.connection, causes=causes, digests=digests, since=since).all()
+    known = {(row.cause, row.recipient, row.channel) for row in rows if row.told}
+    return known, sorted((row for row in rows if not row.told), key=lambda row: row.id)
 
 
-def _row(unit: UnitOfWork, one: Planned, follows: int | None) -> dict[str, Any]:
+def add(
+    unit: UnitOfWork, planned: Sequence[Planned], places: Mapping[Key, int], *, follows: int | None = None
+) -> list[int]:
+    """Write notices that are not known yet, in the order of their keys; return their ids.
+
+    Args:
+        unit: the transaction.
+        planned: the notices.
+        places: numbers of the messages they are, by their keys.
+        follows: id of the popup they follow.
+
+    Raises:
+        NotCommitted: another transaction has told one of them just now.
+    """
+    rows = [_row(unit, one, places.get(one.key), follows) for one in planned]
+    new = insert_many(unit.connection, notice, rows, returning=[C.id], passing_over=True)
+    if len(new) < len(rows):
+        raise NotCommitted("The same was told by another change just now; try again.")
+    return sorted(id_ for (id_,) in new)
+
+
+def _row(unit: UnitOfWork, one: Planned, place: int | None, follows: int | None) -> dict[str, Any]:
     said = one.notice
     over = one.state in (State.FAILED, State.SUPPRESSED)
     return {
@@ -50,19 +89,12 @@ def _row(unit: UnitOfWork, one: Planned, follows: int | None) -> dict[str, Any]:
         "sent_time": unit.now if one.state is State.SENT else None,
         "end_time": unit.now if over else None,
         "expire_time": said.expire_time,
+        "inbox_sequence": place,
         "follows": follows,
         "held": False,
         "remote_name": "",
         "next_attempt_time": one.next_time,
     }
-
-
-def pending(unit: UnitOfWork, digests: Iterable[str], since: datetime) -> list[Any]:
-    """Return the notices with these digests that were told since then and may be unread or unsent; the oldest first."""
-    query = select(C.id, C.digest, C.cause, C.employee, C.inbox_sequence, C.state).where(
-        C.create_time > since, C.state.in_([State.WAITING, State.SENT])
-    )
-    return sorted(_among(unit, query, C.digest, digests), key=lambda row: row.id)
 
 
 def end(unit: UnitOfWork, outcomes: Mapping[int, tuple[State, str]]) -> None:
@@ -71,12 +103,6 @@ def end(unit: UnitOfWork, outcomes: Mapping[int, tuple[State, str]]) -> None:
         over = {"end_time": unit.now, "next_attempt_time": None, "lease_until": None, "lease_owner": None}
         rows = [{"id": id_, "state": state, "reason": reason, **over} for id_, (state, reason) in outcomes.items()]
         update_many(unit.connection, notice, rows, by=["id"])
-
-
-def place(unit: UnitOfWork, sequences: Mapping[int, int]) -> None:
-    """Write which message in the inbox a notice is, by the notices' ids."""
-    rows = [{"id": id_, "inbox_sequence": sequence} for id_, sequence in sequences.items()]
-    update_many(unit.connection, notice, rows, by=["id"])
 
 
 # -- what is due ------------------------------------------------------------------------------------------------------
@@ -154,8 +180,7 @@ def channels_of(unit: UnitOfWork, cause: str, recipient: str) -> frozenset[Chann
 
 def inbox_places(unit: UnitOfWork, ids: Iterable[int]) -> dict[int, tuple[str, int]]:
     """Return employee and number of the message, of those of these notices that lie in an inbox."""
-    query = select(C.id, C.employee, C.inbox_sequence).where(C.inbox_sequence.is_not(None))
-    return {row.id: (row.employee, row.inbox_sequence) for row in _among(unit, query, C.id, ids)}
+    return {row.id: (row.employee, row.inbox_sequence) for row in _PLACES.run(unit.connection, ids=set(ids))}
 
 
 def page(unit: UnitOfWork, conditions: Sequence[ColumnElement[bool]], before: int | None, limit: int) -> list[Any]:
@@ -192,7 +217,7 @@ def preferences_row(unit: UnitOfWork, employee: str, *, lock: bool = False) -> A
 
 def preferences_of(unit: UnitOfWork, employees: Iterable[str]) -> dict[str, Preferences]:
     """Return what those of these employees want who have said something."""
-    return {row.employee: wanted(row) for row in _among(unit, select(preferences), _P.employee, employees)}
+    return {row.employee: wanted(row) for row in _WANTED.run(unit.connection, employees=set(employees))}
 
 
 def wanted(row: Any) -> Preferences:
@@ -227,7 +252,3 @@ def save_preferences(unit: UnitOfWork, old: Any, row: Mapping[str, Any]) -> None
         unit.connection.execute(insert(preferences).values(values))
     else:
         unit.connection.execute(update(preferences).where(_P.employee == old.employee).values(values))
-
-
-def _among(unit: UnitOfWork, query: Any, column: Any, keys: Iterable[Any]) -> Iterator[Any]:
-    yield from unit.connection.execute(query.where(among(unit.connection, column, keys)))

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from mesh.database import UnitOfWork
 from mesh.wakeups import Doorbell
@@ -12,7 +12,7 @@ from server_es.messages.address import Messages
 from server_es.messages.rows import Content
 from server_es.messages.rules import Kind, Priority
 from server_es.notices import rules, store
-from server_es.notices.rules import Channel, Notice, Planned, Policy, Situation, State
+from server_es.notices.rules import Channel, Key, Notice, Planned, Policy, Situation, State
 
 BELL: Final = "notices.told"
 _SUBJECT, _TEXT = 200, 4000
@@ -51,57 +51,63 @@ class Notices:
             notices: what, and to whom.
         """
         named = {one.recipient.employee for one in notices if one.recipient.employee}
-        people = facts.staff(unit).employees if named else {}
-        absent = self.absent(unit, named, unit.now) if named else {}
-        wanted = store.preferences_of(unit, named | set(absent.values()))
-        situation = Situation(people=people, absent=absent, preferences=wanted, policy=self.policy, now=unit.now)
-        planned = rules.plan(notices, situation)
+        people = {one.recipient.employee: one.recipient.person for one in notices if one.recipient.person}
+        replaced = {one.recipient.employee for one in notices if one.recipient.employee and one.substitutes}
+        absent = self.absent(unit, replaced, unit.now) if replaced else {}
+        concerned = named | set(absent.values())
+        situation = Situation(
+            people=people | facts.employees(unit, concerned - people.keys()),
+            absent=absent,
+            preferences=store.preferences_of(unit, concerned) if concerned else {},
+            policy=self.policy,
+            now=unit.now,
+        )
+        planned = sorted(rules.plan(notices, situation), key=lambda one: one.key)  # two transactions do not cross
         if not planned:
             return
-        before = self._pending(unit, planned)
-        new = store.add(unit, planned)
-        self._deliver(unit, self._fresh(unit, new, before))
-        unit.after_commit(self._bell.ring)
+        known, pending = store.standing(unit, planned, unit.now - self.policy.identical)
+        new = [one for one in planned if one.key not in known]
+        if not new:
+            return
+        same = self._same(unit, new, pending)
+        places = self._deliver(unit, [one for one in new if one.key not in same])
+        ids = store.add(unit, new, places)
+        by_key = {one.key: id_ for one, id_ in zip(new, ids, strict=True)}
+        over = {by_key[key]: first if isinstance(first, int) else by_key[first] for key, first in same.items()}
+        store.end(unit, {id_: (State.SUPPRESSED, f"identical to notices/{first}") for id_, first in over.items()})
+        if any(one.next_time is not None and one.next_time <= unit.now for one in new):
+            unit.after_commit(self._bell.ring)  # for the rest the worker comes round in time
 
-    def _pending(self, unit: UnitOfWork, planned: Sequence[Planned]) -> dict[str, int]:
-        """Return which notice with the same digest is still unread or unsent."""
-        found = store.pending(unit, {one.digest for one in planned}, unit.now - self.policy.identical)
-        places = {(row.employee, row.inbox_sequence) for row in found if row.inbox_sequence is not None}
-        read = self._messages.read_times(unit, places)
-        return {
+    def _same(self, unit: UnitOfWork, new: Sequence[Planned], pending: Sequence[Any]) -> dict[Key, int | Key]:
+        """Return what reads the same as something that is still unread or unsent, or comes before it in `new`."""
+        places = {(row.employee, row.inbox_sequence) for row in pending if row.inbox_sequence is not None}
+        read = self._messages.read_times(unit, places) if places else {}
+        first: dict[str, int | Key] = {
             row.digest: row.id
-            for row in reversed(found)
+            for row in reversed(pending)
             if row.inbox_sequence is None or read.get((row.employee, row.inbox_sequence)) is None
         }
+        same = {}
+        for one in new:
+            if one.state in (State.SENT, State.WAITING):
+                before = first.setdefault(one.digest, one.key)
+                if before != one.key:
+                    same[one.key] = before
+        return same
 
-    def _fresh(
-        self, unit: UnitOfWork, new: Sequence[tuple[int, Planned]], before: Mapping[str, int]
-    ) -> list[tuple[int, Planned]]:
-        """Suppress what reads the same as something that is pending; return the rest."""
-        seen = dict(before)
-        fresh, over = [], {}
-        for id_, one in new:
-            same = seen.setdefault(one.digest, id_) if one.state in (State.SENT, State.WAITING) else id_
-            if same == id_:
-                fresh.append((id_, one))
-            else:
-                over[id_] = (State.SUPPRESSED, f"identical to notices/{same}")
-        store.end(unit, over)
-        return fresh
-
-    def _deliver(self, unit: UnitOfWork, fresh: Sequence[tuple[int, Planned]]) -> None:
-        """Put into inboxes what belongs there; the same words to many are kept once."""
-        letters: defaultdict[Content, list[tuple[int, str]]] = defaultdict(list)
-        for id_, one in fresh:
+    def _deliver(self, unit: UnitOfWork, fresh: Sequence[Planned]) -> Mapping[Key, int]:
+        """Put into inboxes what belongs there, the same words to many once; return the messages' numbers."""
+        letters: defaultdict[Content, list[Planned]] = defaultdict(list)
+        for one in fresh:
             if one.state is State.SENT:
-                letters[_content(one)].append((id_, one.employee))
+                letters[_content(one)].append(one)
         if not letters:
-            return
+            return {}
         changes = self._messages.address_all(
-            unit, [([employee for _, employee in to], content) for content, to in letters.items()]
+            unit, [([one.employee for one in to], content) for content, to in letters.items()]
         )
-        ids = {(employee, content): id_ for content, to in letters.items() for id_, employee in to}
-        store.place(unit, {ids[one.recipient, one.content]: one.sequence for change in changes for one in change.told})
+        keys = {(one.employee, id(content)): one.key for content, to in letters.items() for one in to}
+        return {keys[one.recipient, id(one.content)]: one.sequence for change in changes for one in change.told}
 
 
 def _content(one: Planned) -> Content:

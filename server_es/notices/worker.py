@@ -119,7 +119,7 @@ class Delivery:
         follower = rules.outside(
             telling, channel, employee=person.number, address=address, wanted=wanted, policy=self._policy, now=unit.now
         )
-        store.add(unit, [follower], follows=row["id"])
+        store.add(unit, [follower], {}, follows=row["id"])
         reason = f"not acknowledged, {channel.name} follows"
         if more:
             claims.release(unit, notice, claim, next_attempt_time=unit.now + after, reason=reason)

@@ -73,6 +73,7 @@ class States:
 
     rows: tuple[State, ...]
     _numbers: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    _by_number: dict[int, State] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         rows = tuple(sorted(self.rows, key=lambda row: row.number))
@@ -81,6 +82,7 @@ class States:
             raise errors.InvalidArgument(violations)
         object.__setattr__(self, "rows", rows)
         object.__setattr__(self, "_numbers", tuple(row.number for row in rows))
+        object.__setattr__(self, "_by_number", {row.number: row for row in rows})
 
     def find(self, number: int) -> State:
         """Return the state of that number, or raise `UnknownState`."""
@@ -92,7 +94,7 @@ class States:
 
     def standing(self, number: int) -> State:
         """Return the highest state up to `number`: how an old call stands whose state has been deleted since."""
-        return self.rows[max(0, bisect_right(self._numbers, number) - 1)]
+        return self._by_number.get(number) or self.rows[max(0, bisect_right(self._numbers, number) - 1)]
 
     def first(self, meaning: Meaning) -> State:
         """Return the lowest state of that meaning."""

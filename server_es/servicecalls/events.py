@@ -95,12 +95,14 @@ class Log:
     number: int
     events: tuple[Event, ...]
     state_changes: tuple[StateChanged, ...] = field(init=False, repr=False, compare=False)
+    states: frozenset[int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         events = tuple(sorted(self.events, key=lambda event: event.time))
         object.__setattr__(self, "events", events)
         changes = tuple(event for event in events if isinstance(event, StateChanged))
         object.__setattr__(self, "state_changes", changes)
+        object.__setattr__(self, "states", frozenset(change.state for change in changes))
 
     def first(self, *kinds: type[Event]) -> datetime | None:
         """Return when an event of one of these kinds happened first."""

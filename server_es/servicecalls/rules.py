@@ -177,7 +177,7 @@ def clock_stands(log: Log, states: States) -> bool:
 def pauses(log: Log, states: States, until: datetime) -> tuple[Pause, ...]:
     """Return the pauses up to `until`, in order; one that is still going on ends there."""
     changes = log.state_changes
-    if not any(_counts_not(states.standing(change.state)) for change in changes):
+    if not any(_counts_not(states.standing(state)) for state in log.states):
         return ()
     ends = [change.time for change in changes[1:]] + [until]
     found = (
@@ -197,8 +197,11 @@ def _counts_not(state: State) -> bool:
 
 def _solved_time(log: Log, states: States) -> datetime | None:
     solved = None
+    locked = {state for state in log.states if states.standing(state).locked}
+    if not locked:
+        return None
     for change in log.state_changes:
-        if not states.standing(change.state).locked:
+        if change.state not in locked:
             solved = None
         elif solved is None:
             solved = change.time

@@ -1,14 +1,14 @@
 """The queries of the servicecalls."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, bindparam, func, insert, literal, select, update
+from sqlalchemy import Select, bindparam, func, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from mesh.bulk import among, insert_many, update_many
+from mesh.bulk import ByKeys, insert_many, update_many
 from mesh.database import UnitOfWork
 from mesh.errors import NotFound
 from server_es.servicecalls.names import SERVICECALL
@@ -19,6 +19,14 @@ _CALL: Final = select(servicecall).where(servicecall.c.number == bindparam("numb
 _EVENT: Final = servicecall_event.c
 _TIMED: Final = (_EVENT.servicecall, _EVENT.kind, _EVENT.event_time, _EVENT.state)
 _LOG: Final = select(*_TIMED).where(_EVENT.servicecall == bindparam("number")).order_by(_EVENT.sequence)
+_LOGS: Final = ByKeys(
+    lambda among: (
+        select(*_TIMED).where(among(_EVENT.servicecall, "numbers")).order_by(_EVENT.servicecall, _EVENT.sequence)
+    )
+)
+_SEVERAL: Final = ByKeys(
+    lambda among: select(servicecall).where(among(servicecall.c.number, "numbers")).order_by(servicecall.c.number)
+)
 _INSERTS: Final[Mapping[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
@@ -53,14 +61,13 @@ def log(unit: UnitOfWork, number: int) -> Sequence[Any]:
 
 def several(unit: UnitOfWork, numbers: Iterable[int]) -> list[Any]:
     """Return those of these calls that there are, in the order of their numbers."""
-    return list(_among(unit, select(servicecall).order_by(servicecall.c.number), servicecall.c.number, numbers))
+    return list(_SEVERAL.run(unit.connection, numbers=set(numbers)))
 
 
 def logs(unit: UnitOfWork, numbers: Iterable[int]) -> dict[int, list[Any]]:
     """Return the logs of these calls, by number."""
     found: dict[int, list[Any]] = {}
-    query = select(*_TIMED).order_by(_EVENT.servicecall, _EVENT.sequence)
-    for row in _among(unit, query, _EVENT.servicecall, numbers):
+    for row in _LOGS.run(unit.connection, numbers=set(numbers)).all():
         found.setdefault(row.servicecall, []).append(row)
     return found
 
@@ -112,8 +119,8 @@ def append(unit: UnitOfWork, call: Any, events: Sequence[NewEvent], changes: Map
         {"servicecall": call.number, "sequence": sequence, "record_time": unit.now, "actor": actor, **asdict(event)}
         for sequence, event in enumerate(events, call.last_sequence + 1)
     ]
-    unit.connection.execute(insert(servicecall_event), rows)
-    unit.connection.execute(update(servicecall).where(servicecall.c.number == call.number).values(**changes))
+    insert_many(unit.connection, servicecall_event, rows)
+    update_many(unit.connection, servicecall, [{"number": call.number, **changes}], by=["number"])
 
 
 def set_meaning(unit: UnitOfWork, state: int, meaning: int, *, unknown: datetime | None) -> None:
@@ -135,7 +142,3 @@ def cache_due_times(unit: UnitOfWork, due_times: Mapping[int, datetime | None]) 
     """Write cached due times, by the calls' numbers."""
     rows = [{"number": number, "cached_due_time": time} for number, time in due_times.items()]
     update_many(unit.connection, servicecall, rows, by=["number"])
-
-
-def _among(unit: UnitOfWork, query: Select[Any], column: Any, numbers: Iterable[int]) -> Iterator[Any]:
-    yield from unit.connection.execute(query.where(among(unit.connection, column, numbers)))

@@ -6,6 +6,7 @@ from typing import Any, Final
 from esoffice.es.v1 import text_modules_pb2 as pb
 from sqlalchemy import select
 
+from mesh.bulk import ByKeys
 from mesh.database import UnitOfWork
 from mesh.names import NamePattern
 from server_es import entries
@@ -35,6 +36,13 @@ TEXT_MODULE: Final = Catalogue(
 )
 
 
+_SOME: Final = ByKeys(
+    lambda among: select(text_module.c.id, text_module.c.language, text_module.c.text).where(
+        among(text_module.c.id, "ids")
+    )
+)
+
+
 class Entries(entries.Entries):
     """The text modules; one is kept only when it can be rendered."""
 
@@ -47,6 +55,5 @@ class Entries(entries.Entries):
 
 def templates(unit: UnitOfWork, ids: Collection[str]) -> dict[str, Template]:
     """Return those of these text modules that there are, taken apart."""
-    table = text_module.c
-    query = select(table.id, table.language, table.text).where(table.id.in_(sorted(ids)))
-    return {row.id: rules.template(row.text, LANGUAGES[row.language]) for row in unit.connection.execute(query)}
+    rows = _SOME.run(unit.connection, ids=set(ids))
+    return {row.id: rules.template(row.text, LANGUAGES[row.language]) for row in rows}

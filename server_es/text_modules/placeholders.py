@@ -6,8 +6,7 @@ A value is written only when a text names it; what a call has not is an empty st
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
 from server_es.calendars.wording import duration, moment
@@ -16,35 +15,44 @@ from server_es.servicecalls.rules import Kind, Milestone
 from server_es.text_modules.rules import Language
 
 
-@dataclass(frozen=True, kw_only=True)
+class Known(Protocol):
+    """What is known of many calls, read for all of them when a text asks for it the first time."""
+
+    def record(self, kind: str, call: Any) -> Any:
+        """Return the row of what a call is about, such as its `address`; None where the call has none."""
+
+    def title(self, kind: str, key: int | str) -> str:
+        """Return the title of an entry, such as `("priority", 1)`; empty if there is none."""
+
+    def milestones(self, call: Any) -> Mapping[Kind, Milestone]:
+        """Return the promises of a call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """A call and everything a text may say about it. Records are rows of their tables, None where the call has none.
+    """A call and everything a text may say about it, while its unit of work lasts.
 
     Attributes:
         call: its row.
         level: what it promises.
         state: title of its state.
-        titles: titles of levels, priorities and categories, such as `("priority", 1)`.
-        read_milestones: computes the promises.
         zone: where times are local.
+        known: of this call and those read with it.
     """
 
     call: Any
     level: Level
     state: str
-    titles: Mapping[tuple[str, int | str], str]
-    read_milestones: Callable[[], tuple[Milestone, ...]]
     zone: ZoneInfo
-    address: Any = None
-    system: Any = None
-    component: Any = None
-    contract: Any = None
-    employee: Any = None
-    team: Any = None
+    known: Known
 
-    @cached_property
+    @property
+    def address(self) -> Any:
+        return self.known.record("address", self.call)
+
+    @property
     def milestones(self) -> Mapping[Kind, Milestone]:
-        return {one.kind: one for one in self.read_milestones()}
+        return self.known.milestones(self.call)
 
 
 Value = Callable[[Facts, Language], str]
@@ -61,11 +69,15 @@ class Placeholder:
 
 
 def _column(record: str, column: str) -> Value:
-    return lambda facts, _: str(getattr(getattr(facts, record), column, None) or "")
+    return lambda facts, _: str(getattr(facts.known.record(record, facts.call), column, None) or "")
+
+
+def _call(column: str) -> Value:
+    return lambda facts, _: str(getattr(facts.call, column) or "")
 
 
 def _title(kind: str, key: Callable[[Facts], int | str | None]) -> Value:
-    return lambda facts, _: facts.titles.get((kind, key(facts) or 0), "")
+    return lambda facts, _: facts.known.title(kind, key(facts) or 0)
 
 
 def _first(column: str) -> Value:
@@ -74,7 +86,8 @@ def _first(column: str) -> Value:
 
 def _postal(part: str) -> Value:
     def written(facts: Facts, _: Language) -> str:
-        there = getattr(facts.system, "postal_address", None) or getattr(facts.address, "postal_address", None) or {}
+        system = facts.known.record("system", facts.call)
+        there = getattr(system, "postal_address", None) or getattr(facts.address, "postal_address", None) or {}
         return str(there.get(part, ""))
 
     return written
@@ -89,7 +102,11 @@ def _time(instant: Callable[[Facts], datetime | None]) -> Value:
 
 
 def _due(kind: Kind) -> Value:
-    return _time(lambda facts: facts.milestones[kind].due_time if kind in facts.milestones else None)
+    def due(facts: Facts) -> datetime | None:
+        found = facts.milestones.get(kind)
+        return None if found is None else found.due_time
+
+    return _time(due)
 
 
 def _next(facts: Facts) -> datetime | None:
@@ -108,16 +125,12 @@ def signed(span: timedelta) -> str:
 
 
 def _name(facts: Facts, _: Language) -> str:
-    one = facts.employee
+    one = facts.known.record("employee", facts.call)
     return "" if one is None else f"{one.given_name} {one.family_name}".strip()
 
 
 def _of(name: str, german: str, english: str, value: Value | None = None) -> Placeholder:
     return Placeholder(name=name, german=german, english=english, value=value)
-
-
-def _call(column: str) -> Value:
-    return _column("call", column)
 
 
 ALL: Final[Mapping[str, Placeholder]] = {
@@ -192,6 +205,9 @@ class Values(Mapping[str, str]):
     def __getitem__(self, name: str) -> str:
         value = ALL[name].value
         return self._more.get(name, "") if value is None else value(self._facts, self._language)
+
+    def get(self, name: str, default: Any = None) -> Any:  # the Mapping's own catches a KeyError each time
+        return self[name] if name in ALL else default
 
     def __iter__(self) -> Iterator[str]:
         return iter(ALL)

@@ -171,6 +171,26 @@ def uri(at: Place) -> str:
     return f"{DOCUMENTS}{at.system}/{at.folder}/{quote(at.name, safe='')}"
 
 
+def beside(name: str, document: str) -> str:
+    """Return another name for a file whose own is taken, always the same for a document.
+
+    >>> beside("Plan.pdf", "documents/17")
+    'Plan (17).pdf'
+    """
+    stem, dot, ending = name.rpartition(".")
+    if not stem:
+        stem, dot, ending = name, "", ""
+    after = f" ({document.rpartition('/')[2]}){dot}{ending}"
+    while len((stem + after).encode()) > LONGEST_NAME:
+        stem = stem[:-1]
+    return stem + after
+
+
+def place_key(way: Sequence[str], name: str) -> str:
+    """Return a place as file systems that know no case see it."""
+    return "/".join(_key((*way, name)))
+
+
 def structure(root: str, pattern: str, folders: Sequence[Folder], excluded: Sequence[str] = ()) -> Structure:
     """Return the structure that the settings describe: who lies in whom, staff-only passed on.
 

@@ -1,5 +1,6 @@
 """The servicer of the web documents."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 from esoffice.es.v1 import web_documents_pb2 as pb
@@ -13,6 +14,7 @@ from mesh.tokens import Kind
 from mesh.wakeups import Doorbell
 from server_es.web_documents import store, tickets
 from server_es.web_documents.admission import Admission, wrong_code
+from server_es.web_documents.publishing import Publishing
 from server_es.web_documents.reading import Reading
 from server_es.web_documents.rules import Visitor
 from server_es.web_documents.tickets import Signed, Tickets
@@ -30,6 +32,7 @@ class WebDocuments(grpc_.WebDocumentServiceServicer):
         reading: shows what there is.
         disk: threads for what waits for the disk, which may be another machine's.
         asked: rung when there is a code to send.
+        publishing: takes in what is published.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class WebDocuments(grpc_.WebDocumentServiceServicer):
         reading: Reading,
         disk: Threads,
         asked: Doorbell,
+        publishing: Publishing,
     ) -> None:
         self._database = database
         self._tickets = tickets
@@ -48,6 +52,7 @@ class WebDocuments(grpc_.WebDocumentServiceServicer):
         self._reading = reading
         self._disk = disk
         self._asked = asked
+        self._publishing = publishing
 
     async def RequestAccessCode(
         self, request: pb.RequestAccessCodeRequest, _context: Any
@@ -111,6 +116,16 @@ class WebDocuments(grpc_.WebDocumentServiceServicer):
         self, request: pb.ListPublishedCallsRequest, context: Any
     ) -> pb.ListPublishedCallsResponse:
         return await self._database.read(self._reading.calls, request, await self._visitor(context))
+
+    async def PublishDocument(
+        self, requests: AsyncIterator[pb.PublishDocumentRequest], _context: Any
+    ) -> pb.PublishedDocument:
+        return await self._publishing.publish(requests)
+
+    async def WithdrawPublishedDocument(
+        self, request: pb.WithdrawPublishedDocumentRequest, _context: Any
+    ) -> pb.WithdrawPublishedDocumentResponse:
+        return await self._publishing.withdraw(request)
 
     async def _visitor(self, context: Any) -> Visitor:
         """Return who looks: by their ticket, or by their token when they are in the LAN."""

@@ -1,8 +1,10 @@
-"""The tables of the web documents: access codes that were asked for, tickets that were given."""
+"""The tables of the web documents: access codes that were asked for, tickets that were given, documents that were
+published.
+"""
 
 from typing import Final
 
-from sqlalchemy import JSON, Boolean, Column, Index, Integer, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, String, Table, Text
 
 from mesh.columns import UtcDateTime
 from server_es.schema import METADATA
@@ -45,4 +47,20 @@ ticket: Final = Table(
     Column("revoke_time", UtcDateTime()),
     Column("place", Text, nullable=False),
     Index(None, "expire_time"),
+)
+
+# What server_business has published: the last word on a document and a system, kept when it was taken away.
+publication: Final = Table(
+    "web_publication",
+    METADATA,
+    Column("document", String(40), primary_key=True),
+    Column("system", String(60), primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    # The folders it lies in below the root, and its name there.
+    Column("way", JSON(none_as_null=True), nullable=False),
+    Column("file_name", Text, nullable=False),
+    # Both in one, case folded; null: it was taken away. A name is given once.
+    Column("place", Text, unique=True),
+    Column("sha256", String(64), nullable=False),
+    Column("update_time", UtcDateTime(), nullable=False),
 )

@@ -1,6 +1,7 @@
 """A site's CA and its certificates, for tests only."""
 
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,12 +46,12 @@ class Authority:
         """Issue a certificate for `spiffe://<site>/service/<service>` on this machine; an older one is replaced."""
         return self.issue_uri(f"spiffe://{self.site}/service/{service}", file=file or service)
 
-    def issue_uri(self, uri: str, *, file: str) -> Issued:
+    def issue_uri(self, uri: str, *, file: str, hosts: Sequence[str] = ("localhost",)) -> Issued:
         key = ec.generate_private_key(ec.SECP256R1())
         builder = _builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, file)]), self._name, key.public_key())
         names = [
             x509.UniformResourceIdentifier(uri),
-            x509.DNSName("localhost"),
+            *(x509.DNSName(host) for host in hosts),
             x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
         ]
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)

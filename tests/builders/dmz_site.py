@@ -42,6 +42,7 @@ from server_es.absences import facts as absence_facts
 from server_es.duty.service import Duty
 from server_es.schema import OUTBOX, REQUESTS
 from server_es.web_documents.admission import Admission
+from server_es.web_documents.publishing import Publishing
 from server_es.web_documents.reading import Reading
 from server_es.web_documents.service import WebDocuments
 from server_es.web_documents.settings import WebDocumentSettings
@@ -126,9 +127,11 @@ async def dmz_site(
         )  # fmt: skip
         disk = Threads(2, name="listing")
         stack.callback(disk.close)
+        shelf = Shelf(structure(gate.system.parent))
         documents = WebDocuments(
             gate.database, tickets=gate.tickets, admission=Admission(WebDocumentSettings()),
-            reading=Reading(Shelf(structure(gate.system.parent))), disk=disk, asked=Doorbell("codes", lambda _: None),
+            reading=Reading(shelf), disk=disk, asked=Doorbell("codes", lambda _: None),
+            publishing=Publishing(gate.database, shelf, disk),
         )  # fmt: skip
         plane = ControlPlane(site=SITE, clock=clock)
         servers, ports = {}, {}

@@ -27,6 +27,7 @@ from server_business.exchange.rules import Brake, Direction, Place
 from server_business.exchange.worker import Board, Sync
 from server_business.schema import LEASES
 from tests.builders.exchange_server import ExchangeServer, exchange_server
+from tests.builders.graph_server import graph_server
 from tests.servers import es
 
 MAILBOX = Mailbox(
@@ -155,7 +156,7 @@ class House:
         number, address = str(self.employees), f"eva{self.employees}@firma.example"
         wire: Any = self.chief
         engage(wire, number)
-        exchange = ExchangeServer(self.exchange.port, address)
+        exchange = type(self.exchange)(self.exchange.port, address)
         exchange.order("mailbox")
         return Office(
             exchange=exchange,
@@ -168,14 +169,15 @@ class House:
 
 
 @contextmanager
-def exchange_house(folder: Path) -> Iterator[House]:
+def exchange_house(folder: Path, protocol: str = "ews") -> Iterator[House]:
     """Open both sides until the block ends."""
+    mailboxes = graph_server if protocol == "graph" else exchange_server
     certs = es.make_certificates(folder)
     with ExitStack() as stack:
         theirs = stack.enter_context(es.opened(f"sqlite:///{folder / 'es.db'}", SystemClock()))
         doors = stack.enter_context(es.serving_in_a_thread(certs, theirs))
         yield House(
-            exchange=stack.enter_context(exchange_server()),
+            exchange=stack.enter_context(mailboxes()),
             channel=stack.enter_context(es.channel(certs, doors.services)),
             chief=stack.enter_context(connect_blocking(f"127.0.0.1:{doors.chief}", None)),
             theirs=theirs,

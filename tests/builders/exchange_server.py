@@ -6,9 +6,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from server_business.exchange.ews import EwsCalendar, Server
+from server_business.ews_access import Access
+from server_business.exchange.ews import EwsCalendar
 from tests.servers.ews import PASSWORD, USER
 
 ADDRESS = "eva@firma.example"
@@ -25,10 +27,12 @@ class ExchangeServer:
     Args:
         port: of the server.
         address: of the mailbox.
+        tls_port: of the same server with TLS; 0: none.
     """
 
-    def __init__(self, port: int, address: str = ADDRESS) -> None:
+    def __init__(self, port: int, address: str = ADDRESS, tls_port: int = 0) -> None:
         self.port = port
+        self.tls_port = tls_port
         self.address = address
 
     @property
@@ -55,27 +59,37 @@ class ExchangeServer:
         id_: str = self.order("put", folder="calendar", xml=xml)
         return id_
 
+    def private(self, title: str, start: str, end: str) -> None:
+        """Make one that others do not see into."""
+        self.appointment(title, start, end, "<t:Sensitivity>Private</t:Sensitivity>")
+
     def calls(self, operation: str = "") -> int:
         """Return how often the server was asked for an operation, or for any."""
         counts: dict[str, int] = self.order("calls")
         return counts.get(operation, 0) if operation else sum(counts.values())
 
     def calendar(self, *, user: str = USER, password: str = PASSWORD) -> EwsCalendar:
-        return EwsCalendar(
-            Server(url=self.url, user=user, password=password, basic=True), self.address, "Europe/Berlin"
-        )
+        return EwsCalendar(self.access(user=user, password=password), self.address, "Europe/Berlin")
+
+    def access(self, *, user: str = USER, password: str = PASSWORD) -> Access:
+        return Access(url=self.url, user=user, password=password, basic=True)
 
 
 @contextmanager
-def exchange_server() -> Iterator[ExchangeServer]:
-    """Run one until the block ends."""
+def exchange_server(certificate: Path | None = None, key: Path | None = None) -> Iterator[ExchangeServer]:
+    """Run one until the block ends; with a certificate at a port with TLS too."""
+    pair = [str(certificate), str(key)] if certificate else []
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.servers.ews", "0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "tests.servers.ews", "0", *pair],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None
     assert process.stdin is not None
     try:
-        server = ExchangeServer(int(process.stdout.readline()))
+        port, *tls = (int(process.stdout.readline()) for _ in range(2 if pair else 1))
+        server = ExchangeServer(port, tls_port=tls[0] if tls else 0)
         server.order("mailbox")
         yield server
     finally:

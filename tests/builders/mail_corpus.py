@@ -289,6 +289,7 @@ def _bombs() -> Iterator[Case]:
         "part-headers": lambda: mails.multipart_mail("mixed", b"a:\r\n" * 300_000),
         "headers": lambda: b"a: b\n" * 900_000,
         "one-header": lambda: mails.mail(subject="x" * 10_000_000),
+        "no-header": lambda: b"a" * 250_000 + b"\n\nx",
         "folds": lambda: mails.mail(headers=[("X-Long", "\r\n x" * 200_000)]),
         "lines": lambda: mails.mail(b"\n" * 2_000_000),
         "short-lines": lambda: mails.mail(b"x\n" * 900_000),

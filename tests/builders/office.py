@@ -17,6 +17,7 @@ from esoffice.es.v1 import (
     notices_pb2,
     service_levels_pb2,
     servicecalls_pb2,
+    visits_pb2,
 )
 from esoffice.es.v1.calendars_pb2_grpc import CalendarServiceStub
 from esoffice.es.v1.directory_pb2_grpc import DirectoryServiceStub
@@ -54,6 +55,7 @@ from server_es.servicecalls.refreshing import BELL as REFRESH_BELL
 from server_es.servicecalls.refreshing import Refreshing
 from server_es.servicecalls.service import Servicecalls
 from server_es.servicecalls.settings import ServicecallSettings
+from server_es.visits.service import Visits
 from tests.builders import directory as build
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -106,6 +108,7 @@ class Rooms:
             (absences_pb2.DESCRIPTOR, self._offering_absence_room),
             (duty_pb2.DESCRIPTOR, self.duty),
             (forwarding_pb2.DESCRIPTOR, self.forwarding_room),
+            (visits_pb2.DESCRIPTOR, lambda database: Visits(database, self.calls.cases, self.notices)),
             (notices_pb2.DESCRIPTOR, lambda database: Notifications(database, self.messages)),
         ]
 

@@ -7,8 +7,10 @@ overwritten or deleted it, or the log says that it was overruled.
 
 import random
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from server_business.exchange.engine import Engine, Report
 from server_business.exchange.items import CARRIED, Fields, Kind
@@ -35,6 +37,7 @@ class World:
     """Both sides, what is kept, and what people have done.
 
     Attributes:
+        mailbox: makes the side of Exchange; None: it is in memory.
         fuse: how many steps of the sync it takes until the process dies; -1: it does not.
         values: what people have written and nobody has overwritten knowingly.
         overwritten: what they have overwritten in each item; it must not come back, unless the item was deleted after.
@@ -44,6 +47,7 @@ class World:
     """
 
     rng: random.Random
+    mailbox: "Callable[[World], Any] | None" = None
     fuse: int = -1
     values: set[str] = field(default_factory=set)
     overwritten: dict[str, set[str]] = field(default_factory=dict)
@@ -56,8 +60,10 @@ class World:
     clock: datetime = datetime(2026, 11, 20, 8, tzinfo=UTC)
 
     def __post_init__(self) -> None:
-        self.book = MemoryBook(self._trip)
-        self.sides = {place: MemoryCalendar(self.now, place.name, self._trip) for place in Place}
+        self.book = MemoryBook(self.trip)
+        self.sides: dict[Place, Any] = {place: MemoryCalendar(self.now, place.name, self.trip) for place in Place}
+        if self.mailbox is not None:
+            self.sides[Place.EXCHANGE] = self.mailbox(self)
         self.engine = self.started()
 
     def started(self) -> Engine:
@@ -67,7 +73,7 @@ class World:
         self.clock += timedelta(seconds=1)
         return self.clock
 
-    def _trip(self, at: str) -> None:
+    def trip(self, at: str) -> None:
         if at == "before" and self.busy and self.rng.random() < 0.15:
             self.edit(Place.ERP, Kind.APPOINTMENT)  # somebody works while the sync does
         if self.fuse == 0:
@@ -159,7 +165,7 @@ class World:
             mailbox = self.sides[Place.EXCHANGE]
             for kind in Kind:
                 for id_ in list(mailbox.items[kind])[::2]:
-                    del mailbox.items[kind][id_]
+                    mailbox.vanish(kind, id_)
             mailbox.lose_tokens()
         else:
             self.sides[Place(which + 1)].lose_tokens()
@@ -203,10 +209,10 @@ class World:
         return sorted(tuple(sorted(one.items())) for one in fields)
 
 
-def history(seed: int, steps: int = 14) -> World:
+def history(seed: int, steps: int = 14, mailbox: Callable[[World], Any] | None = None) -> World:
     """Live through one history and make sure that everything holds at its end."""
     rng = random.Random(seed)
-    world = World(rng)
+    world = World(rng, mailbox)
     for _ in range(rng.randrange(3, steps)):
         step(world, rng.random())
     world.settle()

@@ -18,6 +18,7 @@ from mesh.tokens import Verifier
 from mesh.wakeups import Doorbell
 from server_es.web_documents import rules
 from server_es.web_documents.admission import Admission
+from server_es.web_documents.publishing import Publishing
 from server_es.web_documents.reading import Reading
 from server_es.web_documents.rules import Folder, Structure
 from server_es.web_documents.service import WebDocuments
@@ -103,6 +104,7 @@ async def web_office(serve: Any, folder: Path, clock: Any) -> WebOffice:
         service = WebDocuments(
             database, tickets=tickets, admission=Admission(WebDocumentSettings()), reading=Reading(shelf),
             disk=disk, asked=Doorbell("codes", lambda _: None),
+            publishing=Publishing(database, shelf, disk),
         )  # fmt: skip
         made.extend((service, tickets))
         return service

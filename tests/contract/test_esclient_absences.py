@@ -13,7 +13,8 @@ from esclient.cli.app import run
 from tests.builders.absences import entitlement, group, kind
 from tests.builders.front_door import FrontDoor, front_door
 from tests.builders.office import BERLIN
-from tests.contract.test_esclient_calls import Esclient, Ran
+from tests.contract.test_esclient_calls import Esclient
+from tests.servers.console import Ran
 
 MONDAY = datetime(2033, 3, 7, 9, 0, tzinfo=BERLIN)
 

@@ -1,12 +1,8 @@
 """`esclient calls` as the console script, in a process of its own: real rooms, TLS, a real sign-in."""
 
-import asyncio
 import io
-import json
-import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,25 +20,13 @@ from mesh.clock import ManualClock, SystemClock
 from tests.builders.front_door import FrontDoor, front_door
 from tests.builders.identity import PASSWORD
 from tests.builders.office import BERLIN, HOUR, berlin
+from tests.servers.console import Ran, command
 
 MONDAY = datetime(2033, 3, 7, 9, 0, tzinfo=BERLIN)
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
 class Esclient:
-    """Runs the console script."""
+    """Runs the command line in a process of its own."""
 
     def __init__(self, door: FrontDoor, home: Path) -> None:
         self.door = door
@@ -51,15 +35,9 @@ class Esclient:
     async def __call__(
         self, *arguments: str, user: str = "eva", password: str = PASSWORD, server: str = "", stdin: str | None = None
     ) -> Ran:
-        script = Path(sys.executable).parent / "esclient"
         options = ["--server", server or self.door.address, "--ca", str(self.door.ca), "--user", user]
-        environment = {**os.environ, "TZ": "Europe/Berlin", "HOME": str(self.home), "ESCLIENT_PASSWORD": password}
-        process = await asyncio.create_subprocess_exec(
-            script, *options, *arguments, env=environment, stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        out, err = await asyncio.wait_for(process.communicate((stdin or "").encode()), 60)
-        return Ran(process.returncode or 0, out.decode(), err.decode())
+        environment = {"TZ": "Europe/Berlin", "HOME": str(self.home), "ESCLIENT_PASSWORD": password}
+        return await command("esclient", *options, *arguments, environment=environment, stdin=stdin or "")
 
 
 @pytest.fixture

@@ -1,8 +1,5 @@
 """`esconfig escalations`: text modules, events, points and windows, kept in one file."""
 
-import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +11,7 @@ from tests.builders.escalations import EscalatingRooms
 from tests.builders.front_door import FrontDoor, front_door
 from tests.builders.identity import PASSWORD
 from tests.builders.office import BERLIN
-from tests.contract.test_esclient_calls import Ran
+from tests.servers.console import Ran, command
 
 FILE = """
 text_modules:
@@ -57,14 +54,8 @@ async def door(tmp_path: Path) -> AsyncIterator[FrontDoor]:
 async def esconfig(
     door: FrontDoor, *arguments: str, stdin: str = "", user: str = "chief", noun: str = "escalations"
 ) -> Ran:
-    script = Path(sys.executable).parent / "esconfig"
-    environment = {**os.environ, "ESCONFIG_PASSWORD": PASSWORD}
-    process = await asyncio.create_subprocess_exec(
-        script, "--server", door.address, "--ca", str(door.ca), "--user", user, noun, *arguments,
-        env=environment, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    out, err = await asyncio.wait_for(process.communicate(stdin.encode()), 60)
-    return Ran(process.returncode or 0, out.decode(), err.decode())
+    options = ("--server", door.address, "--ca", str(door.ca), "--user", user, noun)
+    return await command("esconfig", *options, *arguments, environment={"ESCONFIG_PASSWORD": PASSWORD}, stdin=stdin)
 
 
 async def test_a_file_is_applied_changed_and_exported(door: FrontDoor) -> None:

@@ -1,8 +1,6 @@
 """`esconfig mails` and `esconfig outgoing`: rules tried before they are saved, suggestions, addresses that bounced."""
 
 import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -26,7 +24,7 @@ from tests.builders import mails
 from tests.builders.front_door import FrontDoor, front_door
 from tests.builders.identity import PASSWORD
 from tests.builders.reception import Mailroom, mailroom
-from tests.contract.test_esclient_calls import Ran
+from tests.servers.console import Ran, command
 
 NOW = datetime(2027, 3, 2, 8, 0, tzinfo=UTC)
 _ACCOUNT = business_settings_pb2.MailAccount
@@ -49,14 +47,8 @@ class Post:
     room: Mailroom
 
     async def esconfig(self, *arguments: str) -> Ran:
-        script = Path(sys.executable).parent / "esconfig"
         options = ("--server", self.door.address, "--ca", str(self.door.ca), "--user", "chief")
-        process = await asyncio.create_subprocess_exec(
-            script, *options, *arguments, env={**os.environ, "ESCONFIG_PASSWORD": PASSWORD},
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        out, err = await asyncio.wait_for(process.communicate(), 60)
-        return Ran(process.returncode or 0, out.decode(), err.decode())
+        return await command("esconfig", *options, *arguments, environment={"ESCONFIG_PASSWORD": PASSWORD})
 
 
 @pytest.fixture

@@ -56,6 +56,9 @@ class MemoryCalendar:
         last = part[-1][0] if part else int(place)
         return Page(items=items, token=f"{self._epoch}:{last}", more=len(part) < len(feed))
 
+    def look(self, _kind: Kind, _ids: Sequence[str], /) -> Sequence[Item]:
+        return ()
+
     def find(self, kind: Kind, uids: Sequence[str]) -> Sequence[Item]:
         self.calls += 1
         return [one for one in self.items[kind].values() if one.uid in uids]
@@ -104,6 +107,10 @@ class MemoryCalendar:
         del self.items[kind][id_]
         self._counter += 1
         self._told(kind, id_)
+
+    def vanish(self, kind: Kind, id_: str) -> None:
+        """Let an item be gone without anybody having deleted it."""
+        del self.items[kind][id_]
 
     def move(self, kind: Kind, id_: str) -> Item:
         """Let an item leave the folder and come back, under another id."""

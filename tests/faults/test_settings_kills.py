@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from config_service import schema
-from config_service.secrets import SecretBox
 from mesh.clock import SystemClock
 from mesh.database import Database
+from mesh.sealing import SecretBox
 from tests.builders.processes import ROOT
 
 _SAVER = """
 import sys
 from pathlib import Path
 from config_service import schema
-from config_service.secrets import SecretBox
+from mesh.sealing import SecretBox
 from config_service.settings.first import ensure_first_revision
 from mesh.clock import SystemClock
 from mesh.database import Database

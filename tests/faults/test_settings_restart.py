@@ -8,10 +8,10 @@ from esoffice.config.v1 import fleet_pb2, settings_pb2
 from google.protobuf.wrappers_pb2 import StringValue
 
 from config_service import schema
-from config_service.secrets import SecretBox
 from config_service.settings.paths import merged
 from mesh.clock import SystemClock
 from mesh.database import Database
+from mesh.sealing import SecretBox
 from tests.builders.processes import Process, Site, eventually
 from tests.tiny import contract
 

@@ -17,6 +17,7 @@ import pytest
 from imapclient import imap_utf7
 
 from mesh.clock import SystemClock
+from server_business.ews_access import Access
 from server_business.mail.ews import EwsAccount, EwsMailbox
 from server_business.mail.graph import GraphAccount, GraphMailbox
 from server_business.mail.imap import ImapSource
@@ -150,17 +151,10 @@ class EwsPost:
     def address(self) -> str:
         return f"{self.user}@{ews_mail.DOMAIN}"
 
-    def account(self, **changes: object) -> EwsAccount:
-        usual = EwsAccount(
-            name="post",
-            url=self.server.url,
-            mailbox=self.address,
-            user=f"FIRMA\\{self.user}",
-            password=ews_mail.PASSWORD,
-            basic=True,
-            respite=Respite(SystemClock()),
-        )
-        return replace(usual, **changes)  # type: ignore[arg-type]
+    def account(self, **changes: Any) -> EwsAccount:
+        usual = {"user": f"FIRMA\\{self.user}", "password": ews_mail.PASSWORD, "basic": True}
+        access = Access(url=self.server.url, **{**usual, **changes})
+        return EwsAccount(name="post", mailbox=self.address, access=access, respite=Respite(SystemClock()))
 
     def source(
         self, *, folder: str = "INBOX", shelves: Shelves = MOVED, stop: threading.Event | None = None, **changes: object

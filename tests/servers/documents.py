@@ -25,6 +25,7 @@ from mesh.workers import HealthLine, Workers
 from server_business.app import definition
 from server_business.documents.file_tree import FileTree
 from server_business.documents.mail_attachments import MailAttachments
+from server_business.documents.memory import keep_large_blocks
 from server_business.documents.service import Documents
 from server_business.documents.settings import Settings
 from server_business.documents.stores import Stores
@@ -47,6 +48,7 @@ def opened(folder: Path) -> Database:
 
 async def run(folder: str, port: str) -> None:
     """Serve until killed, as the next life of one instance."""
+    keep_large_blocks()
     place, name = Path(folder), f"documents-{uuid.uuid4().hex[:12]}"
     tree, landing = Stores(FileTree(place / "documents")), Landing(place / "documents")
     with opened(place) as database, Predecessors(place / "instance", name) as before:

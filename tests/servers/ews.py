@@ -1,15 +1,18 @@
 """An Exchange server as far as a mailbox is concerned: SOAP over HTTP, in a process of its own.
 
 Written from Microsoft's published description of the operations: it keeps items as the elements that were sent, with
-ids and change keys of its own, tells their changes by sync states, expands series, and signs people in by Basic.
-`POST /control` with JSON lets a test put, look, and order faults.
+ids and change keys of its own, tells their changes by sync states and streaming subscriptions, expands series, and
+signs people in by Basic and by tokens. `POST /control` with JSON lets a test put, look, and order faults.
 
-    python -m tests.servers.ews PORT
+    python -m tests.servers.ews PORT [CERTIFICATE KEY]
+
+With a certificate it listens at a second port too, by TLS. It says its ports, one a line.
 """
 
 import base64
 import copy
 import json
+import ssl
 import sys
 import threading
 import uuid
@@ -20,10 +23,12 @@ from typing import Any, Final
 from lxml import etree
 
 from tests.servers.ews_series import expand
+from tests.servers.ews_streaming import Subscriptions
 
 SOAP: Final = "http://schemas.xmlsoap.org/soap/envelope/"
 M: Final = "http://schemas.microsoft.com/exchange/services/2006/messages"
 T: Final = "http://schemas.microsoft.com/exchange/services/2006/types"
+A: Final = "http://schemas.microsoft.com/exchange/2010/Autodiscover"
 E: Final = "http://schemas.microsoft.com/exchange/services/2006/errors"
 USER, PASSWORD = "FIRMA\\esexchange", "geheim"
 MOST_CHANGES: Final = 512
@@ -68,6 +73,7 @@ class Mailbox:
         self.items: dict[str, Element] = {}
         self.folders: dict[str, str] = {}
         self.changed: dict[str, int] = {}
+        self.born: dict[str, int] = {}
         self.gone: dict[tuple[str, str], int] = {}
         self.exceptions: dict[str, dict[str, Element | None]] = {}
         self.counter = 0
@@ -100,7 +106,9 @@ class Mailbox:
                 set_text(item, "MyResponseType", "Organizer")
         self.items[id_] = item
         self.folders[id_] = folder
-        return self.touch(id_)
+        ident = self.touch(id_)
+        self.born[id_] = self.counter
+        return ident
 
     def remove(self, id_: str, *, to: str = "") -> None:
         """Delete an item, or move it to another folder, where it has another id."""
@@ -154,6 +162,9 @@ class Exchange:
         self.calls: dict[str, int] = {}
         self.refused_titles: set[str] = set()
         self.corrupt: set[str] = set()
+        self.tokens: set[str] = set()
+        self.subscriptions = Subscriptions()
+        self.published_url = ""
         self.lock = threading.Lock()
 
     def box(self, address: str) -> Mailbox:
@@ -187,6 +198,16 @@ class Exchange:
 
     def ResolveNames(self, box: Mailbox, asked: Element) -> list[Element]:
         raise Refusal("ErrorNameResolutionNoResults", "No results were found.")
+
+    def Subscribe(self, box: Mailbox, asked: Element) -> list[Element]:
+        made = message("Subscribe")
+        child(made, m("SubscriptionId"), self.subscriptions.subscribe(box, asked, asked.get("anchor") or ""))
+        return [made]
+
+    def Unsubscribe(self, box: Mailbox, asked: Element) -> list[Element]:
+        if self.subscriptions.known.pop(asked.findtext(m("SubscriptionId")), None) is None:
+            raise Refusal("ErrorSubscriptionNotFound")
+        return [message("Unsubscribe")]
 
     def SyncFolderItems(self, box: Mailbox, asked: Element) -> list[Element]:
         folder = asked.find(m("SyncFolderId"))[0].get("Id")
@@ -411,6 +432,8 @@ class Handler(BaseHTTPRequestHandler):
             self._send(200, json.dumps(self._controlled(json.loads(body))).encode(), "application/json")
         elif not self._is_signed_in():
             return
+        elif self.path == "/autodiscover/autodiscover.svc":
+            self._discover(etree.fromstring(body))
         else:
             self._serve(etree.fromstring(body))
 
@@ -424,6 +447,8 @@ class Handler(BaseHTTPRequestHandler):
     def _is_signed_in(self) -> bool:
         given = self.headers.get("Authorization", "")
         if given == "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode():
+            return True
+        if given.removeprefix("Bearer ") in self.exchange.tokens:
             return True
         self._send(401, b"", "text/html", {"WWW-Authenticate": 'Basic realm="ews"'})
         return False
@@ -449,6 +474,11 @@ class Handler(BaseHTTPRequestHandler):
         if what == "busy":
             self._send(500, busy(), "text/xml; charset=utf-8")
             return
+        anchor = self.headers.get("X-AnchorMailbox", "")
+        if operation == "GetStreamingEvents":
+            self._stream(asked, anchor, cut=what == "cut_middle")
+            return
+        asked.set("anchor", anchor)
         answers = self._answers(operation, asked, address)
         if what == "cut_after":
             self.close_connection = True
@@ -460,6 +490,50 @@ class Handler(BaseHTTPRequestHandler):
             self._send(200, body[: len(body) // 2], "text/xml; charset=utf-8", {"Content-Length": str(len(body))})
             return
         self._send(200, body, "text/xml; charset=utf-8")
+
+    def _stream(self, asked: Element, anchor: str, *, cut: bool) -> None:
+        """Send one envelope after the other, in chunks."""
+        subscriptions = self.exchange.subscriptions
+        self.send_response(200)
+        self.send_header("Content-Type", "text/xml; charset=utf-8")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.close_connection = True
+        subscriptions.open += 1
+        told = subscriptions.stream(
+            asked, anchor, cut=cut, refusal=lambda code: refusal("GetStreamingEvents", Refusal(code))
+        )
+        try:
+            for one in told:
+                part = enveloped("GetStreamingEvents", one)
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+            if not cut:
+                self.wfile.write(b"0\r\n\r\n")
+        except OSError:
+            pass  # nobody listens any more
+        finally:
+            subscriptions.open -= 1
+
+    def _discover(self, envelope: Element) -> None:
+        """Autodiscover by SOAP, [MS-OXWSADISC]: say where the service is."""
+        ns = f"{{{A}}}"
+        address = envelope.findtext(f".//{ns}Mailbox")
+        answer = etree.Element(f"{{{SOAP}}}Envelope", nsmap={"s": SOAP, "a": A})
+        told = child(child(answer, f"{{{SOAP}}}Body"), f"{ns}GetUserSettingsResponseMessage")
+        response = child(told, f"{ns}Response")
+        child(response, f"{ns}ErrorCode", "NoError")
+        user = child(child(response, f"{ns}UserResponses"), f"{ns}UserResponse")
+        child(user, f"{ns}ErrorCode", "NoError")
+        settings = child(user, f"{ns}UserSettings")
+        for name, value in (
+            ("AutoDiscoverSMTPAddress", address),
+            ("ExternalEwsUrl", self.exchange.published_url),
+            ("InternalEwsUrl", self.exchange.published_url),
+        ):
+            setting = child(settings, f"{ns}UserSetting")
+            child(setting, f"{ns}Name", name)
+            child(setting, f"{ns}Value", value)
+        self._send(200, etree.tostring(answer, xml_declaration=True, encoding="utf-8"), "text/xml; charset=utf-8")
 
     def _answers(self, operation: str, asked: Element, address: str) -> list[Element]:
         try:
@@ -523,11 +597,25 @@ def control(exchange: Exchange, order: dict[str, Any]) -> Any:
         exchange.corrupt.add(order["id"])
     elif do == "calls":
         return exchange.calls
+    elif do == "tokens":
+        exchange.tokens = set(order["tokens"])
+    elif do == "publish":
+        exchange.published_url = order["url"]
+    elif do == "streaming":
+        return _on_streaming(exchange.subscriptions, order)
     else:
         box = exchange.boxes[order["address"]]
         with box.lock:
             return _on_mailbox(box, do, order)
     return None
+
+
+def _on_streaming(subscriptions: Subscriptions, order: dict[str, Any]) -> Any:
+    subscriptions.minute = order.get("minute", subscriptions.minute)
+    subscriptions.deaf = order.get("deaf", subscriptions.deaf)
+    if order.get("forget"):
+        subscriptions.known.clear()
+    return {"open": subscriptions.open, "known": len(subscriptions.known)}
 
 
 def _on_mailbox(box: Mailbox, do: str, order: dict[str, Any]) -> Any:
@@ -551,12 +639,23 @@ def _on_mailbox(box: Mailbox, do: str, order: dict[str, Any]) -> Any:
     return None
 
 
+def serve(handler: type[Handler]) -> None:
+    """Serve at the ports of the command line for as long as the parent holds the pipe."""
+    port, *pair = sys.argv[1:]
+    for at, protected in ((int(port), False), *(((0, True),) if pair else ())):
+        server = ThreadingHTTPServer(("127.0.0.1", at), handler)
+        if protected:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*pair)
+            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        print(server.server_address[1], flush=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    sys.stdin.read()
+
+
 def main() -> None:
     Handler.exchange = Exchange()
-    server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
-    print(server.server_address[1], flush=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    sys.stdin.read()  # lives as long as its parent holds the pipe
+    serve(Handler)
 
 
 if __name__ == "__main__":

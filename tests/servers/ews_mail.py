@@ -2,7 +2,7 @@
 
 Every user has the mailbox `USER@firma.example`. `POST /control` with JSON lets a test deliver, look, and order faults.
 
-    python -m tests.servers.ews_mail PORT
+    python -m tests.servers.ews_mail PORT [CERTIFICATE KEY]
 """
 
 import base64
@@ -13,14 +13,12 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import urllib.request
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 
@@ -97,7 +95,7 @@ class MailExchange(ews.Exchange):
 
     def SyncFolderItems(self, box: Mailbox, asked: Element) -> list[Element]:
         shape = asked.find(m("ItemShape")).find(t("AdditionalProperties"))
-        wanted = {ews.key_of(path) for path in shape}
+        wanted = {ews.key_of(path) for path in shape} if shape is not None else set()
         answers = super().SyncFolderItems(box, asked)
         for one in answers[0].iter(t("Message")):
             item = box.items[one.find(t("ItemId")).get("Id")]
@@ -135,7 +133,7 @@ class Handler(ews.Handler):
             self.user = user.rpartition("\\")[2] if password == PASSWORD else ""
         elif kind == "Bearer":
             token, _, user = given.rpartition(".")
-            self.user = user if token == TOKEN else ""
+            self.user = user if token in {TOKEN, *self.exchange.tokens} else ""
         elif kind == "NTLM":
             return self._handshake(base64.b64decode(given))
         if self.user:
@@ -212,6 +210,7 @@ class EwsServer:
     """A running server."""
 
     port: int
+    tls_port: int = 0
 
     @property
     def url(self) -> str:
@@ -226,15 +225,17 @@ class EwsServer:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[EwsServer]:
-    """Run the server in a process of its own until the block ends."""
+def running(certificate: Path | None = None, key: Path | None = None) -> Iterator[EwsServer]:
+    """Run the server in a process of its own until the block ends; with a certificate at a port with TLS too."""
+    pair = [str(certificate), str(key)] if certificate else []
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.servers.ews_mail", "0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-m", "tests.servers.ews_mail", "0", *pair], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         assert process.stdin
         assert process.stdout
         try:
-            yield EwsServer(int(process.stdout.readline()))
+            ports = [int(process.stdout.readline()) for _ in range(2 if pair else 1)]
+            yield EwsServer(*ports)
         finally:
             process.stdin.close()
 
@@ -245,10 +246,7 @@ def main() -> None:
         users = Path(folder) / "users"
         users.write_text("".join(f"FIRMA:user{number}:{PASSWORD}\n" for number in range(1_000)))
         os.environ["NTLM_USER_FILE"] = str(users)
-        server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
-        print(server.server_address[1], flush=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        sys.stdin.read()  # lives as long as its parent holds the pipe
+        ews.serve(Handler)
 
 
 if __name__ == "__main__":

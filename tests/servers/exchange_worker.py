@@ -1,7 +1,7 @@
 """A process that keeps one mailbox in sync until it is killed: `python -m tests.servers.exchange_worker`.
 
-Its arguments are FOLDER CERTS ES EWS: the last two are the ports of both sides, its database lies in the folder. It
-rests as little as it can.
+Its arguments are FOLDER CERTS ES PROTOCOL PORT, ports of both sides; its database lies in the folder. It rests as
+little as it can.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from server_business.exchange.worker import Board, Sync
 from server_business.schema import LEASES
 from tests.builders.exchange import MAILBOX
 from tests.builders.exchange_server import ExchangeServer
+from tests.builders.graph_server import GraphServer
 from tests.servers import es
 
 SOON = timedelta(seconds=0.1)
@@ -36,10 +37,11 @@ def opened(folder: Path) -> Database:
     return database
 
 
-async def run(folder: str, certs: str, es_port: str, ews_port: str) -> None:
+async def run(folder: str, certs: str, es_port: str, protocol: str, port: str) -> None:
     """Sync until killed, as the next life of one instance."""
     name = f"exchange-{uuid.uuid4().hex[:12]}"
     channel = es.channel(Path(certs), int(es_port))
+    server = GraphServer if protocol == "graph" else ExchangeServer
     mailbox = replace(MAILBOX, poll=SOON)
     with (
         opened(Path(folder)) as database,
@@ -52,7 +54,7 @@ async def run(folder: str, certs: str, es_port: str, ews_port: str) -> None:
             database,
             lambda one: {
                 Place.ERP: ErpCalendar(channel, f"employees/{one.employee}", "Europe/Berlin"),
-                Place.EXCHANGE: ExchangeServer(int(ews_port), one.address).calendar(),
+                Place.EXCHANGE: server(int(port), one.address).calendar(),
             },
         )
         worker = Sync(desk, LEASES, mailbox, wakeups.bell("x"), Board(HealthLine("exchange"), [mailbox])).worker()

@@ -114,10 +114,10 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.path == "/control":
             with self.graph.lock:
-                return self._send(200, control(self.graph, json.loads(body)))
+                return self._send(200, self._controlled(json.loads(body)))
         if self.path.endswith("/oauth2/v2.0/token"):
             return self._send(*self._token(parse_qs(body.decode())))
-        what = self._fault()
+        what = self._fault(body.decode())
         if what in ("cut_before", "unavailable", "busy"):
             self.close_connection = what == "cut_before"
             if what == "unavailable":
@@ -131,10 +131,13 @@ class Handler(BaseHTTPRequestHandler):
             return None
         return self._send(status, said, headers, half=what == "cut_middle")
 
-    def _fault(self) -> str:
+    def _controlled(self, order: dict[str, Any]) -> Any:
+        return control(self.graph, order)
+
+    def _fault(self, body: str) -> str:
         with self.graph.lock:
             for one in self.graph.faults:
-                if one.get("path", "") in self.path:
+                if one.get("path", "") in self.path and one.get("body", "") in body:
                     self.graph.faults.remove(one)
                     return str(one["what"])
         return ""
@@ -297,10 +300,15 @@ def running() -> Iterator[EwsServer]:
 
 def main() -> None:
     Handler.graph = Graph()
-    server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
+    serve(Handler)
+
+
+def serve(handler: type[BaseHTTPRequestHandler]) -> None:
+    """Serve until the parent lets go of the pipe."""
+    server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), handler)
     print(server.server_address[1], flush=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    sys.stdin.read()  # lives as long as its parent holds the pipe
+    sys.stdin.read()
 
 
 if __name__ == "__main__":

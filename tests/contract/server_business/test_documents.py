@@ -16,11 +16,13 @@ from esoffice.business.v1.sms_pb2 import SendSmsRequest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from grpc_status import rpc_status
+from sqlalchemy import select
 
 from mesh.clock import ManualClock
 from mesh.status import reason_of
 from server_business.documents import store
 from server_business.outgoing_mail.tables import MAILS
+from server_business.schema import REQUESTS
 from server_business.sms.tables import SMS
 from tests.builders.documents import CALL, Archive, archive, creation, names, some
 from tests.contract.conftest import CHIEF, Serve, person, refused
@@ -82,6 +84,8 @@ async def test_a_document_is_what_was_sent(room: Archive) -> None:
 async def test_a_repeat_makes_one_document(room: Archive) -> None:
     first = await room.create(b"eins", request_id=REQUEST)
     assert await room.create(b"eins", request_id=REQUEST) == first
+    request = pb.BatchCreateDocumentsRequest(requests=[creation(b"eins", request_id=REQUEST)])
+    assert (await room.stub.BatchCreateDocuments(request)).results[0].document.name == first.name
     assert await why(room.create(b"zwei", request_id=REQUEST)) == "REQUEST_ID_REUSED"
     found = await room.stub.SearchDocuments(pb.SearchDocumentsRequest())
     assert names(found.documents) == ["documents/1"]
@@ -425,3 +429,21 @@ async def test_an_erasure_leaves_no_bytes_and_a_proof(room: Archive, clock: Manu
     again = await room.create(b"eins", "neu")
     assert again.name == "documents/3"  # a proof names one document for ever
     assert await room.download(again.latest.name) == b"eins"
+
+
+async def test_an_erased_title_is_in_no_remembered_answer(room: Archive) -> None:
+    ids = [f"6f1c1f6e-6f0e-4a53-9d4b-0a55a1f1b0{number:02}" for number in range(2)]
+    made = await room.create(b"eins", "Kündigung Müller", request_id=ids[0])
+    batch = pb.BatchCreateDocumentsRequest(requests=[creation(b"zwei", "Abmahnung Müller", request_id=ids[1])])
+    second = (await room.stub.BatchCreateDocuments(batch)).results[0].document
+    assert (await room.stub.BatchCreateDocuments(batch)).results[0].document == second
+    for one in (made, second):
+        await room.stub.DeleteDocument(pb.DeleteDocumentRequest(name=one.name))
+        await room.stub.EraseDocument(pb.EraseDocumentRequest(name=one.name, reason="Antrag"))
+    with room.database.reading() as unit:
+        kept = list(unit.connection.execute(select(REQUESTS.table.c.response)).scalars())
+    assert len(kept) == 2
+    assert not [one for one in kept if "Müller".encode() in one]
+    again = await room.create(b"eins", "Kündigung Müller", request_id=ids[0])
+    assert again == pb.Document(name=made.name)
+    assert (await room.stub.BatchCreateDocuments(batch)).results[0].document == pb.Document(name=second.name)

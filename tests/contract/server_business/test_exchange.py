@@ -242,7 +242,10 @@ def test_settings_say_how_each_mailbox_is_kept() -> None:
 
     assert otto.directions == {Kind.APPOINTMENT: Direction.TO_ERP, Kind.TASK: Direction.OFF}
     assert otto.winner is Winner.ERP
-    assert "gone on 2027-04-01" in otto.warning
+    assert "from 2027-04-01: change `protocol` to PROTOCOL_GRAPH" in otto.warning
+    said.protocol = settings.ExchangeSettings.PROTOCOL_GRAPH
+    assert not mailboxes(said)["7"].warning
+    said.protocol = settings.ExchangeSettings.PROTOCOL_EWS
     said.url = "https://mail.firma.example/EWS/Exchange.asmx"
     assert not mailboxes(said)["7"].warning
     said.active = False

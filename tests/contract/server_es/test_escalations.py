@@ -9,6 +9,7 @@ from esoffice.es.v1 import calendars_pb2, text_modules_pb2
 from esoffice.es.v1 import escalations_pb2 as pb
 from esoffice.es.v1 import service_levels_pb2 as levels_pb
 from esoffice.es.v1 import servicecalls_pb2 as calls_pb
+from sqlalchemy import event
 
 from server_es.escalations.recipients import Channel
 from server_es.inboxes import INBOXES
@@ -42,6 +43,21 @@ async def test_points_fire_in_percent_order_each_once(house: Escalating) -> None
     assert house.subjects() == [("101", "50 % Call 1"), ("101", "100 % Call 1"), ("101", "125 % Call 1")]
     assert house.office.inbox("101")[1:] == ["50 % Call 1", "100 % Call 1", "125 % Call 1"]
     assert {(one.late, one.held, one.hastened) for one in await house.escalations()} == {(False, False, False)}
+
+
+async def test_many_calls_escalate_with_a_handful_of_statements(house: Escalating) -> None:
+    await house.point(1, 50)
+    for _ in range(30):
+        await house.office.call(responsible_employee="employees/101")
+    house.retime()
+    house.office.go_to(berlin("2026-03-02 13:00"))
+    statements: list[str] = []
+    event.listen(house.database.engine, "before_cursor_execute", lambda *said: statements.append(said[2]))
+    house.turn()
+    found = await house.escalations()
+    assert len(found) == 30
+    assert {one.text for one in found} == {"Lösung bis Mo 02.03.2026 17:00"}  # each from its own log
+    assert len(statements) < 30
 
 
 async def test_the_status_ceiling_is_strict(house: Escalating) -> None:

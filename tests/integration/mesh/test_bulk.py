@@ -1,13 +1,28 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import IntEnum
+from typing import Any
 
 import pytest
-from sqlalchemy import JSON, CheckConstraint, Column, Integer, LargeBinary, MetaData, String, Table, Text, select
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Column,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Select,
+    String,
+    Table,
+    Text,
+    bindparam,
+    select,
+)  # fmt: skip
 from sqlalchemy.exc import DBAPIError
 
-from mesh.bulk import among, insert_many, update_many
+from mesh.bulk import Among, ByKeys, among, insert_many, update_many
 from mesh.columns import UtcDateTime
 from mesh.database import Database
+from mesh.errors import InvalidArgument
 
 TABLES = MetaData()
 THING = Table(
@@ -96,3 +111,40 @@ def test_any_number_of_keys_is_asked_for_at_once(database: Database) -> None:
         ids = unit.connection.execute(select(column.id).order_by(column.id)).scalars().all()
         query = select(column.id).where(among(unit.connection, column.id, [*ids[:3], 10**9]))
         assert sorted(unit.connection.execute(query).scalars()) == list(ids[:3])
+
+
+def test_a_query_by_keys_is_made_once_and_takes_what_it_is_given(database: Database) -> None:
+    made = []
+
+    def make(among: Among) -> Select[Any]:
+        made.append(among)
+        return select(NUMBERED.c.name).where(among(NUMBERED.c.name, "names"), NUMBERED.c.b >= bindparam("least"))
+
+    by_keys = ByKeys(make)
+    rows = [{"name": f"n{number}", "a": None, "b": number, "c": 2, "d": 3, "e": 4} for number in range(10)]
+    with database.unit() as unit:
+        insert_many(unit.connection, NUMBERED, rows)
+        for names, least, found in ((set(), 0, []), ({"n3", "n5", "x"}, 4, ["n5"]), ({"n3"}, 0, ["n3"])):
+            assert list(by_keys.run(unit.connection, names=names, least=least).scalars()) == found
+    assert len(made) == 1
+
+
+def test_what_is_only_equal_is_written_as_it_is(database: Database) -> None:
+    now = database.clock.now()
+    same = {"state": State.NEW, "raw": b"", "text": "", "time": now}
+    words: list[Any] = [[1], [True], [1.0]]
+    with database.unit() as unit:
+        insert_many(unit.connection, THING, [{"id": id_, "words": one, **same} for id_, one in enumerate(words)])
+        found = list(unit.connection.execute(select(THING.c.words).order_by(THING.c.id)).scalars())
+    assert [type(one[0]) for one in found] == [int, bool, float]
+
+
+def test_an_instant_without_a_zone_and_a_text_with_nul_are_refused(database: Database) -> None:
+    good = {"id": 1, "state": State.NEW, "words": [], "raw": b"", "text": "a", "time": database.clock.now()}
+    for rows in ([{**good, "time": datetime(2026, 1, 1)}], [good, {**good, "id": 2, "time": datetime(2026, 1, 1)}]):  # noqa: DTZ001 - that is the point
+        with pytest.raises(ValueError, match="has no time zone"), database.unit() as unit:
+            insert_many(unit.connection, THING, rows)
+    if database.engine.dialect.name == "postgresql":
+        for rows in ([{**good, "text": "a\0b"}], [good, {**good, "id": 2, "text": "a\0b"}]):
+            with pytest.raises(InvalidArgument, match="a text contains the character NUL"), database.unit() as unit:
+                insert_many(unit.connection, THING, rows)

@@ -1,4 +1,7 @@
-"""Eva's calendar in a real server_es, and her mailbox in an Exchange server, over the wire on both sides."""
+"""Eva's calendar in a real server_es, and her mailbox in Exchange, over the wire on both sides.
+
+What does not hang on the protocol is told over EWS; some of it over Microsoft Graph too.
+"""
 
 import threading
 from collections.abc import Iterator
@@ -52,6 +55,19 @@ def office(house: House, database: Database) -> Office:
     return house.office(database)
 
 
+@pytest.fixture(scope="module")
+def online(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with exchange_house(tmp_path_factory.mktemp("online"), "graph") as one:
+        yield one
+
+
+@pytest.fixture(params=["house", "online"])
+def either(request: pytest.FixtureRequest, database: Database) -> Office:
+    """Let her mailbox be on premises, and then in Exchange Online."""
+    house: House = request.getfixturevalue(request.param)
+    return house.office(database)
+
+
 def events(office: Office) -> list[Event]:
     with office.database.reading() as unit:
         return [Event(row.event) for row in unit.connection.execute(select(log.c.event).order_by(log.c.id))]
@@ -61,7 +77,8 @@ def iso(hours: int) -> str:
     return (SOON + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def test_what_is_made_changed_and_deleted_on_either_side_reaches_the_other(office: Office) -> None:
+def test_what_is_made_changed_and_deleted_on_either_side_reaches_the_other(either: Office) -> None:
+    office = either
     office.make("Wartung", location="Halle 3")
     id_ = office.exchange.appointment("Besuch", iso(2), iso(3))
     office.sync()
@@ -112,7 +129,8 @@ def test_an_approved_absence_appears_and_stays_whatever_is_done_to_it_in_exchang
     assert events(office) == [Event.KEPT]
 
 
-def test_of_two_edits_of_the_same_field_the_newer_counts_and_the_log_keeps_the_other(office: Office) -> None:
+def test_of_two_edits_of_the_same_field_the_newer_counts_and_the_log_keeps_the_other(either: Office) -> None:
+    office = either
     office.make("Wartung")
     office.sync()
     id_ = office.items()["Wartung"]["id"]
@@ -128,18 +146,20 @@ def test_of_two_edits_of_the_same_field_the_newer_counts_and_the_log_keeps_the_o
     assert (line.event, line.field, line.overruled) == (Event.CONFLICT, "title", "aus Exchange")
 
 
-def test_an_answer_that_was_lost_makes_nothing_twice(office: Office) -> None:
+def test_an_answer_that_was_lost_makes_nothing_twice(either: Office) -> None:
+    office = either
     office.sync()
     office.make("Wartung")
     office.exchange.fault("cut_after", "CreateItem")
     said = office.sync()
     office.sync()
 
-    assert "Exchange does not answer" in said
+    assert "does not answer" in said
     assert office.titles() == (["Wartung"], ["Wartung"])
 
 
-def test_a_lost_sync_state_deletes_nothing_and_doubles_nothing(office: Office) -> None:
+def test_a_lost_sync_state_deletes_nothing_and_doubles_nothing(either: Office) -> None:
+    office = either
     for number in range(4):
         office.make(f"Termin {number}", number)
     office.sync()
@@ -152,7 +172,8 @@ def test_a_lost_sync_state_deletes_nothing_and_doubles_nothing(office: Office) -
     assert events(office) == [Event.RESTORED]
 
 
-def test_a_lost_base_is_found_again_by_the_names_on_both_sides(office: Office) -> None:
+def test_a_lost_base_is_found_again_by_the_names_on_both_sides(either: Office) -> None:
+    office = either
     office.make("Wartung")
     office.exchange.appointment("Besuch", iso(2), iso(3))
     office.sync()
@@ -164,7 +185,8 @@ def test_a_lost_base_is_found_again_by_the_names_on_both_sides(office: Office) -
     assert office.titles() == (["Besuch", "Wartung"], ["Besuch", "Wartung"])
 
 
-def test_an_empty_mailbox_deletes_nothing_and_is_asked_about(office: Office) -> None:
+def test_an_empty_mailbox_deletes_nothing_and_is_asked_about(either: Office) -> None:
+    office = either
     for number in range(8):
         office.make(f"Termin {number}", number)
     office.sync()
@@ -225,7 +247,8 @@ def test_each_kind_has_its_direction(office: Office) -> None:
     assert not office.items("tasks")
 
 
-def test_somebody_who_has_left_loses_nothing(office: Office) -> None:
+def test_somebody_who_has_left_loses_nothing(either: Office) -> None:
+    office = either
     office.make("Wartung")
     office.sync()
     office.exchange.order("depart")
@@ -236,15 +259,16 @@ def test_somebody_who_has_left_loses_nothing(office: Office) -> None:
     assert office.titles_in_erp() == ["Wartung"]
 
 
-def test_a_private_appointment_shows_its_time_and_nothing_else(office: Office) -> None:
+def test_a_private_appointment_shows_its_time_and_nothing_else(either: Office) -> None:
+    office = either
     office.make("Arzt", private=True, location="Klinik")
-    office.exchange.appointment("Scheidung", iso(2), iso(3), "<t:Sensitivity>Private</t:Sensitivity>")
+    office.exchange.private("Scheidung", iso(2), iso(3))
     office.sync()
     there = office.items()["Privat"]
     with office.database.reading() as unit:
         stored = str([list(row) for row in unit.connection.execute(select(store.link))])
 
-    assert (there["Sensitivity"], there.get("Location", "")) == ("Private", "")
+    assert (there["Sensitivity"].lower(), there.get("Location", "")) == ("private", "")
     assert office.appointments()["Privat"].private
     assert "Scheidung" not in stored
 

@@ -9,6 +9,7 @@ from esoffice.es.v1 import calendars_pb2
 from esoffice.es.v1 import escalations_pb2 as pb
 
 from mesh.workers import Turn
+from server_es.servicecalls import store
 from tests.builders.escalations import Escalating, open_escalating
 from tests.builders.office import HOUR, INTERRUPTED, STARTED, berlin, state, weekday
 from tests.contract.conftest import Serve, serve
@@ -106,3 +107,20 @@ async def test_two_replicas_escalate_each_call_once(house: Escalating) -> None:
         list(threads.map(work, range(4)))
     assert len(await house.escalations()) == 40
     assert len(house.house.told) == 40 * 3
+
+
+async def test_a_call_in_other_hands_is_looked_at_right_after(house: Escalating) -> None:
+    if house.database.engine.dialect.name == "sqlite":
+        pytest.skip("who writes is alone there")
+    await house.point(1, 50)
+    for _ in range(2):
+        await house.office.call(**TEAM)
+    house.retime()
+    house.office.go_to(berlin("2026-03-02 13:00"))
+    keeper = house.timekeeper()
+    with house.database.unit() as unit:
+        store.get(unit, 1, lock=True)
+        assert keeper.turn(Turn(threading.Event())) == timedelta(milliseconds=10)
+        assert [one.servicecall for one in await house.escalations()] == ["servicecalls/2"]
+    house.turn(keeper)
+    assert [one.servicecall for one in await house.escalations()] == ["servicecalls/2", "servicecalls/1"]

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import MetaData, event
 
 from mesh.clock import ManualClock
-from mesh.database import Database
+from mesh.database import Database, NotCommitted
 from mesh.workers import Turn
 from server_es.notices import store
 from server_es.notices.post import Outcome
-from server_es.notices.rules import Channel, Notice, Recipient, State
+from server_es.notices.rules import Channel, Notice, Planned, Recipient, State
 from server_es.schema import METADATA
 from tests.builders import directory as build
 from tests.builders.notices import House
@@ -51,6 +51,24 @@ def test_who_tells_the_same_because_of_the_same_tells_it_once(house: House) -> N
         house.tell()
     assert house.inbox("1") == ["Betreff c/1"]
     assert len(house.rows()) == 1
+
+
+def test_who_tells_the_same_at_the_same_instant_has_to_try_again(house: House) -> None:
+    notice = Notice(cause="c/1", recipient=Recipient(employee="1"), subject="Betreff")
+    one = Planned(notice=notice, employee="1", channel=Channel.POPUP, state=State.SENT)
+    house.tell(cause="c/1")
+    with pytest.raises(NotCommitted), house.database.unit() as unit:
+        store.add(unit, [one], {})  # as if the other one had committed after we looked
+
+
+def test_the_worker_is_woken_only_for_what_leaves_now(house: House) -> None:
+    rung = []
+    with house.bell._listener(lambda: rung.append(1)):
+        house.tell(cause="c/1")
+        house.tell(cause="c/2", channels=frozenset({Channel.MAIL}))
+        assert rung == []
+        house.tell(cause="c/3", channels=frozenset({Channel.MAIL}), urgent=True)
+    assert rung == [1]
 
 
 def test_a_unit_that_fails_tells_nobody(house: House) -> None:

@@ -103,6 +103,34 @@ CONTENT_HEALTH_DAMAGED: ContentHealth.ValueType  # 2
 """Not as they were written, or gone; `health_detail` says what was found. The same bytes sent again mend it."""
 Global___ContentHealth: _TypeAlias = ContentHealth  # noqa: Y015
 
+class _ContentScan:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ContentScanEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ContentScan.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CONTENT_SCAN_UNSPECIFIED: _ContentScan.ValueType  # 0
+    """Not asked, as there is no virus scanner."""
+    CONTENT_SCAN_WAITING: _ContentScan.ValueType  # 1
+    """Not scanned yet; `scan_detail` says why if it takes long. Neither released nor handed out until then."""
+    CONTENT_SCAN_CLEAN: _ContentScan.ValueType  # 2
+    """Nothing was found."""
+    CONTENT_SCAN_INFECTED: _ContentScan.ValueType  # 3
+    """`scan_detail` was found. Neither released nor handed out."""
+
+class ContentScan(_ContentScan, metaclass=_ContentScanEnumTypeWrapper):
+    """What the virus scanner says of the bytes of a version."""
+
+CONTENT_SCAN_UNSPECIFIED: ContentScan.ValueType  # 0
+"""Not asked, as there is no virus scanner."""
+CONTENT_SCAN_WAITING: ContentScan.ValueType  # 1
+"""Not scanned yet; `scan_detail` says why if it takes long. Neither released nor handed out until then."""
+CONTENT_SCAN_CLEAN: ContentScan.ValueType  # 2
+"""Nothing was found."""
+CONTENT_SCAN_INFECTED: ContentScan.ValueType  # 3
+"""`scan_detail` was found. Neither released nor handed out."""
+Global___ContentScan: _TypeAlias = ContentScan  # noqa: Y015
+
 class _ErasureState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -269,6 +297,9 @@ class DocumentVersion(_message.Message):
     HEALTH_DETAIL_FIELD_NUMBER: _builtins.int
     VERIFY_TIME_FIELD_NUMBER: _builtins.int
     LINK_FIELD_NUMBER: _builtins.int
+    SCAN_FIELD_NUMBER: _builtins.int
+    SCAN_DETAIL_FIELD_NUMBER: _builtins.int
+    SCAN_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Format: `documents/{id}/versions/{number}`, from 1."""
     file_name: _builtins.str
@@ -293,6 +324,10 @@ class DocumentVersion(_message.Message):
     """What is wrong with them."""
     link: _builtins.str
     """Where its bytes are when they are not kept here; `health_detail` then says whether they are missing, moved or changed."""
+    scan: Global___ContentScan.ValueType
+    """What the virus scanner says of its bytes (setting `virus_scan`)."""
+    scan_detail: _builtins.str
+    """What it found, or why the bytes still wait for it."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was written."""
@@ -300,6 +335,10 @@ class DocumentVersion(_message.Message):
     @_builtins.property
     def verify_time(self) -> _timestamp_pb2.Timestamp:
         """When its bytes were last read as a whole and compared; unset: not yet since they were written."""
+
+    @_builtins.property
+    def scan_time(self) -> _timestamp_pb2.Timestamp:
+        """When it said so; unset: not yet."""
 
     def __init__(
         self,
@@ -318,10 +357,13 @@ class DocumentVersion(_message.Message):
         health_detail: _builtins.str = ...,
         verify_time: _timestamp_pb2.Timestamp | None = ...,
         link: _builtins.str = ...,
+        scan: Global___ContentScan.ValueType = ...,
+        scan_detail: _builtins.str = ...,
+        scan_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "verify_time", b"verify_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "scan_time", b"scan_time", "verify_time", b"verify_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "comment", b"comment", "create_time", b"create_time", "file_name", b"file_name", "health", b"health", "health_detail", b"health_detail", "link", b"link", "mime_type", b"mime_type", "name", b"name", "origin", b"origin", "sha256", b"sha256", "size_bytes", b"size_bytes", "state", b"state", "verify_time", b"verify_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "comment", b"comment", "create_time", b"create_time", "file_name", b"file_name", "health", b"health", "health_detail", b"health_detail", "link", b"link", "mime_type", b"mime_type", "name", b"name", "origin", b"origin", "scan", b"scan", "scan_detail", b"scan_detail", "scan_time", b"scan_time", "sha256", b"sha256", "size_bytes", b"size_bytes", "state", b"state", "verify_time", b"verify_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -325,6 +325,9 @@ class DocumentServiceServicer:
 
     def ReleaseDocumentVersion(self, request, context):
         """Releases a version (Freigeben), instead of the one released before. Does nothing when it is released.
+
+        Where there is a virus scanner, fails with FAILED_PRECONDITION/`CONTENT_INFECTED`, and with
+        FAILED_PRECONDITION/`SCAN_PENDING` until the bytes were scanned: ask again then.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -462,7 +465,7 @@ class DocumentServiceServicer:
         """Streams the bytes of a version, from an offset on. Marked as a write so that the audit log says who took what.
 
         The bytes are compared with the SHA-256 of the version when all are read: FAILED_PRECONDITION/`CONTENT_DAMAGED` at the end
-        says not to trust them.
+        says not to trust them. FAILED_PRECONDITION/`CONTENT_INFECTED`, `SCAN_PENDING` as at ReleaseDocumentVersion.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -94,7 +94,11 @@ class DocumentServiceStub:
     RestoreDocumentVersion: _grpc.UnaryUnaryMultiCallable[_documents_pb2.RestoreDocumentVersionRequest, _documents_pb2.Document]
     """Writes an old version once more, as the newest one (Wiederherstellen); the old one stays where it is. Fails as ReplaceDocument."""
     ReleaseDocumentVersion: _grpc.UnaryUnaryMultiCallable[_documents_pb2.ReleaseDocumentVersionRequest, _documents_pb2.DocumentVersion]
-    """Releases a version (Freigeben), instead of the one released before. Does nothing when it is released."""
+    """Releases a version (Freigeben), instead of the one released before. Does nothing when it is released.
+
+    Where there is a virus scanner, fails with FAILED_PRECONDITION/`CONTENT_INFECTED`, and with
+    FAILED_PRECONDITION/`SCAN_PENDING` until the bytes were scanned: ask again then.
+    """
     WithdrawDocumentVersion: _grpc.UnaryUnaryMultiCallable[_documents_pb2.WithdrawDocumentVersionRequest, _documents_pb2.DocumentVersion]
     """Takes a release back. Does nothing when the version is not released."""
     AssignDocumentVersion: _grpc.UnaryUnaryMultiCallable[_documents_pb2.AssignDocumentVersionRequest, _documents_pb2.DocumentAssignment]
@@ -146,7 +150,7 @@ class DocumentServiceStub:
     """Streams the bytes of a version, from an offset on. Marked as a write so that the audit log says who took what.
 
     The bytes are compared with the SHA-256 of the version when all are read: FAILED_PRECONDITION/`CONTENT_DAMAGED` at the end
-    says not to trust them.
+    says not to trust them. FAILED_PRECONDITION/`CONTENT_INFECTED`, `SCAN_PENDING` as at ReleaseDocumentVersion.
     """
 
 @_typing.type_check_only
@@ -214,7 +218,11 @@ class DocumentServiceAsyncStub(DocumentServiceStub):
     RestoreDocumentVersion: _aio.UnaryUnaryMultiCallable[_documents_pb2.RestoreDocumentVersionRequest, _documents_pb2.Document]  # type: ignore[assignment]
     """Writes an old version once more, as the newest one (Wiederherstellen); the old one stays where it is. Fails as ReplaceDocument."""
     ReleaseDocumentVersion: _aio.UnaryUnaryMultiCallable[_documents_pb2.ReleaseDocumentVersionRequest, _documents_pb2.DocumentVersion]  # type: ignore[assignment]
-    """Releases a version (Freigeben), instead of the one released before. Does nothing when it is released."""
+    """Releases a version (Freigeben), instead of the one released before. Does nothing when it is released.
+
+    Where there is a virus scanner, fails with FAILED_PRECONDITION/`CONTENT_INFECTED`, and with
+    FAILED_PRECONDITION/`SCAN_PENDING` until the bytes were scanned: ask again then.
+    """
     WithdrawDocumentVersion: _aio.UnaryUnaryMultiCallable[_documents_pb2.WithdrawDocumentVersionRequest, _documents_pb2.DocumentVersion]  # type: ignore[assignment]
     """Takes a release back. Does nothing when the version is not released."""
     AssignDocumentVersion: _aio.UnaryUnaryMultiCallable[_documents_pb2.AssignDocumentVersionRequest, _documents_pb2.DocumentAssignment]  # type: ignore[assignment]
@@ -266,7 +274,7 @@ class DocumentServiceAsyncStub(DocumentServiceStub):
     """Streams the bytes of a version, from an offset on. Marked as a write so that the audit log says who took what.
 
     The bytes are compared with the SHA-256 of the version when all are read: FAILED_PRECONDITION/`CONTENT_DAMAGED` at the end
-    says not to trust them.
+    says not to trust them. FAILED_PRECONDITION/`CONTENT_INFECTED`, `SCAN_PENDING` as at ReleaseDocumentVersion.
     """
 
 class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -415,7 +423,11 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _documents_pb2.ReleaseDocumentVersionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_documents_pb2.DocumentVersion, _abc.Awaitable[_documents_pb2.DocumentVersion]]:
-        """Releases a version (Freigeben), instead of the one released before. Does nothing when it is released."""
+        """Releases a version (Freigeben), instead of the one released before. Does nothing when it is released.
+
+        Where there is a virus scanner, fails with FAILED_PRECONDITION/`CONTENT_INFECTED`, and with
+        FAILED_PRECONDITION/`SCAN_PENDING` until the bytes were scanned: ask again then.
+        """
 
     @_abc_1.abstractmethod
     def WithdrawDocumentVersion(
@@ -575,7 +587,7 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         """Streams the bytes of a version, from an offset on. Marked as a write so that the audit log says who took what.
 
         The bytes are compared with the SHA-256 of the version when all are read: FAILED_PRECONDITION/`CONTENT_DAMAGED` at the end
-        says not to trust them.
+        says not to trust them. FAILED_PRECONDITION/`CONTENT_INFECTED`, `SCAN_PENDING` as at ReleaseDocumentVersion.
         """
 
 def add_DocumentServiceServicer_to_server(servicer: DocumentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -400,6 +400,47 @@ class SyncNowRequest(_message.Message):
 Global___SyncNowRequest: _TypeAlias = SyncNowRequest  # noqa: Y015
 
 @_typing.final
+class NoteCalendarChangesRequest(_message.Message):
+    """Whose calendars have changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EMPLOYEES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def employees(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Required. Format: `employees/{personnel_number}`."""
+
+    def __init__(
+        self,
+        *,
+        employees: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["employees", b"employees"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NoteCalendarChangesRequest: _TypeAlias = NoteCalendarChangesRequest  # noqa: Y015
+
+@_typing.final
+class NoteCalendarChangesResponse(_message.Message):
+    """Nothing: what becomes of it is seen at the mailboxes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NoteCalendarChangesResponse: _TypeAlias = NoteCalendarChangesResponse  # noqa: Y015
+
+@_typing.final
 class ListMappingsRequest(_message.Message):
     """Which mappings to list."""
 

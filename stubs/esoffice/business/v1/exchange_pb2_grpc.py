@@ -51,6 +51,11 @@ class ExchangeServiceStub:
                 request_serializer=esoffice_dot_business_dot_v1_dot_exchange__pb2.SyncNowRequest.SerializeToString,
                 response_deserializer=esoffice_dot_business_dot_v1_dot_exchange__pb2.ExchangeMailbox.FromString,
                 _registered_method=True)
+        self.NoteCalendarChanges = channel.unary_unary(
+                '/esoffice.business.v1.ExchangeService/NoteCalendarChanges',
+                request_serializer=esoffice_dot_business_dot_v1_dot_exchange__pb2.NoteCalendarChangesRequest.SerializeToString,
+                response_deserializer=esoffice_dot_business_dot_v1_dot_exchange__pb2.NoteCalendarChangesResponse.FromString,
+                _registered_method=True)
         self.ListMappings = channel.unary_unary(
                 '/esoffice.business.v1.ExchangeService/ListMappings',
                 request_serializer=esoffice_dot_business_dot_v1_dot_exchange__pb2.ListMappingsRequest.SerializeToString,
@@ -95,6 +100,14 @@ class ExchangeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def NoteCalendarChanges(self, request, context):
+        """Says that calendars have changed at server_es, so that their mailboxes are looked at now instead of at the next regular time. A
+        hint that may be lost and may be wrong; employees without a mailbox are passed over.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListMappings(self, request, context):
         """Lists which item of the ERP is which one of the mailbox (Zuordnung).
         """
@@ -134,6 +147,11 @@ def add_ExchangeServiceServicer_to_server(servicer, server):
                     servicer.SyncNow,
                     request_deserializer=esoffice_dot_business_dot_v1_dot_exchange__pb2.SyncNowRequest.FromString,
                     response_serializer=esoffice_dot_business_dot_v1_dot_exchange__pb2.ExchangeMailbox.SerializeToString,
+            ),
+            'NoteCalendarChanges': grpc.unary_unary_rpc_method_handler(
+                    servicer.NoteCalendarChanges,
+                    request_deserializer=esoffice_dot_business_dot_v1_dot_exchange__pb2.NoteCalendarChangesRequest.FromString,
+                    response_serializer=esoffice_dot_business_dot_v1_dot_exchange__pb2.NoteCalendarChangesResponse.SerializeToString,
             ),
             'ListMappings': grpc.unary_unary_rpc_method_handler(
                     servicer.ListMappings,
@@ -234,6 +252,33 @@ class ExchangeService:
             '/esoffice.business.v1.ExchangeService/SyncNow',
             esoffice_dot_business_dot_v1_dot_exchange__pb2.SyncNowRequest.SerializeToString,
             esoffice_dot_business_dot_v1_dot_exchange__pb2.ExchangeMailbox.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def NoteCalendarChanges(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.business.v1.ExchangeService/NoteCalendarChanges',
+            esoffice_dot_business_dot_v1_dot_exchange__pb2.NoteCalendarChangesRequest.SerializeToString,
+            esoffice_dot_business_dot_v1_dot_exchange__pb2.NoteCalendarChangesResponse.FromString,
             options,
             channel_credentials,
             insecure,

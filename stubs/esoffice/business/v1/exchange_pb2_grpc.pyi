@@ -43,6 +43,10 @@ class ExchangeServiceStub:
     """
     SyncNow: _grpc.UnaryUnaryMultiCallable[_exchange_pb2.SyncNowRequest, _exchange_pb2.ExchangeMailbox]
     """Lets a mailbox be looked at now instead of at its next turn (jetzt abgleichen). Answers at once."""
+    NoteCalendarChanges: _grpc.UnaryUnaryMultiCallable[_exchange_pb2.NoteCalendarChangesRequest, _exchange_pb2.NoteCalendarChangesResponse]
+    """Says that calendars have changed at server_es, so that their mailboxes are looked at now instead of at the next regular time. A
+    hint that may be lost and may be wrong; employees without a mailbox are passed over.
+    """
     ListMappings: _grpc.UnaryUnaryMultiCallable[_exchange_pb2.ListMappingsRequest, _exchange_pb2.ListMappingsResponse]
     """Lists which item of the ERP is which one of the mailbox (Zuordnung)."""
     ListSyncLog: _grpc.UnaryUnaryMultiCallable[_exchange_pb2.ListSyncLogRequest, _exchange_pb2.ListSyncLogResponse]
@@ -67,6 +71,10 @@ class ExchangeServiceAsyncStub(ExchangeServiceStub):
     """
     SyncNow: _aio.UnaryUnaryMultiCallable[_exchange_pb2.SyncNowRequest, _exchange_pb2.ExchangeMailbox]  # type: ignore[assignment]
     """Lets a mailbox be looked at now instead of at its next turn (jetzt abgleichen). Answers at once."""
+    NoteCalendarChanges: _aio.UnaryUnaryMultiCallable[_exchange_pb2.NoteCalendarChangesRequest, _exchange_pb2.NoteCalendarChangesResponse]  # type: ignore[assignment]
+    """Says that calendars have changed at server_es, so that their mailboxes are looked at now instead of at the next regular time. A
+    hint that may be lost and may be wrong; employees without a mailbox are passed over.
+    """
     ListMappings: _aio.UnaryUnaryMultiCallable[_exchange_pb2.ListMappingsRequest, _exchange_pb2.ListMappingsResponse]  # type: ignore[assignment]
     """Lists which item of the ERP is which one of the mailbox (Zuordnung)."""
     ListSyncLog: _aio.UnaryUnaryMultiCallable[_exchange_pb2.ListSyncLogRequest, _exchange_pb2.ListSyncLogResponse]  # type: ignore[assignment]
@@ -106,6 +114,16 @@ class ExchangeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_exchange_pb2.ExchangeMailbox, _abc.Awaitable[_exchange_pb2.ExchangeMailbox]]:
         """Lets a mailbox be looked at now instead of at its next turn (jetzt abgleichen). Answers at once."""
+
+    @_abc_1.abstractmethod
+    def NoteCalendarChanges(
+        self,
+        request: _exchange_pb2.NoteCalendarChangesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_exchange_pb2.NoteCalendarChangesResponse, _abc.Awaitable[_exchange_pb2.NoteCalendarChangesResponse]]:
+        """Says that calendars have changed at server_es, so that their mailboxes are looked at now instead of at the next regular time. A
+        hint that may be lost and may be wrong; employees without a mailbox are passed over.
+        """
 
     @_abc_1.abstractmethod
     def ListMappings(

@@ -961,6 +961,68 @@ class TryMailRulesRequest(_message.Message):
 Global___TryMailRulesRequest: _TypeAlias = TryMailRulesRequest  # noqa: Y015
 
 @_typing.final
+class SignInRequest(_message.Message):
+    """For whom a person signs in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """Required. Format: `mailAccounts/{id}`, or `outgoingMail` for the outgoing mail server."""
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignInRequest: _TypeAlias = SignInRequest  # noqa: Y015
+
+@_typing.final
+class SignInProgress(_message.Message):
+    """How far a sign-in is. An empty message is a heartbeat: nobody has signed in yet."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERIFICATION_URI_FIELD_NUMBER: _builtins.int
+    USER_CODE_FIELD_NUMBER: _builtins.int
+    VERIFICATION_URI_COMPLETE_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    DONE_FIELD_NUMBER: _builtins.int
+    verification_uri: _builtins.str
+    """Page on which the person enters the code. Only in the first message."""
+    user_code: _builtins.str
+    """The code. Only in the first message."""
+    verification_uri_complete: _builtins.str
+    """The page with the code entered already, where the issuer has one. Only in the first message."""
+    done: _builtins.bool
+    """The service is signed in. Only in the last message."""
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when the code holds. Only in the first message."""
+
+    def __init__(
+        self,
+        *,
+        verification_uri: _builtins.str = ...,
+        user_code: _builtins.str = ...,
+        verification_uri_complete: _builtins.str = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+        done: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "expire_time", b"expire_time", "user_code", b"user_code", "verification_uri", b"verification_uri", "verification_uri_complete", b"verification_uri_complete"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignInProgress: _TypeAlias = SignInProgress  # noqa: Y015
+
+@_typing.final
 class TryMailRulesProgress(_message.Message):
     """How far a comparison is."""
 

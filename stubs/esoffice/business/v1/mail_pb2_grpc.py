@@ -91,6 +91,11 @@ class MailServiceStub:
                 request_serializer=esoffice_dot_business_dot_v1_dot_mail__pb2.TryMailRulesRequest.SerializeToString,
                 response_deserializer=esoffice_dot_business_dot_v1_dot_mail__pb2.TryMailRulesProgress.FromString,
                 _registered_method=True)
+        self.SignIn = channel.unary_stream(
+                '/esoffice.business.v1.MailService/SignIn',
+                request_serializer=esoffice_dot_business_dot_v1_dot_mail__pb2.SignInRequest.SerializeToString,
+                response_deserializer=esoffice_dot_business_dot_v1_dot_mail__pb2.SignInProgress.FromString,
+                _registered_method=True)
         self.ReconcileMailAccount = channel.unary_unary(
                 '/esoffice.business.v1.MailService/ReconcileMailAccount',
                 request_serializer=esoffice_dot_business_dot_v1_dot_mail__pb2.ReconcileMailAccountRequest.SerializeToString,
@@ -187,6 +192,18 @@ class MailServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SignIn(self, request, context):
+        """Lets a person sign in for an account whose `oauth2` names a `device_authorization_url`: says where he has to enter which code, and
+        waits until he has done so. From then on the service signs in by itself. Nobody is signed out by a sign-in that fails. Only
+        administrators may; it holds for the outgoing mail server too.
+
+        FAILED_PRECONDITION when the account signs in in another way, nobody has signed in in time, or the person or the issuer has refused;
+        UNAVAILABLE when the issuer cannot be reached.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReconcileMailAccount(self, request, context):
         """Looks into the mailbox of an account and compares it with what is stored: seen, imported, left (Abgleich). Changes nothing.
         UNAVAILABLE when the mailbox cannot be reached.
@@ -260,6 +277,11 @@ def add_MailServiceServicer_to_server(servicer, server):
                     servicer.TryMailRules,
                     request_deserializer=esoffice_dot_business_dot_v1_dot_mail__pb2.TryMailRulesRequest.FromString,
                     response_serializer=esoffice_dot_business_dot_v1_dot_mail__pb2.TryMailRulesProgress.SerializeToString,
+            ),
+            'SignIn': grpc.unary_stream_rpc_method_handler(
+                    servicer.SignIn,
+                    request_deserializer=esoffice_dot_business_dot_v1_dot_mail__pb2.SignInRequest.FromString,
+                    response_serializer=esoffice_dot_business_dot_v1_dot_mail__pb2.SignInProgress.SerializeToString,
             ),
             'ReconcileMailAccount': grpc.unary_unary_rpc_method_handler(
                     servicer.ReconcileMailAccount,
@@ -571,6 +593,33 @@ class MailService:
             '/esoffice.business.v1.MailService/TryMailRules',
             esoffice_dot_business_dot_v1_dot_mail__pb2.TryMailRulesRequest.SerializeToString,
             esoffice_dot_business_dot_v1_dot_mail__pb2.TryMailRulesProgress.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SignIn(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/esoffice.business.v1.MailService/SignIn',
+            esoffice_dot_business_dot_v1_dot_mail__pb2.SignInRequest.SerializeToString,
+            esoffice_dot_business_dot_v1_dot_mail__pb2.SignInProgress.FromString,
             options,
             channel_credentials,
             insecure,

@@ -61,6 +61,14 @@ class MailServiceStub:
     """Compares what changed settings of an account would make of its newest mails with what the settings of now make of them, both on
     the records of now (Probelauf). Changes nothing. Each message says how far it is; the last one has compared all.
     """
+    SignIn: _grpc.UnaryStreamMultiCallable[_mail_pb2.SignInRequest, _mail_pb2.SignInProgress]
+    """Lets a person sign in for an account whose `oauth2` names a `device_authorization_url`: says where he has to enter which code, and
+    waits until he has done so. From then on the service signs in by itself. Nobody is signed out by a sign-in that fails. Only
+    administrators may; it holds for the outgoing mail server too.
+
+    FAILED_PRECONDITION when the account signs in in another way, nobody has signed in in time, or the person or the issuer has refused;
+    UNAVAILABLE when the issuer cannot be reached.
+    """
     ReconcileMailAccount: _grpc.UnaryUnaryMultiCallable[_mail_pb2.ReconcileMailAccountRequest, _mail_pb2.MailReconciliation]
     """Looks into the mailbox of an account and compares it with what is stored: seen, imported, left (Abgleich). Changes nothing.
     UNAVAILABLE when the mailbox cannot be reached.
@@ -102,6 +110,14 @@ class MailServiceAsyncStub(MailServiceStub):
     TryMailRules: _aio.UnaryStreamMultiCallable[_mail_pb2.TryMailRulesRequest, _mail_pb2.TryMailRulesProgress]  # type: ignore[assignment]
     """Compares what changed settings of an account would make of its newest mails with what the settings of now make of them, both on
     the records of now (Probelauf). Changes nothing. Each message says how far it is; the last one has compared all.
+    """
+    SignIn: _aio.UnaryStreamMultiCallable[_mail_pb2.SignInRequest, _mail_pb2.SignInProgress]  # type: ignore[assignment]
+    """Lets a person sign in for an account whose `oauth2` names a `device_authorization_url`: says where he has to enter which code, and
+    waits until he has done so. From then on the service signs in by itself. Nobody is signed out by a sign-in that fails. Only
+    administrators may; it holds for the outgoing mail server too.
+
+    FAILED_PRECONDITION when the account signs in in another way, nobody has signed in in time, or the person or the issuer has refused;
+    UNAVAILABLE when the issuer cannot be reached.
     """
     ReconcileMailAccount: _aio.UnaryUnaryMultiCallable[_mail_pb2.ReconcileMailAccountRequest, _mail_pb2.MailReconciliation]  # type: ignore[assignment]
     """Looks into the mailbox of an account and compares it with what is stored: seen, imported, left (Abgleich). Changes nothing.
@@ -207,6 +223,20 @@ class MailServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_mail_pb2.TryMailRulesProgress], _abc.AsyncIterator[_mail_pb2.TryMailRulesProgress]]:
         """Compares what changed settings of an account would make of its newest mails with what the settings of now make of them, both on
         the records of now (Probelauf). Changes nothing. Each message says how far it is; the last one has compared all.
+        """
+
+    @_abc_1.abstractmethod
+    def SignIn(
+        self,
+        request: _mail_pb2.SignInRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_mail_pb2.SignInProgress], _abc.AsyncIterator[_mail_pb2.SignInProgress]]:
+        """Lets a person sign in for an account whose `oauth2` names a `device_authorization_url`: says where he has to enter which code, and
+        waits until he has done so. From then on the service signs in by itself. Nobody is signed out by a sign-in that fails. Only
+        administrators may; it holds for the outgoing mail server too.
+
+        FAILED_PRECONDITION when the account signs in in another way, nobody has signed in in time, or the person or the issuer has refused;
+        UNAVAILABLE when the issuer cannot be reached.
         """
 
     @_abc_1.abstractmethod

@@ -194,7 +194,9 @@ Global___MailFolder: _TypeAlias = MailFolder  # noqa: Y015
 
 @_typing.final
 class OAuth2Client(_message.Message):
-    """How a service signs in at a mail server as itself (OAuth 2 client credentials, RFC 6749 section 4.4)."""
+    """How a service signs in at a mail server by OAuth 2: as itself (client credentials, RFC 6749 section 4.4), or in the name of a
+    person who has let it (device flow, RFC 8628).
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -202,6 +204,7 @@ class OAuth2Client(_message.Message):
     CLIENT_ID_FIELD_NUMBER: _builtins.int
     CLIENT_SECRET_FIELD_NUMBER: _builtins.int
     SCOPE_FIELD_NUMBER: _builtins.int
+    DEVICE_AUTHORIZATION_URL_FIELD_NUMBER: _builtins.int
     token_url: _builtins.str
     """Address tokens are asked for at, such as
     `https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token`. Empty: no OAuth 2. At most 1,000 characters.
@@ -209,10 +212,17 @@ class OAuth2Client(_message.Message):
     client_id: _builtins.str
     """Id of this service at the issuer. At most 200 characters."""
     scope: _builtins.str
-    """What is asked for, such as `https://outlook.office365.com/.default`. At most 1,000 characters."""
+    """What is asked for, such as `https://outlook.office365.com/.default`; for the device flow such as
+    `https://outlook.office365.com/EWS.AccessAsUser.All offline_access`. At most 1,000 characters.
+    """
+    device_authorization_url: _builtins.str
+    """Address a person's sign-in is begun at, such as `https://login.microsoftonline.com/{tenant}/oauth2/v2.0/devicecode`. Empty, the
+    default: the service signs in as itself. Otherwise a person signs in once, by `esconfig mails sign-in`, and the service stays
+    signed in from then on. Not for calendars. At most 1,000 characters.
+    """
     @_builtins.property
     def client_secret(self) -> _common_settings_pb2.Secret:
-        """Its secret."""
+        """Its secret. With `device_authorization_url` only where the issuer wants one."""
 
     def __init__(
         self,
@@ -221,10 +231,11 @@ class OAuth2Client(_message.Message):
         client_id: _builtins.str = ...,
         client_secret: _common_settings_pb2.Secret | None = ...,
         scope: _builtins.str = ...,
+        device_authorization_url: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["client_secret", b"client_secret"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "client_secret", b"client_secret", "scope", b"scope", "token_url", b"token_url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "client_secret", b"client_secret", "device_authorization_url", b"device_authorization_url", "scope", b"scope", "token_url", b"token_url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -249,8 +260,8 @@ class MailAccount(_message.Message):
         KIND_MAILDIR: MailAccount._Kind.ValueType  # 2
         """A Maildir folder on the service's own machine; needs `path`."""
         KIND_EWS: MailAccount._Kind.ValueType  # 3
-        """A mailbox of an Exchange server on premises, by Exchange Web Services; needs `host` or `url`, and `user`. Exchange Online
-        refuses it since 2026-10-01 and has it no more from 2027-04-01.
+        """A mailbox of an Exchange server on premises, by Exchange Web Services; needs `user`. Without `host` and `url` the server is
+        found by autodiscover. Exchange Online refuses it since 2026-10-01 and has it no more from 2027-04-01.
         """
         KIND_GRAPH: MailAccount._Kind.ValueType  # 4
         """A mailbox of Exchange Online, by Microsoft Graph; needs `user`, its mail address, and `oauth2`."""
@@ -265,8 +276,8 @@ class MailAccount(_message.Message):
     KIND_MAILDIR: MailAccount.Kind.ValueType  # 2
     """A Maildir folder on the service's own machine; needs `path`."""
     KIND_EWS: MailAccount.Kind.ValueType  # 3
-    """A mailbox of an Exchange server on premises, by Exchange Web Services; needs `host` or `url`, and `user`. Exchange Online
-    refuses it since 2026-10-01 and has it no more from 2027-04-01.
+    """A mailbox of an Exchange server on premises, by Exchange Web Services; needs `user`. Without `host` and `url` the server is
+    found by autodiscover. Exchange Online refuses it since 2026-10-01 and has it no more from 2027-04-01.
     """
     KIND_GRAPH: MailAccount.Kind.ValueType  # 4
     """A mailbox of Exchange Online, by Microsoft Graph; needs `user`, its mail address, and `oauth2`."""
@@ -511,6 +522,7 @@ class MailAccount(_message.Message):
     URL_FIELD_NUMBER: _builtins.int
     MAILBOX_FIELD_NUMBER: _builtins.int
     AUTHENTICATION_FIELD_NUMBER: _builtins.int
+    CA_CERTIFICATE_FILE_FIELD_NUMBER: _builtins.int
     active: _builtins.bool
     """Whether mail is taken from this account (aktiv). The settings of an inactive account are not checked. Default: no."""
     kind: Global___MailAccount.Kind.ValueType
@@ -543,7 +555,9 @@ class MailAccount(_message.Message):
     unknown_folder: _builtins.str
     """Folder for mails that became open helpdesk e-mails, made when it is missing. Default: Unknown."""
     use_idle: _builtins.bool
-    """Whether the server is asked to tell of new mail at once (IDLE), beside the regular look. Default: no."""
+    """Whether the server is asked to tell of new mail at once (KIND_IMAP: IDLE; KIND_EWS: a streaming subscription), beside the
+    regular look. Default: no.
+    """
     activity_type: _builtins.str
     """Activity type that a contact gets (Aktivitätsart). Empty: none. At most 64 characters."""
     follow_up_employee: _builtins.str
@@ -581,7 +595,7 @@ class MailAccount(_message.Message):
     """
     url: _builtins.str
     """Address of the service of an Exchange server, such as `https://mail.firma.de/EWS/Exchange.asmx`. Empty, the default: made from
-    `host`; for KIND_GRAPH `https://graph.microsoft.com/v1.0`. At most 500 characters.
+    `host`, or found by autodiscover if that is empty too; for KIND_GRAPH `https://graph.microsoft.com/v1.0`. At most 500 characters.
     """
     mailbox: _builtins.str
     """Mail address of the mailbox of an Exchange server (Postfach), if `user` is not it or signs in for another one. At most 256
@@ -589,6 +603,10 @@ class MailAccount(_message.Message):
     """
     authentication: Global___MailAccount.Authentication.ValueType
     """How `user` signs in at an Exchange server with `password`. Default: AUTHENTICATION_NTLM."""
+    ca_certificate_file: _builtins.str
+    """File of the CA certificate that the certificate of an Exchange server comes from (CA-Zertifikat), PEM; for KIND_EWS. An absolute
+    path. It is trusted besides those of the machine. Empty, the default: none. At most 1,000 characters.
+    """
     @_builtins.property
     def password(self) -> _common_settings_pb2.Secret:
         """Password to sign in with; not together with `oauth2_token`."""
@@ -696,10 +714,11 @@ class MailAccount(_message.Message):
         url: _builtins.str = ...,
         mailbox: _builtins.str = ...,
         authentication: Global___MailAccount.Authentication.ValueType = ...,
+        ca_certificate_file: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["oauth2", b"oauth2", "oauth2_token", b"oauth2_token", "password", b"password", "poll_duration", b"poll_duration", "smime_key", b"smime_key"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "active", b"active", "activity_type", b"activity_type", "address_kinds", b"address_kinds", "after_import", b"after_import", "authentication", b"authentication", "authentication_server", b"authentication_server", "contact_date", b"contact_date", "done_folder", b"done_folder", "excluded_senders", b"excluded_senders", "failed_folder", b"failed_folder", "folder", b"folder", "folders", b"folders", "follow_up_employee", b"follow_up_employee", "follow_up_team", b"follow_up_team", "forwarding_senders", b"forwarding_senders", "host", b"host", "kind", b"kind", "mailbox", b"mailbox", "mails_per_hour", b"mails_per_hour", "max_mail_bytes", b"max_mail_bytes", "oauth2", b"oauth2", "oauth2_token", b"oauth2_token", "open_mail_team", b"open_mail_team", "password", b"password", "path", b"path", "poll_duration", b"poll_duration", "port", b"port", "recognition_template", b"recognition_template", "reopen_solved", b"reopen_solved", "reply_to_senders", b"reply_to_senders", "responsible_employee", b"responsible_employee", "responsible_team", b"responsible_team", "rules", b"rules", "security", b"security", "silence_hours", b"silence_hours", "silence_minutes", b"silence_minutes", "smime_certificate", b"smime_certificate", "smime_key", b"smime_key", "spam_signs", b"spam_signs", "unknown_folder", b"unknown_folder", "url", b"url", "use_idle", b"use_idle", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "active", b"active", "activity_type", b"activity_type", "address_kinds", b"address_kinds", "after_import", b"after_import", "authentication", b"authentication", "authentication_server", b"authentication_server", "ca_certificate_file", b"ca_certificate_file", "contact_date", b"contact_date", "done_folder", b"done_folder", "excluded_senders", b"excluded_senders", "failed_folder", b"failed_folder", "folder", b"folder", "folders", b"folders", "follow_up_employee", b"follow_up_employee", "follow_up_team", b"follow_up_team", "forwarding_senders", b"forwarding_senders", "host", b"host", "kind", b"kind", "mailbox", b"mailbox", "mails_per_hour", b"mails_per_hour", "max_mail_bytes", b"max_mail_bytes", "oauth2", b"oauth2", "oauth2_token", b"oauth2_token", "open_mail_team", b"open_mail_team", "password", b"password", "path", b"path", "poll_duration", b"poll_duration", "port", b"port", "recognition_template", b"recognition_template", "reopen_solved", b"reopen_solved", "reply_to_senders", b"reply_to_senders", "responsible_employee", b"responsible_employee", "responsible_team", b"responsible_team", "rules", b"rules", "security", b"security", "silence_hours", b"silence_hours", "silence_minutes", b"silence_minutes", "smime_certificate", b"smime_certificate", "smime_key", b"smime_key", "spam_signs", b"spam_signs", "unknown_folder", b"unknown_folder", "url", b"url", "use_idle", b"use_idle", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1589,6 +1608,35 @@ class S3StoreSettings(_message.Message):
 Global___S3StoreSettings: _TypeAlias = S3StoreSettings  # noqa: Y015
 
 @_typing.final
+class VirusScanSettings(_message.Message):
+    """The virus scanner ClamAV, which looks at every document before it is released or handed out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    TEAM_FIELD_NUMBER: _builtins.int
+    address: _builtins.str
+    """Where its daemon clamd listens: `unix:/run/clamav/clamd.ctl`, or `host:port`, over which the bytes go in the clear. Its
+    own limits (`StreamMaxLength`) must take the largest document: what it does not take waits. Empty, the default: nothing
+    is scanned.
+    """
+    team: _builtins.str
+    """Team that is told of what was found. Format: `teams/{id}`."""
+    def __init__(
+        self,
+        *,
+        address: _builtins.str = ...,
+        team: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "team", b"team"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VirusScanSettings: _TypeAlias = VirusScanSettings  # noqa: Y015
+
+@_typing.final
 class DocumentSettings(_message.Message):
     """Documents (externe Dokumente, DMS)."""
 
@@ -1674,6 +1722,7 @@ class DocumentSettings(_message.Message):
     S3_FIELD_NUMBER: _builtins.int
     LINK_PREFIXES_FIELD_NUMBER: _builtins.int
     LEAVE_MAIL_ATTACHMENTS_FIELD_NUMBER: _builtins.int
+    VIRUS_SCAN_FIELD_NUMBER: _builtins.int
     folder: _builtins.str
     """Folder for uploads and, by default, the bytes of documents: an absolute path, the same files for all replicas; at most
     1,000 characters.
@@ -1723,6 +1772,10 @@ class DocumentSettings(_message.Message):
         there whatever a user names, so name no more than is meant. At most 50; none, the default: nothing is linked.
         """
 
+    @_builtins.property
+    def virus_scan(self) -> Global___VirusScanSettings:
+        """The virus scanner. Default: none."""
+
     def __init__(
         self,
         *,
@@ -1737,10 +1790,11 @@ class DocumentSettings(_message.Message):
         s3: Global___S3StoreSettings | None = ...,
         link_prefixes: _abc.Iterable[_builtins.str] | None = ...,
         leave_mail_attachments: _builtins.bool = ...,
+        virus_scan: Global___VirusScanSettings | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["check_out_duration", b"check_out_duration", "s3", b"s3", "upload_keep_duration", b"upload_keep_duration", "verify_duration", b"verify_duration", "webdav", b"webdav"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["check_out_duration", b"check_out_duration", "s3", b"s3", "upload_keep_duration", b"upload_keep_duration", "verify_duration", b"verify_duration", "virus_scan", b"virus_scan", "webdav", b"webdav"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["check_out_duration", b"check_out_duration", "folder", b"folder", "leave_mail_attachments", b"leave_mail_attachments", "link_prefixes", b"link_prefixes", "retentions", b"retentions", "s3", b"s3", "store", b"store", "structures", b"structures", "upload_keep_duration", b"upload_keep_duration", "verify_duration", b"verify_duration", "webdav", b"webdav"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["check_out_duration", b"check_out_duration", "folder", b"folder", "leave_mail_attachments", b"leave_mail_attachments", "link_prefixes", b"link_prefixes", "retentions", b"retentions", "s3", b"s3", "store", b"store", "structures", b"structures", "upload_keep_duration", b"upload_keep_duration", "verify_duration", b"verify_duration", "virus_scan", b"virus_scan", "webdav", b"webdav"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1792,6 +1846,12 @@ class ExchangeSettings(_message.Message):
         """Not said: read as PROTOCOL_EWS."""
         PROTOCOL_EWS: ExchangeSettings._Protocol.ValueType  # 1
         """Exchange Web Services, of Exchange 2016 and later on premises. Exchange Online has it shut off."""
+        PROTOCOL_GRAPH: ExchangeSettings._Protocol.ValueType  # 2
+        """Microsoft Graph, of Exchange Online; needs `oauth2` of an application with the permissions Calendars.ReadWrite and
+        Tasks.ReadWrite.All. Whoever changes to it keeps what is in sync: appointments and tasks are known again by their names. Tasks
+        are those of the mailbox's default list, without a percentage. Conferences are read and not changed, because Graph would send
+        every change to all who are invited.
+        """
 
     class Protocol(_Protocol, metaclass=_ProtocolEnumTypeWrapper):
         """How the server is spoken to."""
@@ -1800,6 +1860,12 @@ class ExchangeSettings(_message.Message):
     """Not said: read as PROTOCOL_EWS."""
     PROTOCOL_EWS: ExchangeSettings.Protocol.ValueType  # 1
     """Exchange Web Services, of Exchange 2016 and later on premises. Exchange Online has it shut off."""
+    PROTOCOL_GRAPH: ExchangeSettings.Protocol.ValueType  # 2
+    """Microsoft Graph, of Exchange Online; needs `oauth2` of an application with the permissions Calendars.ReadWrite and
+    Tasks.ReadWrite.All. Whoever changes to it keeps what is in sync: appointments and tasks are known again by their names. Tasks
+    are those of the mailbox's default list, without a percentage. Conferences are read and not changed, because Graph would send
+    every change to all who are invited.
+    """
 
     class _Authentication:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -1919,21 +1985,22 @@ class ExchangeSettings(_message.Message):
     BRAKE_MINIMUM_COUNT_FIELD_NUMBER: _builtins.int
     BRAKE_PERCENT_FIELD_NUMBER: _builtins.int
     POLL_DURATION_FIELD_NUMBER: _builtins.int
+    OAUTH2_FIELD_NUMBER: _builtins.int
     active: _builtins.bool
     """Whether there is a sync (aktiv). While it is off nothing is changed on either side. Default: no."""
     protocol: Global___ExchangeSettings.Protocol.ValueType
     """How the server is spoken to. Default: PROTOCOL_EWS."""
     url: _builtins.str
     """Address of the service, such as `https://mail.firma.de/EWS/Exchange.asmx`. Empty: it is found by autodiscover for each mailbox,
-    which is recommended. At most 500 characters.
+    which is recommended; for PROTOCOL_GRAPH it is `https://graph.microsoft.com/v1.0`. At most 500 characters.
     """
     authentication: Global___ExchangeSettings.Authentication.ValueType
     """How the service signs in. Default: AUTHENTICATION_NTLM."""
     user: _builtins.str
     """User with the right of impersonation (ApplicationImpersonation), such as `FIRMA\\\\esexchange`. At most 256 characters."""
     ca_certificate_file: _builtins.str
-    """File of the CA certificate that the server's certificate comes from (CA-Zertifikat), PEM. An absolute path. Empty: those of the
-    machine. At most 1,000 characters.
+    """File of the CA certificate that the server's certificate comes from (CA-Zertifikat), PEM. An absolute path. It is trusted besides
+    those of the machine. Empty: none. At most 1,000 characters.
     """
     appointments: Global___ExchangeSettings.Direction.ValueType
     """Which way appointments go. Default: DIRECTION_BOTH."""
@@ -1961,6 +2028,12 @@ class ExchangeSettings(_message.Message):
     def poll_duration(self) -> _duration_pb2.Duration:
         """How often a mailbox is looked at without being told of news, 5 s to 1 h. Default: 30 s."""
 
+    @_builtins.property
+    def oauth2(self) -> Global___OAuth2Client:
+        """Signing in by OAuth 2 as the service itself, instead of `password`; over Microsoft Graph the only way. Without a `scope` it is
+        `https://graph.microsoft.com/.default` there.
+        """
+
     def __init__(
         self,
         *,
@@ -1980,10 +2053,11 @@ class ExchangeSettings(_message.Message):
         brake_minimum_count: _builtins.int = ...,
         brake_percent: _builtins.int = ...,
         poll_duration: _duration_pb2.Duration | None = ...,
+        oauth2: Global___OAuth2Client | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["password", b"password", "poll_duration", b"poll_duration"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["oauth2", b"oauth2", "password", b"password", "poll_duration", b"poll_duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "appointments", b"appointments", "authentication", b"authentication", "brake_minimum_count", b"brake_minimum_count", "brake_percent", b"brake_percent", "ca_certificate_file", b"ca_certificate_file", "future_days", b"future_days", "mailboxes", b"mailboxes", "password", b"password", "past_days", b"past_days", "poll_duration", b"poll_duration", "protocol", b"protocol", "tasks", b"tasks", "url", b"url", "user", b"user", "winner", b"winner"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "appointments", b"appointments", "authentication", b"authentication", "brake_minimum_count", b"brake_minimum_count", "brake_percent", b"brake_percent", "ca_certificate_file", b"ca_certificate_file", "future_days", b"future_days", "mailboxes", b"mailboxes", "oauth2", b"oauth2", "password", b"password", "past_days", b"past_days", "poll_duration", b"poll_duration", "protocol", b"protocol", "tasks", b"tasks", "url", b"url", "user", b"user", "winner", b"winner"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -84,6 +84,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the servicecall was never forwarded, so there is no text to carry along."""
     ERROR_REASON_REOPENING_NOT_ALLOWED: _ErrorReason.ValueType  # 29
     """FAILED_PRECONDITION: the site's settings do not allow to reopen this servicecall. Metadata: `setting`."""
+    ERROR_REASON_VISIT_CANCELLED: _ErrorReason.ValueType  # 32
+    """FAILED_PRECONDITION: the visit was cancelled."""
     ERROR_REASON_FOLLOW_UP_DONE: _ErrorReason.ValueType  # 38
     """FAILED_PRECONDITION: the follow-up is done. Metadata: `done_by`."""
     ERROR_REASON_MAIL_NOT_OPEN: _ErrorReason.ValueType  # 40
@@ -220,6 +222,8 @@ ERROR_REASON_NOT_FORWARDED: ErrorReason.ValueType  # 28
 """FAILED_PRECONDITION: the servicecall was never forwarded, so there is no text to carry along."""
 ERROR_REASON_REOPENING_NOT_ALLOWED: ErrorReason.ValueType  # 29
 """FAILED_PRECONDITION: the site's settings do not allow to reopen this servicecall. Metadata: `setting`."""
+ERROR_REASON_VISIT_CANCELLED: ErrorReason.ValueType  # 32
+"""FAILED_PRECONDITION: the visit was cancelled."""
 ERROR_REASON_FOLLOW_UP_DONE: ErrorReason.ValueType  # 38
 """FAILED_PRECONDITION: the follow-up is done. Metadata: `done_by`."""
 ERROR_REASON_MAIL_NOT_OPEN: ErrorReason.ValueType  # 40

@@ -81,6 +81,8 @@ class _ServicecallEventKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_
     """Title, responsible ones, category or published flag changed."""
     SERVICECALL_EVENT_KIND_FORWARDED: _ServicecallEventKind.ValueType  # 10
     """The call was forwarded (Weiterleitung)."""
+    SERVICECALL_EVENT_KIND_VISIT: _ServicecallEventKind.ValueType  # 11
+    """A visit was planned, moved or cancelled (Einsatz)."""
 
 class ServicecallEventKind(_ServicecallEventKind, metaclass=_ServicecallEventKindEnumTypeWrapper):
     """What happened to a call."""
@@ -107,6 +109,8 @@ SERVICECALL_EVENT_KIND_EDITED: ServicecallEventKind.ValueType  # 9
 """Title, responsible ones, category or published flag changed."""
 SERVICECALL_EVENT_KIND_FORWARDED: ServicecallEventKind.ValueType  # 10
 """The call was forwarded (Weiterleitung)."""
+SERVICECALL_EVENT_KIND_VISIT: ServicecallEventKind.ValueType  # 11
+"""A visit was planned, moved or cancelled (Einsatz)."""
 Global___ServicecallEventKind: _TypeAlias = ServicecallEventKind  # noqa: Y015
 
 @_typing.final

@@ -623,3 +623,122 @@ class PublishedCall(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PublishedCall: _TypeAlias = PublishedCall  # noqa: Y015
+
+@_typing.final
+class PublishDocumentRequest(_message.Message):
+    """A piece of a document that is published; all but `data` stands in the first one alone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    SYSTEM_FIELD_NUMBER: _builtins.int
+    FOLDER_FIELD_NUMBER: _builtins.int
+    FILE_NAME_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    document: _builtins.str
+    """Required in the first message. Format: `documents/{id}`."""
+    system: _builtins.str
+    """Required in the first message. Format: `systems/{number}`."""
+    folder: _builtins.str
+    """Required in the first message. Id of a folder of the structure."""
+    file_name: _builtins.str
+    """Required in the first message. Name of the file."""
+    sha256: _builtins.str
+    """Required in the first message. SHA-256 of the bytes, 64 hex digits."""
+    revision: _builtins.int
+    """Required in the first message. Counts what is said about this document at this system; a repeat has the same one."""
+    data: _builtins.bytes
+    """Bytes, at most 1 MiB."""
+    def __init__(
+        self,
+        *,
+        document: _builtins.str = ...,
+        system: _builtins.str = ...,
+        folder: _builtins.str = ...,
+        file_name: _builtins.str = ...,
+        sha256: _builtins.str = ...,
+        revision: _builtins.int = ...,
+        data: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "document", b"document", "file_name", b"file_name", "folder", b"folder", "revision", b"revision", "sha256", b"sha256", "system", b"system"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PublishDocumentRequest: _TypeAlias = PublishDocumentRequest  # noqa: Y015
+
+@_typing.final
+class PublishedDocument(_message.Message):
+    """Where a published document is shown."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    URI_FIELD_NUMBER: _builtins.int
+    FILE_NAME_FIELD_NUMBER: _builtins.int
+    uri: _builtins.str
+    """Path of its address."""
+    file_name: _builtins.str
+    """Its name there."""
+    def __init__(
+        self,
+        *,
+        uri: _builtins.str = ...,
+        file_name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_name", b"file_name", "uri", b"uri"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PublishedDocument: _TypeAlias = PublishedDocument  # noqa: Y015
+
+@_typing.final
+class WithdrawPublishedDocumentRequest(_message.Message):
+    """Which document is taken away."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    SYSTEM_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    document: _builtins.str
+    """Required. Format: `documents/{id}`."""
+    system: _builtins.str
+    """Required. Format: `systems/{number}`."""
+    revision: _builtins.int
+    """Required. As at PublishDocument."""
+    def __init__(
+        self,
+        *,
+        document: _builtins.str = ...,
+        system: _builtins.str = ...,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "revision", b"revision", "system", b"system"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WithdrawPublishedDocumentRequest: _TypeAlias = WithdrawPublishedDocumentRequest  # noqa: Y015
+
+@_typing.final
+class WithdrawPublishedDocumentResponse(_message.Message):
+    """It is not shown."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WithdrawPublishedDocumentResponse: _TypeAlias = WithdrawPublishedDocumentResponse  # noqa: Y015

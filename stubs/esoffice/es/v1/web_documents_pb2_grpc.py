@@ -83,6 +83,16 @@ class WebDocumentServiceStub:
                 request_serializer=esoffice_dot_es_dot_v1_dot_web__documents__pb2.ListPublishedCallsRequest.SerializeToString,
                 response_deserializer=esoffice_dot_es_dot_v1_dot_web__documents__pb2.ListPublishedCallsResponse.FromString,
                 _registered_method=True)
+        self.PublishDocument = channel.stream_unary(
+                '/esoffice.es.v1.WebDocumentService/PublishDocument',
+                request_serializer=esoffice_dot_es_dot_v1_dot_web__documents__pb2.PublishDocumentRequest.SerializeToString,
+                response_deserializer=esoffice_dot_es_dot_v1_dot_web__documents__pb2.PublishedDocument.FromString,
+                _registered_method=True)
+        self.WithdrawPublishedDocument = channel.unary_unary(
+                '/esoffice.es.v1.WebDocumentService/WithdrawPublishedDocument',
+                request_serializer=esoffice_dot_es_dot_v1_dot_web__documents__pb2.WithdrawPublishedDocumentRequest.SerializeToString,
+                response_deserializer=esoffice_dot_es_dot_v1_dot_web__documents__pb2.WithdrawPublishedDocumentResponse.FromString,
+                _registered_method=True)
 
 
 class WebDocumentServiceServicer:
@@ -169,6 +179,25 @@ class WebDocumentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PublishDocument(self, request_iterator, context):
+        """Shows a released document in a folder of a system; server_business asks for it. A file that was shown of the same document
+        at the same system goes. The name is the file's own, or one beside it when something else has it.
+
+        ABORTED/`PUBLICATION_OUTDATED`: something later was said about it. FAILED_PRECONDITION: the site shows no web documents,
+        or no file of this name; `CHECKSUM_MISMATCH`. NOT_FOUND: there is no such system, or no such folder in the structure.
+        ALREADY_EXISTS: both names are taken.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WithdrawPublishedDocument(self, request, context):
+        """Takes a document away again. Does nothing when it is not shown. ABORTED/`PUBLICATION_OUTDATED` as above.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_WebDocumentServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -216,6 +245,16 @@ def add_WebDocumentServiceServicer_to_server(servicer, server):
                     servicer.ListPublishedCalls,
                     request_deserializer=esoffice_dot_es_dot_v1_dot_web__documents__pb2.ListPublishedCallsRequest.FromString,
                     response_serializer=esoffice_dot_es_dot_v1_dot_web__documents__pb2.ListPublishedCallsResponse.SerializeToString,
+            ),
+            'PublishDocument': grpc.stream_unary_rpc_method_handler(
+                    servicer.PublishDocument,
+                    request_deserializer=esoffice_dot_es_dot_v1_dot_web__documents__pb2.PublishDocumentRequest.FromString,
+                    response_serializer=esoffice_dot_es_dot_v1_dot_web__documents__pb2.PublishedDocument.SerializeToString,
+            ),
+            'WithdrawPublishedDocument': grpc.unary_unary_rpc_method_handler(
+                    servicer.WithdrawPublishedDocument,
+                    request_deserializer=esoffice_dot_es_dot_v1_dot_web__documents__pb2.WithdrawPublishedDocumentRequest.FromString,
+                    response_serializer=esoffice_dot_es_dot_v1_dot_web__documents__pb2.WithdrawPublishedDocumentResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -465,6 +504,60 @@ class WebDocumentService:
             '/esoffice.es.v1.WebDocumentService/ListPublishedCalls',
             esoffice_dot_es_dot_v1_dot_web__documents__pb2.ListPublishedCallsRequest.SerializeToString,
             esoffice_dot_es_dot_v1_dot_web__documents__pb2.ListPublishedCallsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PublishDocument(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/esoffice.es.v1.WebDocumentService/PublishDocument',
+            esoffice_dot_es_dot_v1_dot_web__documents__pb2.PublishDocumentRequest.SerializeToString,
+            esoffice_dot_es_dot_v1_dot_web__documents__pb2.PublishedDocument.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WithdrawPublishedDocument(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/esoffice.es.v1.WebDocumentService/WithdrawPublishedDocument',
+            esoffice_dot_es_dot_v1_dot_web__documents__pb2.WithdrawPublishedDocumentRequest.SerializeToString,
+            esoffice_dot_es_dot_v1_dot_web__documents__pb2.WithdrawPublishedDocumentResponse.FromString,
             options,
             channel_credentials,
             insecure,

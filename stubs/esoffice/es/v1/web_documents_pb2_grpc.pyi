@@ -75,6 +75,16 @@ class WebDocumentServiceStub:
 
     NOT_FOUND: there is no such system, or the visitor may not see it.
     """
+    PublishDocument: _grpc.StreamUnaryMultiCallable[_web_documents_pb2.PublishDocumentRequest, _web_documents_pb2.PublishedDocument]
+    """Shows a released document in a folder of a system; server_business asks for it. A file that was shown of the same document
+    at the same system goes. The name is the file's own, or one beside it when something else has it.
+
+    ABORTED/`PUBLICATION_OUTDATED`: something later was said about it. FAILED_PRECONDITION: the site shows no web documents,
+    or no file of this name; `CHECKSUM_MISMATCH`. NOT_FOUND: there is no such system, or no such folder in the structure.
+    ALREADY_EXISTS: both names are taken.
+    """
+    WithdrawPublishedDocument: _grpc.UnaryUnaryMultiCallable[_web_documents_pb2.WithdrawPublishedDocumentRequest, _web_documents_pb2.WithdrawPublishedDocumentResponse]
+    """Takes a document away again. Does nothing when it is not shown. ABORTED/`PUBLICATION_OUTDATED` as above."""
 
 @_typing.type_check_only
 class WebDocumentServiceAsyncStub(WebDocumentServiceStub):
@@ -123,6 +133,16 @@ class WebDocumentServiceAsyncStub(WebDocumentServiceStub):
 
     NOT_FOUND: there is no such system, or the visitor may not see it.
     """
+    PublishDocument: _aio.StreamUnaryMultiCallable[_web_documents_pb2.PublishDocumentRequest, _web_documents_pb2.PublishedDocument]  # type: ignore[assignment]
+    """Shows a released document in a folder of a system; server_business asks for it. A file that was shown of the same document
+    at the same system goes. The name is the file's own, or one beside it when something else has it.
+
+    ABORTED/`PUBLICATION_OUTDATED`: something later was said about it. FAILED_PRECONDITION: the site shows no web documents,
+    or no file of this name; `CHECKSUM_MISMATCH`. NOT_FOUND: there is no such system, or no such folder in the structure.
+    ALREADY_EXISTS: both names are taken.
+    """
+    WithdrawPublishedDocument: _aio.UnaryUnaryMultiCallable[_web_documents_pb2.WithdrawPublishedDocumentRequest, _web_documents_pb2.WithdrawPublishedDocumentResponse]  # type: ignore[assignment]
+    """Takes a document away again. Does nothing when it is not shown. ABORTED/`PUBLICATION_OUTDATED` as above."""
 
 class WebDocumentServiceServicer(metaclass=_abc_1.ABCMeta):
     """Shows the fixed folder structure of systems and what lies in it. The bytes of a file are fetched over HTTP, under its `uri`.
@@ -222,5 +242,27 @@ class WebDocumentServiceServicer(metaclass=_abc_1.ABCMeta):
 
         NOT_FOUND: there is no such system, or the visitor may not see it.
         """
+
+    @_abc_1.abstractmethod
+    def PublishDocument(
+        self,
+        request_iterator: _MaybeAsyncIterator[_web_documents_pb2.PublishDocumentRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_web_documents_pb2.PublishedDocument, _abc.Awaitable[_web_documents_pb2.PublishedDocument]]:
+        """Shows a released document in a folder of a system; server_business asks for it. A file that was shown of the same document
+        at the same system goes. The name is the file's own, or one beside it when something else has it.
+
+        ABORTED/`PUBLICATION_OUTDATED`: something later was said about it. FAILED_PRECONDITION: the site shows no web documents,
+        or no file of this name; `CHECKSUM_MISMATCH`. NOT_FOUND: there is no such system, or no such folder in the structure.
+        ALREADY_EXISTS: both names are taken.
+        """
+
+    @_abc_1.abstractmethod
+    def WithdrawPublishedDocument(
+        self,
+        request: _web_documents_pb2.WithdrawPublishedDocumentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_web_documents_pb2.WithdrawPublishedDocumentResponse, _abc.Awaitable[_web_documents_pb2.WithdrawPublishedDocumentResponse]]:
+        """Takes a document away again. Does nothing when it is not shown. ABORTED/`PUBLICATION_OUTDATED` as above."""
 
 def add_WebDocumentServiceServicer_to_server(servicer: WebDocumentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -71,6 +71,7 @@ def _exchange_account(**more: object) -> settings_pb2.Settings:
 
 def test_a_good_account_of_exchange_is_right() -> None:
     assert _wrong(_exchange_account()) == {}
+    assert _wrong(_exchange_account(host="")) == {}  # found by autodiscover
     assert _wrong(_exchange_account(host="", url="https://mail.firma.example/EWS/Exchange.asmx")) == {}
     online = _exchange_account(kind=Account.KIND_GRAPH, host="")
     account = online.server_business.mail.accounts["inbox"]
@@ -84,7 +85,6 @@ def test_a_good_account_of_exchange_is_right() -> None:
 @pytest.mark.parametrize(
     ("change", "field", "sentence"),
     [
-        ({"host": ""}, "host", "or the url"),
         ({"user": "FIRMA\\info"}, "mailbox", "mail address"),
         ({"user": "", "mailbox": "info@firma.example"}, "user", "name to sign in"),
         ({"url": "mail.firma.example"}, "url", "pattern"),
@@ -99,6 +99,33 @@ def test_what_is_wrong_with_an_account_of_exchange_is_said(
     wrong = _wrong(_exchange_account(**change))
     assert set(wrong) == {f"{_ACCOUNT}.{field}"}
     assert sentence in wrong[f"{_ACCOUNT}.{field}"]
+
+
+def test_a_person_signs_in_without_a_secret_of_the_service() -> None:
+    settings = _exchange_account(host="")
+    account = settings.server_business.mail.accounts["inbox"]
+    account.ClearField("password")
+    account.oauth2.device_authorization_url = "https://login.microsoftonline.com/firma/oauth2/v2.0/devicecode"
+    account.oauth2.client_id = "es"
+    assert f"{_ACCOUNT}.oauth2.token_url" in _wrong(settings)
+    account.oauth2.token_url = "https://login.microsoftonline.com/firma/oauth2/v2.0/token"
+    assert _wrong(settings) == {}
+    account.oauth2.client_id = ""
+    assert set(_wrong(settings)) == {f"{_ACCOUNT}.oauth2.client_id"}
+
+
+def test_calendars_are_opened_by_the_service_itself_by_one_way() -> None:
+    settings = settings_pb2.Settings()
+    said = settings.server_business.exchange
+    said.password.stored = "secrets/3"
+    said.oauth2.token_url = "https://sts.firma.example/adfs/oauth2/token"
+    said.oauth2.device_authorization_url = "https://sts.firma.example/adfs/oauth2/devicecode"
+    assert not [field for field in _wrong(settings) if "exchange" in field]  # it is off
+    said.active = True
+    where = "server_business.exchange"
+    assert {f"{where}.password", f"{where}.oauth2.device_authorization_url", f"{where}.oauth2.client_id"} == {
+        field for field in _wrong(settings) if "exchange" in field
+    }
 
 
 def test_graph_needs_a_token() -> None:
@@ -139,8 +166,28 @@ def test_calendars_in_exchange_online_are_warned_of() -> None:
     assert rules.warnings(settings) == []
     exchange.active = True
     (found,) = rules.warnings(settings)
-    assert found.field == "server_business.exchange.url"
+    assert found.field == "server_business.exchange.protocol"
     assert "2027-04-01" in found.description
+    exchange.protocol = exchange.PROTOCOL_GRAPH
+    assert rules.warnings(settings) == []
+
+
+def test_calendars_by_graph_sign_in_by_oauth2_alone() -> None:
+    settings = completed(settings_pb2.Settings())
+    exchange = settings.server_business.exchange
+    exchange.protocol = exchange.PROTOCOL_GRAPH
+    exchange.url = "https://outlook.office365.com/EWS/Exchange.asmx"
+    exchange.password.value = "geheim"
+    assert rules.problems(settings) == []
+    exchange.active = True
+    assert [one.field.rpartition(".")[2] for one in rules.problems(settings)] == ["oauth2", "password", "url"]
+    exchange.ClearField("url")
+    exchange.ClearField("password")
+    exchange.oauth2.token_url = "https://login.microsoftonline.com/firma/oauth2/v2.0/token"
+    assert [one.field for one in rules.problems(settings)] == ["server_business.exchange.oauth2.client_id"]
+    exchange.oauth2.client_id = "esoffice"
+    exchange.oauth2.client_secret.value = "geheim"
+    assert rules.problems(settings) == []
 
 
 def test_an_imap_account_needs_a_password_or_a_token_and_not_both() -> None:

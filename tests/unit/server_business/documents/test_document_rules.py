@@ -11,10 +11,13 @@ from server_business.documents.rules import (
     MISCELLANEOUS,
     CheckedOut,
     CheckOut,
+    ContentInfected,
     Deleted,
     Facts,
     NotCheckedOut,
     Retained,
+    ScanPending,
+    Verdict,
     VersionConflict,
 )
 
@@ -179,3 +182,16 @@ def test_words_are_found_alike_however_they_are_written() -> None:
     assert rules.words("x" * 100) == ["x" * 60]
     assert rules.bounded(["aa", "bb", "cc"], 6) == "aa bb"
     assert rules.bounded([], 0) == ""
+
+
+def test_nothing_leaves_without_a_clean_verdict() -> None:
+    rules.harmless("v", None, None, scans=False)
+    rules.harmless("v", Verdict.WAITING, "", scans=False)
+    rules.harmless("v", Verdict.CLEAN, "", scans=True)
+    with pytest.raises(ScanPending, match=r"v waits for the virus scan\.$"):
+        rules.harmless("v", None, None, scans=True)
+    with pytest.raises(ScanPending, match=r"v waits for the virus scan: it is away"):
+        rules.harmless("v", Verdict.WAITING, "it is away", scans=True)
+    for scans in (True, False):
+        with pytest.raises(ContentInfected, match="found Eicar in v"):
+            rules.harmless("v", Verdict.INFECTED, "Eicar", scans=scans)

@@ -116,3 +116,17 @@ def test_what_waits_to_come_into_the_window_is_not_written_down_again_in_every_r
 
     assert len(list(world.book.due(Kind.APPOINTMENT))) == 1
     assert not world.saved
+
+
+def test_what_lies_where_a_side_does_not_look_is_not_missing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.erp.put(Kind.APPOINTMENT, {"title": "Wartung", "when": WHEN})
+    world.engine.round()
+    far = next(iter(world.exchange.items[Kind.APPOINTMENT].values()))
+    monkeypatch.setattr(world.exchange, "look", lambda kind, ids: [far] if kind is Kind.APPOINTMENT and ids else [])
+    monkeypatch.setattr(world.exchange, "changes", lambda *_: Page(items=[], token="1:0"))
+    world.exchange.lose_tokens()
+    world.book.save([], marks=replace(world.book.marks(), tokens={}))
+    world.engine.round()
+
+    assert world.titles() == [["Wartung"], ["Wartung"]]
+    assert not world.book.notes

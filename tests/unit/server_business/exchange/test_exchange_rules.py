@@ -415,3 +415,15 @@ def test_the_brake_asks_about_more_than_a_few_and_more_than_a_share(deletions: i
 def test_a_span_is_read_as_it_was_written() -> None:
     for text in (WHEN, SERIES, "2026-12-01/2026-12-03"):
         assert When.of(text).text() == text
+
+
+def test_a_private_task_keeps_its_texts_where_the_other_side_knows_no_private() -> None:
+    policy = replace(POLICY, carried={Kind.TASK: frozenset({"title", "description", "status"})})
+    private = {"title": "Gehalt", "description": "mehr", "status": "open", "private": "yes"}
+    alone = replace(link(side(private, None), side(None, None)), kind=Kind.TASK)
+    masked = {"title": PRIVATE_TITLE, "status": "open"}
+    act = rules.decide(alone, policy, NOW).act
+    both = replace(link(side(private, masked), side({**masked, "title": "Lohn"}, masked)), kind=Kind.TASK)
+
+    assert act == Act(place=Place.EXCHANGE, verb=Verb.CREATE, changes=masked)
+    assert rules.decide(both, policy, NOW).act is None

@@ -7,9 +7,9 @@ import pytest
 from server_business.mail.automatic import Kind, OwnMarks, automatic_signals, headers_by_name
 from server_business.mail.budget import Budget
 from server_business.mail.parsing import parse
-from server_business.mail.parts import plain_content, read_content
+from server_business.mail.parts import plain_content
 from server_business.mail.sender import Mailbox, NoSender
-from server_business.mail.tree import read_single, read_tree, tree_of
+from server_business.mail.tree import read_tree
 from tests.builders import mails
 
 
@@ -25,18 +25,6 @@ def test_a_plain_mail_says_who_what_and_when() -> None:
     assert (mail.size, mail.sha256) == (len(raw), sha256(raw).hexdigest())
 
 
-def test_the_short_way_of_a_plain_mail_finds_what_the_tree_says() -> None:
-    taken = 0
-    for raw in mails.corpus(60):
-        single = read_single(raw, Budget())
-        if single and (content := plain_content(*single)):
-            assert (
-                content == read_content(tree_of(*single), Budget()) == read_content(read_tree(raw, Budget()), Budget())
-            )
-            taken += 1
-    assert taken > 30
-
-
 @pytest.mark.parametrize(
     "headers",
     [
@@ -47,9 +35,7 @@ def test_the_short_way_of_a_plain_mail_finds_what_the_tree_says() -> None:
     ],
 )
 def test_what_is_encoded_or_a_file_does_not_go_the_short_way(headers: list[tuple[str, str]]) -> None:
-    single = read_single(mails.mail(headers=headers), Budget())
-    assert single is not None
-    assert plain_content(*single) is None
+    assert plain_content(read_tree(mails.mail(headers=headers), Budget())) is None
 
 
 def test_a_reply_names_its_thread_nearest_first() -> None:

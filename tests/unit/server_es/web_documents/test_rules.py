@@ -147,3 +147,22 @@ def test_a_name_that_cannot_be_is_explained(name: str) -> None:
 
 def test_a_long_title_is_cut() -> None:
     assert len(rules.system_folder("<nr>_<matchcode>", "1", "ü" * 300).encode()) <= rules.LONGEST_NAME
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("Plan.pdf", "Plan (17).pdf"),
+        ("Plan", "Plan (17)"),
+        ("a.b.c", "a.b (17).c"),
+        ("ü" * 125 + ".pdf", "ü" * 123 + " (17).pdf"),
+    ],
+)
+def test_a_name_that_is_taken_has_another_beside_it(name: str, other: str) -> None:
+    assert rules.beside(name, "documents/17") == other
+    assert len(other.encode()) <= rules.LONGEST_NAME
+
+
+def test_places_are_told_apart_as_file_systems_without_case_do() -> None:
+    assert rules.place_key(["A-1", "Pläne"], "PLAN.pdf") == rules.place_key(["a-1", "PLÄNE"], "plan.PDF")
+    assert rules.place_key(["A-1"], "a.pdf") != rules.place_key(["A-1"], "b.pdf")

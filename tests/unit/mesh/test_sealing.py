@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config_service.secrets import SecretBox, SecretUnreadable
 from mesh.errors import AlreadyExists, FailedPrecondition
+from mesh.sealing import SecretBox, SecretUnreadable
 
 MAILBOX, GATEWAY = "mail/accounts/7/password", "sms/gateways/1/password"
 

@@ -1,0 +1,1 @@
+"""Planned visits of technicians for servicecalls."""
