@@ -36,8 +36,9 @@ format: .venv/ready ## format and mend what the linter can mend
 benchmarks: .venv/ready ## measure everything beside its peers and print the table
 	$(PY) -m benchmarks
 
-kill-test: .venv/ready ## kill the mail import at random points, KILLS=1000 times
-	ESMESH_KILLS=$(or $(KILLS),1000) $(PY) -m pytest -x tests/faults/test_mail_kills.py
+kill-test: .venv/ready ## kill every worker at random points, KILLS=1000 times, and every room of server_es
+	ESMESH_KILLS=$(or $(KILLS),1000) $(PY) -m pytest -q -rP -x tests/faults \
+	  $(wildcard tests/integration/server_es/test_*_kill.py) tests/integration/server_es/test_duty_handoffs.py
 
 fuzz: .venv/ready ## fuzz what reads mails and reports on delivery, SECONDS=60 each
 	.venv/bin/uv pip install --quiet --python $(PY) --require-hashes -r requirements-fuzz.lock

@@ -29,9 +29,10 @@ from mesh.tokens import Caller, Kind
 from mesh.wakeups import Wakeups
 from mesh.workers import HealthLine, Turn, Workers
 from server_business.app import definition
+from server_business.sms.accepting import Terms
 from server_business.sms.delivery import Delivery
 from server_business.sms.routing import Way
-from server_business.sms.service import ShortMessages, Terms
+from server_business.sms.service import ShortMessages
 from server_business.sms.smpp import Centre, SmppProvider
 from server_business.sms.tables import SMS
 from server_business.sms.worker import Lane, LaneTerms

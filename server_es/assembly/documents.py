@@ -51,7 +51,7 @@ async def add_web_documents(app: App, said: es_settings_pb2.WebDocumentSettings)
             request_id=request_id, channel=Channel.MAIL, address=recipient, subject=subject, text=text, about="",
             expire_time=None,
         )  # fmt: skip
-        business.send(letter)
+        business.mail(letter)
 
     async def renew(_: Turn) -> None:
         await keys.renew()

@@ -12,6 +12,7 @@ GIVE_UP: Final = timedelta(hours=24)
 _FIRST_PAUSE: Final = timedelta(seconds=5)
 _LONGEST_PAUSE: Final = timedelta(minutes=10)
 _DOUBLINGS: Final = 7
+_LOOKS: Final = (timedelta(minutes=2), timedelta(minutes=15), timedelta(hours=2), timedelta(hours=24))
 _SUBJECT: Final = 200
 _MAIL: Final = 50_000
 _SMS: Final = 459
@@ -126,6 +127,11 @@ def _lines(items: Sequence[Waiting], most: int) -> str:
 def next_attempt(attempts: int, now: datetime) -> datetime:
     """Return when it is tried again after so many attempts: each pause is twice as long as the one before."""
     return now + min(_FIRST_PAUSE * (1 << min(attempts, _DOUBLINGS)), _LONGEST_PAUSE)
+
+
+def next_look(sent: datetime, now: datetime) -> datetime | None:
+    """Return when to look again whether a mail has come back that was sent; None when it is late for that."""
+    return next((sent + one for one in _LOOKS if sent + one > now), None)
 
 
 def given_up(created: datetime, expires: datetime | None, now: datetime) -> str:

@@ -1,6 +1,6 @@
 """server_business, as the notices need it: takes mails and short messages, says what became of them."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 import grpc
@@ -50,14 +50,20 @@ class Business:
         self._channel = channel
         self._wait = wait
 
-    def send(self, letter: Letter) -> str:
-        """Hand a letter over; see `Post`."""
-        if letter.channel is Channel.SMS:
-            priority = sms_pb2.SMS_PRIORITY_URGENT if letter.urgent else sms_pb2.SMS_PRIORITY_NORMAL
-            sms = sms_pb2.SendSmsRequest(
-                to=letter.address, text=letter.text, about=letter.about, request_id=letter.request_id, priority=priority
-            )
-            return self._sent(lambda: sms_pb2_grpc.SmsServiceStub(self._channel()).SendSms, sms, letter)
+    def send(self, letters: Sequence[Letter]) -> list[str | Refused]:
+        """Hand letters over; see `Post`."""
+        if letters[0].channel is Channel.SMS:
+            asked = sms_pb2.BatchSendSmsRequest(requests=map(_sms, letters))
+            answer = self._call(lambda: sms_pb2_grpc.SmsServiceStub(self._channel()).BatchSendSms, asked)
+            return [Refused(one.status.message) if one.HasField("status") else one.sms.name for one in answer.results]
+        (letter,) = letters
+        try:
+            return [self.mail(letter)]
+        except Refused as refused:
+            return [refused]
+
+    def mail(self, letter: Letter) -> str:
+        """Hand one mail over and return its name. Raises Away, Refused."""
         mail = outgoing_mail_pb2.SendMailRequest(
             to=[letter.address],
             subject=" ".join(letter.subject.split()),
@@ -66,9 +72,11 @@ class Business:
             origin=outgoing_mail_pb2.MAIL_ORIGIN_GENERATED,
             request_id=letter.request_id,
         )
-        return self._sent(
-            lambda: outgoing_mail_pb2_grpc.OutgoingMailServiceStub(self._channel()).SendMail, mail, letter
-        )
+        _expiring(mail, letter)
+        name: str = self._call(
+            lambda: outgoing_mail_pb2_grpc.OutgoingMailServiceStub(self._channel()).SendMail, mail
+        ).name
+        return name
 
     def outcomes(self, names: Collection[str]) -> Mapping[str, Outcome]:
         """Say what became of letters; see `Post`."""
@@ -85,12 +93,6 @@ class Business:
             found += self._call(lambda: sms_pb2_grpc.SmsServiceStub(self._channel()).BatchGetSms, wanted).sms
         return {one.name: _outcome(one) for one in found}
 
-    def _sent(self, method: Callable[[], Any], request: Any, letter: Letter) -> str:
-        if letter.expire_time is not None:
-            request.expire_time.FromDatetime(letter.expire_time)
-        name: str = self._call(method, request).name
-        return name
-
     def _call(self, method: Callable[[], Any], request: Any) -> Any:
         try:
             return self._wait(lambda: method()(request, timeout=_LIMIT))
@@ -103,11 +105,33 @@ class Business:
             raise Away(f"server_business does not answer as it should ({answered.code().name})") from error
 
 
+def _sms(letter: Letter) -> sms_pb2.SendSmsRequest:
+    priority = sms_pb2.SMS_PRIORITY_URGENT if letter.urgent else sms_pb2.SMS_PRIORITY_NORMAL
+    sms = sms_pb2.SendSmsRequest(
+        to=letter.address, text=letter.text, about=letter.about, request_id=letter.request_id, priority=priority
+    )
+    _expiring(sms, letter)
+    return sms
+
+
+def _expiring(request: Any, letter: Letter) -> None:
+    if letter.expire_time is not None:
+        request.expire_time.FromDatetime(letter.expire_time)
+
+
 def _outcome(one: Any) -> Outcome:
-    """Return what became of a mail or short message; of a short message the network has the last word."""
+    """Return what became of a mail or short message; the network has the last word, and what has come back."""
+    if one.state == sending_pb2.SEND_STATE_SENT and isinstance(one, outgoing_mail_pb2.OutgoingMail):
+        if one.delivery_state == outgoing_mail_pb2.DELIVERY_STATE_BOUNCED:
+            said = "; ".join(f"{bounce.status} {bounce.reason}".strip() for bounce in one.bounces)
+            return Outcome(state=State.FAILED, reason=f"bounced: {said}".rstrip(": "))
+        settled = one.delivery_state == outgoing_mail_pb2.DELIVERY_STATE_DELIVERED
+        return Outcome(state=State.DELIVERED, reason=one.reason, settled=settled)
     if one.state == sending_pb2.SEND_STATE_SENT and isinstance(one, sms_pb2.Sms):
         if one.delivery == sms_pb2.SMS_DELIVERY_PENDING:
             return Outcome(state=None, reason="sent, and not reported as delivered yet")
         if one.delivery in _NOT_DELIVERED:
             return Outcome(state=State.FAILED, reason=_NOT_DELIVERED[one.delivery])
-    return Outcome(state=_STATES.get(one.state), reason=one.reason or _REASONS.get(one.state, ""))
+    called_off = one.state == sending_pb2.SEND_STATE_CANCELLED
+    reason = one.reason or _REASONS.get(one.state, "")
+    return Outcome(state=_STATES.get(one.state), reason=reason, called_off=called_off)

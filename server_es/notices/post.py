@@ -1,6 +1,6 @@
 """How notices leave this service: what the worker asks for, whoever carries it out."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -43,21 +43,32 @@ class Letter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of a letter: `state` is DELIVERED or FAILED, None while that is open."""
+    """What became of a letter.
+
+    Attributes:
+        state: DELIVERED or FAILED, None while that is open.
+        reason: why.
+        settled: nothing else will be heard; a mail may come back days later.
+        called_off: somebody wanted it not to be sent: it is told over no other channel either.
+    """
 
     state: State | None
     reason: str = ""
+    settled: bool = True
+    called_off: bool = False
 
 
 class Post(Protocol):
     """Takes letters and knows what became of them."""
 
-    def send(self, letter: Letter) -> str:
-        """Hand a letter over and return its name there.
+    def send(self, letters: Sequence[Letter]) -> list[str | Refused]:
+        """Hand letters over and return for each its name there, or that it was refused.
+
+        Args:
+            letters: several short messages, or one mail.
 
         Raises:
-            Away: it may or may not have been taken.
-            Refused: it was not.
+            Away: they may or may not have been taken.
         """
 
     def outcomes(self, names: Collection[str]) -> Mapping[str, Outcome]:

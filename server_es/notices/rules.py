@@ -242,12 +242,36 @@ def _of(notice: Notice, situation: Situation) -> Iterator[Planned]:
             yield Planned(notice=notice, employee=number, channel=Channel.ESMESSAGE, state=State.FAILED, reason=reason)
             continue
         wanted = situation.preferences.get(number, DEFAULT)
-        for channel in sorted(_without_double(channels or wanted.channels)):
-            if channel.inside:
-                yield _inside(notice, number, channel, wanted, situation)
-            else:
-                to_where = address(channel, person, wanted)
-                yield outside(notice, channel, employee=number, address=to_where, wanted=wanted, policy=policy, now=now)
+        yield from _told(notice, person, _without_double(channels or wanted.channels), wanted, situation)
+
+
+def _told(
+    notice: Notice, person: Employee, channels: frozenset[Channel], wanted: Preferences, situation: Situation
+) -> Iterator[Planned]:
+    """Over these channels, and over another for each that does not reach him."""
+    told = channels
+    for channel in sorted(channels):
+        planned = _over(notice, person, channel, wanted, situation)
+        if planned.state is not State.FAILED or notice.withheld:
+            yield planned
+            continue
+        reached = any(one.inside or address(one, person, wanted) for one in told)
+        instead = channel_after_failure(wanted, person, told, reached=reached)
+        if instead is None:
+            yield planned
+            continue
+        told |= {instead}
+        yield replace(planned, reason=f"{planned.reason}; {instead.name} is used")
+        yield _over(notice, person, instead, wanted, situation)
+
+
+def _over(notice: Notice, person: Employee, channel: Channel, wanted: Preferences, situation: Situation) -> Planned:
+    if channel.inside:
+        return _inside(notice, person.number, channel, wanted, situation)
+    return outside(
+        notice, channel, employee=person.number, address=address(channel, person, wanted), wanted=wanted,
+        policy=situation.policy, now=situation.now,
+    )  # fmt: skip
 
 
 def _reached(notice: Notice, absent: Mapping[str, str]) -> Iterator[tuple[str, frozenset[Channel] | None]]:
@@ -317,7 +341,7 @@ def fallback_after(wanted: Preferences, policy: Policy) -> timedelta | None:
 
 
 def next_channel(wanted: Preferences, person: Employee, told: frozenset[Channel]) -> tuple[Channel | None, bool]:
-    """Return the channel that comes after an unacknowledged popup, and whether another one would follow it.
+    """Return the channel that comes after an unacknowledged popup, and whether another one would follow.
 
     Args:
         wanted: the employee's preferences.
@@ -326,6 +350,23 @@ def next_channel(wanted: Preferences, person: Employee, told: frozenset[Channel]
     """
     left = [one for one in wanted.fallback if one not in told and address(one, person, wanted)]
     return (left[0], len(left) > 1) if left else (None, False)
+
+
+def channel_after_failure(
+    wanted: Preferences, person: Employee, told: frozenset[Channel], *, reached: bool
+) -> Channel | None:
+    """Return the channel that comes after one that has failed; None: there is no other.
+
+    Args:
+        wanted: the employee's preferences.
+        person: the employee.
+        told: channels that were used because of the same cause, the failed ones too.
+        reached: one of the others reaches him; if none does, his inbox is what is left.
+    """
+    channel, _ = next_channel(wanted, person, told)
+    if channel is None and not reached and not any(one.inside for one in told):
+        return Channel.POPUP
+    return channel
 
 
 def departure(wanted: Preferences, policy: Policy, *, urgent: bool, now: datetime) -> datetime:

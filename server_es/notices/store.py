@@ -173,6 +173,17 @@ def follow(unit: UnitOfWork, carrier: int, **values: Any) -> None:
     unit.connection.execute(update(notice).where(same).values(**values))
 
 
+def carried_by(unit: UnitOfWork, carrier: int) -> list[Any]:
+    """Return the notices that left with another one, without those it names by their subjects only."""
+    query = select(notice).where(C.carried_by == carrier, C.state != State.SUPPRESSED).order_by(C.id)
+    return list(unit.connection.execute(query).mappings())
+
+
+def say(unit: UnitOfWork, id_: int, reason: str) -> None:
+    """Write why a notice stands as it does."""
+    unit.connection.execute(update(notice).where(C.id == id_).values(reason=reason))
+
+
 def channels_of(unit: UnitOfWork, cause: str, recipient: str) -> frozenset[Channel]:
     """Return over which channels somebody was told because of something."""
     query = select(C.channel).where(C.cause == cause, C.recipient == recipient)

@@ -21,8 +21,9 @@ from server_es.directory.staff import Employee
 from server_es.messages.address import Messages
 from server_es.notices import bundling, rules, store
 from server_es.notices.bundling import Parcel, Waiting
+from server_es.notices.failing import said, tell_otherwise
 from server_es.notices.post import Away, Letter, Outcome, Post, Refused
-from server_es.notices.rules import DEFAULT, Channel, Notice, Recipient, State
+from server_es.notices.rules import DEFAULT, Channel, State
 from server_es.notices.tables import notice
 from server_es.notices.telling import Notices
 
@@ -66,10 +67,11 @@ class Delivery:
             letters = self._packed(unit, [one for one in due if _leaves(one) and one.row["request_id"] is None])
         failpoint("notices.packed")
         letters += [(one, _letter(one.row)) for one in due if _leaves(one) and one.row["request_id"] and not _left(one)]
-        for at, (claim, letter) in enumerate(letters):
+        groups = _together(letters)
+        for at, group in enumerate(groups):
             stops = turn.stopping.is_set()
-            if stops or not self._hand_over(claim, letter):
-                self._later([one for one, _ in letters[at if stops else at + 1 :]], "")
+            if stops or not self._hand_over(group):
+                self._later([claim for one in groups[at if stops else at + 1 :] for claim, _ in one], "")
                 break
         self._ask([one for one in due if _left(one)])
         return len(due) == _AT_ONCE
@@ -87,7 +89,7 @@ class Delivery:
             employee = one.row["employee"]
             stand_in = absent.get(employee, "")
             if self._unanswered(unit, one, people.get(employee), stand_in):
-                instead.append(_said(one.row, stand_in))
+                instead.append(said(one.row, stand_in))
         self._notices.tell(unit, instead)
 
     def _unanswered(self, unit: UnitOfWork, claim: Claim, person: Employee | None, stand_in: str) -> bool:
@@ -112,10 +114,10 @@ class Delivery:
         if channel is None or after is None:
             claims.confirm(unit, notice, claim, reason="not acknowledged, and there is no other channel")
             return False
-        said = _said(row, person.number)
+        telling = said(row, person.number)
         address = rules.address(channel, person, wanted)
         follower = rules.outside(
-            said, channel, employee=person.number, address=address, wanted=wanted, policy=self._policy, now=unit.now
+            telling, channel, employee=person.number, address=address, wanted=wanted, policy=self._policy, now=unit.now
         )
         store.add(unit, [follower], {}, follows=row["id"])
         reason = f"not acknowledged, {channel.name} follows"
@@ -175,23 +177,24 @@ class Delivery:
         bound = {"request_id": request_id, "parcel_subject": parcel.subject, "parcel_text": parcel.text}
         return claim, _letter({**claim.row, **bound})
 
-    def _hand_over(self, claim: Claim, letter: Letter) -> bool:
-        """Hand one letter over and record it; return whether the next one is worth an attempt."""
+    def _hand_over(self, group: Sequence[tuple[Claim, Letter]]) -> bool:
+        """Hand letters over together and record them; return whether the next ones are worth an attempt."""
         try:
-            name = self._post.send(letter)
+            answers = self._post.send([letter for _, letter in group])
         except Away as away:
-            self._later([claim], str(away))
+            self._later([claim for claim, _ in group], str(away))
             return False
-        except Refused as refused:
-            self._record(claim, Outcome(state=State.FAILED, reason=str(refused)))
-            return True
         failpoint("notices.sent")
         with self._database.unit() as unit:
-            claims.release(
-                unit, notice, claim, next_attempt_time=unit.now + _SOONEST,
-                state=int(State.SENT), reason="", remote_name=name, attempts=claim.row["attempts"] + 1,
-            )  # fmt: skip
-            store.follow(unit, claim.row["id"], state=int(State.SENT), sent_time=unit.now)
+            for (claim, _), answer in zip(group, answers, strict=True):
+                if isinstance(answer, Refused):
+                    self._end(unit, claim, Outcome(state=State.FAILED, reason=str(answer)))
+                    continue
+                claims.release(
+                    unit, notice, claim, next_attempt_time=unit.now + _SOONEST,
+                    state=int(State.SENT), reason="", remote_name=answer, attempts=claim.row["attempts"] + 1,
+                )  # fmt: skip
+                store.follow(unit, claim.row["id"], state=int(State.SENT), sent_time=unit.now)
         return True
 
     def _later(self, unsent: Iterable[Claim], reason: str) -> None:
@@ -201,7 +204,7 @@ class Delivery:
                 row = one.row
                 late = bundling.given_up(row["create_time"], row["expire_time"], unit.now)
                 if late:
-                    _end(unit, one, Outcome(state=State.FAILED, reason=f"{late}; {reason}".rstrip("; ")))
+                    self._end(unit, one, Outcome(state=State.FAILED, reason=f"{late}; {reason}".rstrip("; ")))
                     continue
                 attempts = row["attempts"] + 1
                 again = bundling.next_attempt(attempts, unit.now)
@@ -225,15 +228,35 @@ class Delivery:
     def _record(self, claim: Claim, outcome: Outcome) -> None:
         row = claim.row
         with self._database.unit() as unit:
+            if outcome.state is None and row["state"] == State.DELIVERED:  # asked once more, and nobody answers
+                outcome = Outcome(state=State.DELIVERED, reason=row["reason"], settled=False)
             late = bundling.given_up(row["create_time"], None, unit.now)
             if outcome.state is None and late:
                 reason = outcome.reason or "server_business never said what became of it"
                 outcome = Outcome(state=State.FAILED, reason=reason)
+            look = None if outcome.settled else bundling.next_look(row["sent_time"], unit.now)
             if outcome.state is None:
                 pause = min(max((unit.now - row["sent_time"]) / 2, _SOONEST), _LATEST)
                 claims.release(unit, notice, claim, next_attempt_time=unit.now + pause, reason=outcome.reason)
+            elif look is not None:
+                over = {"state": int(outcome.state), "end_time": row["end_time"] or unit.now}
+                claims.release(unit, notice, claim, next_attempt_time=look, reason=outcome.reason, **over)
+                store.follow(unit, row["id"], **over)
             else:
-                _end(unit, claim, outcome)
+                self._end(unit, claim, outcome)
+
+    def _end(self, unit: UnitOfWork, claim: Claim, outcome: Outcome) -> None:
+        """End a notice and what left with it; what did not reach somebody is told over another channel."""
+        row, state = claim.row, int(outcome.state or State.FAILED)
+        end_time = row["end_time"] if row["state"] == state else unit.now
+        claims.confirm(unit, notice, claim, state=state, reason=outcome.reason, end_time=end_time)
+        store.follow(unit, row["id"], state=state, end_time=end_time)
+        if state != State.FAILED or outcome.called_off:
+            return
+        failed = [row, *store.carried_by(unit, row["id"])]
+        instead = tell_otherwise(unit, failed, self._messages, self._notices)
+        if row["id"] in instead:
+            store.say(unit, row["id"], f"{outcome.reason}; {instead[row['id']]} follows")
 
 
 class _Row:
@@ -243,18 +266,18 @@ class _Row:
         self.__dict__.update(row)
 
 
-def _end(unit: UnitOfWork, claim: Claim, outcome: Outcome) -> None:
-    state = int(outcome.state or State.FAILED)
-    claims.confirm(unit, notice, claim, state=state, reason=outcome.reason, end_time=unit.now)
-    store.follow(unit, claim.row["id"], state=state, end_time=unit.now)
-
-
-def _said(row: Any, employee: str) -> Notice:
-    """Return what a row tells, told to an employee."""
-    return Notice(
-        cause=row["cause"], about=row["about"], recipient=Recipient(employee=employee), subject=row["subject"],
-        text=row["text"], urgent=row["urgent"], expire_time=row["expire_time"], substitutes=False,
-    )  # fmt: skip
+def _together(letters: Sequence[tuple[Claim, Letter]]) -> list[list[tuple[Claim, Letter]]]:
+    """Return what is handed over in one call each: short messages together, mails one by one."""
+    groups: list[list[tuple[Claim, Letter]]] = []
+    sms: list[tuple[Claim, Letter]] = []
+    for one in letters:
+        if one[1].channel is not Channel.SMS:
+            groups.append([one])
+            continue
+        if not sms:
+            groups.append(sms)
+        sms.append(one)
+    return groups
 
 
 def _leaves(claim: Claim) -> bool:

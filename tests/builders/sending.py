@@ -16,8 +16,9 @@ from server_business.outgoing_mail.service import OutgoingMails
 from server_business.outgoing_mail.tables import MAILS
 from server_business.sending.carrier import Carrier
 from server_business.sending.worker import Sender
+from server_business.sms.accepting import Terms
 from server_business.sms.routing import Way
-from server_business.sms.service import ShortMessages, Terms
+from server_business.sms.service import ShortMessages
 from tests.builders.sms import Switchboard
 
 GIVE_UP = timedelta(days=2)

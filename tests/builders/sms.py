@@ -16,9 +16,10 @@ from mesh.database import Database
 from mesh.wakeups import Doorbell, Wakeups
 from mesh.workers import HealthLine, Turn
 from server_business.app import definition
+from server_business.sms.accepting import Terms
 from server_business.sms.providers import Provider
 from server_business.sms.routing import Quiet, Way
-from server_business.sms.service import ShortMessages, Terms
+from server_business.sms.service import ShortMessages
 from server_business.sms.smpp import Centre, SmppProvider
 from server_business.sms.tables import SMS
 from server_business.sms.worker import Lane, LaneTerms

@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 from esoffice.business.v1 import outgoing_mail_pb2, sms_pb2
+from sqlalchemy import update
 
 from mesh.clock import ManualClock
 from mesh.database import Database
+from server_business.outgoing_mail.rules import Delivery
+from server_business.outgoing_mail.tables import MAILS
+from server_business.sending.rules import State as SendState
 from server_business.sms.outbox import Outbox
 from server_es.notices.business import Business
 from server_es.notices.rules import Channel, State
@@ -84,7 +88,10 @@ async def test_what_the_network_did_not_deliver_has_failed_and_what_it_has_not_s
         await asyncio.to_thread(until, lane, lambda: len(centre.answered) == 1)
         await asyncio.to_thread(house.later, minutes=1)
         provider.close()
-    assert house.states() == [("employees/1", Channel.SMS, State.FAILED)]
+    assert house.states() == [
+        ("employees/1", Channel.SMS, State.FAILED),
+        ("employees/1", Channel.POPUP, State.SENT),
+    ]
 
 
 async def test_an_answer_that_is_lost_makes_no_second_mail(office: PostOffice, house: House) -> None:
@@ -108,9 +115,29 @@ async def test_a_number_that_is_none_has_failed_with_the_sentence_of_server_busi
         unit.connection.exec_driver_sql("UPDATE employee SET mobile = '+4900' WHERE personnel_number = '1'")
     house.tell(urgent=True)
     await asyncio.to_thread(house.later, seconds=1)
-    (row,) = house.rows()
-    assert row.state == State.FAILED
+    row, instead = house.rows()
+    assert (row.state, instead.channel) == (State.FAILED, Channel.POPUP)
     assert "phone number" in row.reason
+
+
+async def test_a_mail_that_came_back_has_failed_and_a_short_message_follows(office: PostOffice, house: House) -> None:
+    house.tell(channels=frozenset({Channel.MAIL}), urgent=True)
+    await asyncio.to_thread(house.later, seconds=1)
+    with office.served.database.unit() as unit:
+        taken = update(MAILS.table).values(state=SendState.SENT, sent_time=unit.now, next_attempt_time=None)
+        unit.connection.execute(taken)
+    await asyncio.to_thread(house.later, seconds=10)
+    assert house.states() == [("employees/1", Channel.MAIL, State.DELIVERED)]
+    with office.served.database.unit() as unit:
+        report = {"recipient": "anna@example.com", "status": "5.1.1", "reason": "no such user", "marked": True}
+        back = update(MAILS.table).values(delivery=Delivery.BOUNCED, bounces=[report])
+        unit.connection.execute(back)
+    await asyncio.to_thread(house.later, minutes=2)
+    assert house.rows()[0].reason == "bounced: 5.1.1 no such user; SMS follows"
+    assert house.states() == [
+        ("employees/1", Channel.MAIL, State.FAILED),
+        ("employees/1", Channel.SMS, State.SENT),
+    ]
 
 
 async def test_who_may_not_send_tries_again_later(office: PostOffice, house: House) -> None:

@@ -13,10 +13,11 @@ from mesh.database import Database
 from mesh.wakeups import Doorbell, Wakeups
 from server_business.app import definition
 from server_business.sms import inbox, store
+from server_business.sms.accepting import Terms
 from server_business.sms.outbox import Outbox
 from server_business.sms.providers import Received
 from server_business.sms.routing import Way
-from server_business.sms.service import ShortMessages, Terms
+from server_business.sms.service import ShortMessages
 from tests.builders.front_door import FrontDoor, front_door
 from tests.builders.office import Rooms
 from tests.builders.sms import NUMBER, Switchboard, turn

@@ -1,6 +1,6 @@
 """Takes letters without server_business; remembers ids as it does."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from server_es.notices.post import Away, Letter, Outcome, Refused
 from server_es.notices.rules import Channel, State
@@ -15,11 +15,13 @@ class FakePost:
         self.refusal = ""
         self.said: dict[str, Outcome] = {}
 
-    def send(self, letter: Letter) -> str:
+    def send(self, letters: Sequence[Letter]) -> list[str | Refused]:
+        assert len(letters) == 1 or {one.channel for one in letters} == {Channel.SMS}
         if self.away:
             raise Away(self.away)
-        if self.refusal:
-            raise Refused(self.refusal)
+        return [Refused(self.refusal) if self.refusal else self._taken(one) for one in letters]
+
+    def _taken(self, letter: Letter) -> str:
         assert self.letters.setdefault(letter.request_id, letter) == letter
         number = [*self.letters].index(letter.request_id) + 1
         return f"{'sms' if letter.channel is Channel.SMS else 'outgoingMails'}/{number}"

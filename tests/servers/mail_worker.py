@@ -1,7 +1,7 @@
-"""A process that receives mails of one IMAP account until it is killed: the workers of `server_business.app`, no door.
+"""A process that receives mails of one account until it is killed: the workers of `server_business.app`, no door.
 
-`python -m tests.servers.mail_worker FOLDER CERTS ES_PORT IMAP_PORT USER`; its database lies in the folder. It rests as
-little as it can, so that a test has not to wait for it.
+`python -m tests.servers.mail_worker FOLDER CERTS ES_PORT REACH USER`; its database lies in the folder. REACH is a port
+of IMAP, `ews=URL` or `graph=URL`. It rests as little as it can, so that a test has not to wait for it.
 """
 
 import asyncio
@@ -24,25 +24,42 @@ from server_business.mail.es_server import EsServer
 from server_business.mail.silence_watch import SilenceWatch
 from server_business.mail.worker import Reception
 from server_business.schema import LEASES
-from tests.servers import es
+from tests.servers import es, ews_mail, graph_mail
 from tests.servers.dovecot import PASSWORD
 
 TEAM = "teams/1"
 SOON = timedelta(seconds=0.1)
 
 
-def said(imap_port: int, user: str) -> settings.MailAccount:
-    made = settings.MailAccount(
-        active=True,
-        kind=settings.MailAccount.KIND_IMAP,
-        host="127.0.0.1",
-        port=imap_port,
-        security=settings.MailAccount.SECURITY_NONE,
-        user=user,
-        action=settings.MailAccount.ACTION_CREATE_SERVICECALL,
-        use_idle=True,
-    )
-    made.password.value = PASSWORD
+def said(reach: str, user: str) -> settings.MailAccount:
+    """Return the settings of the account."""
+    kind, _, url = reach.rpartition("=")
+    made = settings.MailAccount(active=True, user=user, action=settings.MailAccount.ACTION_CREATE_SERVICECALL)
+    if kind == "ews":
+        made.MergeFrom(
+            settings.MailAccount(
+                kind=settings.MailAccount.KIND_EWS, url=url, mailbox=f"{user}@{ews_mail.DOMAIN}",
+                authentication=settings.MailAccount.AUTHENTICATION_BASIC,
+            )
+        )  # fmt: skip
+        made.user = f"FIRMA\\{user}"
+        made.password.value = ews_mail.PASSWORD
+    elif kind == "graph":
+        made.MergeFrom(
+            settings.MailAccount(
+                kind=settings.MailAccount.KIND_GRAPH, url=f"{url}/v1.0", mailbox=f"{user}@{ews_mail.DOMAIN}"
+            )
+        )
+        made.oauth2.token_url, made.oauth2.client_id = f"{url}/firma/oauth2/v2.0/token", "es"
+        made.oauth2.scope, made.oauth2.client_secret.value = ".default", graph_mail.SECRET
+    else:
+        made.MergeFrom(
+            settings.MailAccount(
+                kind=settings.MailAccount.KIND_IMAP, host="127.0.0.1", port=int(url), use_idle=True,
+                security=settings.MailAccount.SECURITY_NONE,
+            )
+        )  # fmt: skip
+        made.password.value = PASSWORD
     made.silence_minutes = 60
     made.poll_duration.FromTimedelta(timedelta(seconds=1))
     return made
@@ -55,12 +72,12 @@ def opened(folder: Path, clock: Clock) -> Database:
     return database
 
 
-async def run(folder: str, certs: str, es_port: str, imap_port: str, user: str) -> None:
+async def run(folder: str, certs: str, es_port: str, reach: str, user: str) -> None:
     """Receive until killed, as the next life of one instance."""
     clock = SystemClock()
     server_es = EsServer(es.channel(Path(certs), int(es_port)))
     own = OwnMarks(site="firma.example", message_id_domain="mesh.firma.example")
-    box = said(int(imap_port), user)
+    box = said(reach, user)
     box.open_mail_team = TEAM
     name = f"mail-{uuid.uuid4().hex[:12]}"
     with (

@@ -8,6 +8,7 @@ import asyncio
 import importlib
 import json
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -31,6 +32,7 @@ class Child:
 
     def __init__(self, pid: int, log: Path) -> None:
         self.log = log
+        self._pid = pid
         self._handle = os.pidfd_open(pid)
 
     def has_ended(self, within: float = 0) -> bool:
@@ -40,6 +42,11 @@ class Child:
         ended = bool(poll.poll(within * 1000))
         assert not ended or LEFT not in self.log.read_text(), self.log.read_text()[-3000:]
         return ended
+
+    def fill_disk(self, room: int) -> None:
+        """From now on no file may be written beyond so many bytes; the log may say that."""
+        limit = self.log.stat().st_size + room
+        resource.prlimit(self._pid, resource.RLIMIT_FSIZE, (limit, limit))
 
     def kill(self) -> None:
         if not self.has_ended():

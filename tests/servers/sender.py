@@ -1,7 +1,8 @@
 """A process that sends what is queued until it is killed: `… tests.servers.sender FOLDER SMTP_PORT SMPP_PORT URL`.
 
-The database lies in the folder. Short messages go to an SMS centre, those for Austria into `outbox`,
-those for Switzerland to a gateway; whom received ones would be told to is written into `told`.
+The database lies in the folder. Short messages go to an SMS centre, those for Austria into `outbox`, those for
+Switzerland to a gateway; whom received ones would be told to is written into `told`. A last argument says by how many
+seconds its clock is ahead.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import os
 import sys
 import uuid
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from mesh import claims
@@ -33,9 +34,19 @@ from server_business.sms.templates import Gateway
 from server_business.sms.worker import Lane, LaneTerms
 
 
-def opened(folder: Path) -> Database:
+class Ahead(SystemClock):
+    """A clock that somebody has set wrong."""
+
+    def __init__(self, seconds: float) -> None:
+        self._by = timedelta(seconds=seconds)
+
+    def now(self) -> datetime:
+        return super().now() + self._by
+
+
+def opened(folder: Path, ahead: float = 0) -> Database:
     """Open the database; whoever is first makes its tables."""
-    database = Database(f"sqlite:///{folder / 'business.db'}", metadata=definition.metadata, clock=SystemClock())
+    database = Database(f"sqlite:///{folder / 'business.db'}", metadata=definition.metadata, clock=Ahead(ahead))
     definition.metadata.create_all(database.engine)
     return database
 
@@ -47,12 +58,12 @@ WAYS = (
 )
 
 
-async def run(folder: str, port: str, smpp_port: str, gateway_url: str) -> None:
+async def run(folder: str, port: str, smpp_port: str, gateway_url: str, ahead: str = "0") -> None:
     """Send until killed, as the next life of one instance."""
     place, name = Path(folder), f"sender-{uuid.uuid4().hex[:12]}"
     server = Server(host="127.0.0.1", port=int(port), security=Security.NONE, sender="service@firma.example")
     with (
-        opened(place) as database,
+        opened(place, float(ahead)) as database,
         Wakeups(database) as wakeups,
         Predecessors(place / "instance", name) as before,
     ):
@@ -87,7 +98,7 @@ async def run(folder: str, port: str, smpp_port: str, gateway_url: str) -> None:
         inbox_ = answering.worker(wakeups.bell("sms.inbox"))
         workers = Workers(
             [mails.worker("mails", bell), *(replace(lane.worker(), lease=None) for lane in lanes), inbox_],
-            clock=SystemClock(),
+            clock=database.clock,
             owner=name, first_backoff=timedelta(seconds=0.1),
         )  # fmt: skip
         workers.start()

@@ -136,6 +136,8 @@ class Hostile:
         try:
             while head := reader.read(4):
                 frame = head + reader.read(int.from_bytes(head, "big") - 4)
+                if len(frame) < int.from_bytes(head, "big"):
+                    break  # cut in the middle
                 if not self.deaf:
                     self._answer(connection, frame)
         except (OSError, ValueError):

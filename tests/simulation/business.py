@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 from esoffice.business.v1 import outgoing_mail_pb2, sending_pb2, sms_pb2
+from google.rpc import status_pb2
 
 from mesh.clock import Clock
 
@@ -71,10 +72,13 @@ class Business:
         letter = self._taken(request, to, request.subject, "outgoingMails")
         return outgoing_mail_pb2.OutgoingMail(name=letter.name)
 
-    def _SendSms(self, request: Any) -> Any:
+    def _BatchSendSms(self, request: Any) -> Any:
+        return sms_pb2.BatchSendSmsResponse(results=[self._sms(one) for one in request.requests])
+
+    def _sms(self, request: Any) -> sms_pb2.SmsResult:
         if request.to.endswith(_UNREACHABLE):
-            raise _error(grpc.StatusCode.INVALID_ARGUMENT)
-        return sms_pb2.Sms(name=self._taken(request, request.to, "", "sms").name)
+            return sms_pb2.SmsResult(status=status_pb2.Status(code=3, message="no phone number"))
+        return sms_pb2.SmsResult(sms=sms_pb2.Sms(name=self._taken(request, request.to, "", "sms").name))
 
     def _taken(self, request: Any, to: str, subject: str, collection: str) -> Letter:
         content = request.SerializeToString(deterministic=True)

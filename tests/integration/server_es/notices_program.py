@@ -4,14 +4,14 @@ The other side is a folder: a file for every letter, named by its id, as server_
 """
 
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from mesh.clock import ManualClock
 from mesh.database import Database
 from mesh.failpoints import failpoint
-from server_es.notices.post import Letter, Outcome
+from server_es.notices.post import Letter, Outcome, Refused
 from server_es.notices.rules import Channel, State
 from server_es.schema import METADATA
 from tests.builders.notices import House
@@ -23,9 +23,10 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def send(self, letter: Letter) -> str:
-        (self.path / letter.request_id).write_text(f"{letter.address} {letter.text}")
-        return f"sms/{letter.request_id}"
+    def send(self, letters: Sequence[Letter]) -> list[str | Refused]:
+        for letter in letters:
+            (self.path / letter.request_id).write_text(f"{letter.address} {letter.text}")
+        return [f"sms/{letter.request_id}" for letter in letters]
 
     def outcomes(self, names: Collection[str]) -> Mapping[str, Outcome]:
         return {one: Outcome(state=State.DELIVERED) for one in names if (self.path / one.removeprefix("sms/")).exists()}

@@ -109,7 +109,7 @@ def test_what_server_business_refuses_has_failed_with_its_reason(house: House, p
     house.tell(channels=frozenset({SMS}), urgent=True)
     post.refusal = "0815 is no phone number"
     house.later(seconds=1)
-    assert (house.rows()[0].state, house.rows()[0].reason) == (State.FAILED, "0815 is no phone number")
+    assert (house.rows()[0].state, house.rows()[0].reason) == (State.FAILED, "0815 is no phone number; POPUP follows")
 
 
 def test_what_failed_there_has_failed_here(house: House, post: FakePost) -> None:
@@ -117,7 +117,7 @@ def test_what_failed_there_has_failed_here(house: House, post: FakePost) -> None
     house.later(seconds=1)
     post.said["outgoingMails/1"] = Outcome(state=State.FAILED, reason="550 no such user")
     house.later(seconds=10)
-    assert (house.rows()[0].state, house.rows()[0].reason) == (State.FAILED, "550 no such user")
+    assert (house.rows()[0].state, house.rows()[0].reason) == (State.FAILED, "550 no such user; SMS follows")
 
 
 def test_while_server_business_is_away_it_is_tried_ever_later_and_given_up_after_a_day(
@@ -132,7 +132,9 @@ def test_while_server_business_is_away_it_is_tried_ever_later_and_given_up_after
     assert row.next_attempt_time - house.database.clock.now() == timedelta(seconds=20)
     house.later(hours=24)
     row = house.rows()[0]
-    assert (row.state, row.reason) == (State.FAILED, "given up after 24 hours; server_business does not answer")
+    assert (row.state, row.reason) == (
+        State.FAILED, "given up after 24 hours; server_business does not answer; POPUP follows",
+    )  # fmt: skip
 
 
 def test_the_same_letter_goes_out_when_server_business_is_back(house: House, post: FakePost) -> None:
@@ -151,7 +153,9 @@ def test_what_never_got_an_answer_is_given_up(house: House, post: FakePost) -> N
     post.away = "no"
     house.later(hours=25)
     row = house.rows()[0]
-    assert (row.state, row.reason) == (State.FAILED, "server_business never said what became of it")
+    assert (row.state, row.reason) == (
+        State.FAILED, "server_business never said what became of it; POPUP follows",
+    )  # fmt: skip
 
 
 def test_a_worker_that_stops_gives_back_what_it_has_in_hand(house: House, post: FakePost) -> None:

@@ -107,8 +107,24 @@ def test_somebody_who_is_not_there_is_a_failure_with_a_reason() -> None:
     ],
 )
 def test_a_missing_address_is_a_failure_with_a_reason(channel: Channel, reason: str) -> None:
-    (one,) = plan(notice("3", channels=frozenset({channel})))
-    assert (one.state, one.reason, one.next_time) == (State.FAILED, reason, None)
+    one, instead = plan(notice("3", channels=frozenset({channel})))
+    assert (one.state, one.reason, one.next_time) == (State.FAILED, f"{reason}; POPUP is used", None)
+    assert (instead.channel, instead.state) == (Channel.POPUP, State.SENT)
+
+
+def test_what_has_no_address_goes_to_the_next_channel_and_only_then_inside() -> None:
+    wanted = {"3": Preferences(fallback=(Channel.SMS, Channel.ADDITIONAL_MAIL), additional_mail="carl@example.com")}
+    planned = plan(notice("3", channels=frozenset({Channel.MAIL, Channel.SMS})), preferences=wanted)
+    assert [(one.channel, one.state) for one in planned] == [
+        (Channel.MAIL, State.FAILED),
+        (Channel.ADDITIONAL_MAIL, State.WAITING),
+        (Channel.SMS, State.FAILED),  # the other reaches him
+    ]
+
+
+def test_what_is_withheld_takes_no_other_way() -> None:
+    (one,) = plan(notice("3", channels=frozenset({Channel.SMS}), withheld="off"))
+    assert one.state is State.SUPPRESSED
 
 
 def test_free_addresses_and_numbers_are_told_too() -> None:
