@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 import grpc
-from esoffice.business.v1 import outgoing_mail_pb2, sending_pb2, sms_pb2
+from esoffice.business.v1 import exchange_pb2, outgoing_mail_pb2, sending_pb2, sms_pb2
 from google.rpc import status_pb2
 
 from mesh.clock import Clock
@@ -79,6 +79,9 @@ class Business:
         if request.to.endswith(_UNREACHABLE):
             return sms_pb2.SmsResult(status=status_pb2.Status(code=3, message="no phone number"))
         return sms_pb2.SmsResult(sms=sms_pb2.Sms(name=self._taken(request, request.to, "", "sms").name))
+
+    def _NoteCalendarChanges(self, _request: Any) -> Any:
+        return exchange_pb2.NoteCalendarChangesResponse()
 
     def _taken(self, request: Any, to: str, subject: str, collection: str) -> Letter:
         content = request.SerializeToString(deterministic=True)
