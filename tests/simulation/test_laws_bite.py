@@ -113,7 +113,7 @@ def claims_are_kept(patch: Patch) -> None:
 
 QUICK = [
     (absent_people_are_escalated_to, 11, SHORT),
-    (maintenance_holds_nobody, 11, SHORT),
+    (maintenance_holds_nobody, 22, SHORT),
     (every_fortieth_commit_is_forgotten, 11, SHORT),
     *(
         pytest.param(*one, marks=pytest.mark.long)

@@ -67,9 +67,9 @@ class History(RuleBasedStateMachine):
         with self.house.database.unit() as unit:
             self.house.writing.settle(unit, [parcel], stored)
             (made,) = self.house.writing.create(unit, [(creation(b"a"), parcel)], by="users/eva")
-        assert isinstance(made, int)
-        self.id = made
-        self.name = f"documents/{made}"
+        assert isinstance(made, pb.Document)
+        self.name = made.name
+        self.id = int(made.name.rpartition("/")[2])
 
     @property
     def holder(self) -> tuple[str, str] | None:
