@@ -172,6 +172,15 @@ def test_calendars_in_exchange_online_are_warned_of() -> None:
     assert rules.warnings(settings) == []
 
 
+def test_calendars_by_ews_may_be_opened_by_a_password_alone() -> None:
+    settings = completed(settings_pb2.Settings())
+    exchange = settings.server_business.exchange
+    exchange.active = True
+    exchange.url = "https://mail.firma.example/EWS/Exchange.asmx"
+    exchange.password.value = "geheim"
+    assert rules.problems(settings) == []
+
+
 def test_calendars_by_graph_sign_in_by_oauth2_alone() -> None:
     settings = completed(settings_pb2.Settings())
     exchange = settings.server_business.exchange
