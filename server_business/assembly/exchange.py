@@ -37,8 +37,8 @@ def add_exchange(app: App, said: settings.ExchangeSettings) -> None:
     if said.protocol == said.PROTOCOL_GRAPH:
         opened = _by_graph(said, zone, app.clock)
     else:
-        access = _ews(said, app.clock)
-        opened = lambda mailbox: EwsCalendar(access, mailbox.address, zone)  # noqa: E731
+        access = _access(said, app.clock)
+        opened = _by_ews(access, zone)
         _listen(app, access, boxes)
 
     def sides(mailbox: Mailbox) -> dict[Place, Calendar]:
@@ -69,7 +69,11 @@ def _by_graph(said: settings.ExchangeSettings, zone: str, clock: Clock) -> Calla
     )
 
 
-def _ews(said: settings.ExchangeSettings, clock: Clock) -> Access:
+def _by_ews(access: Access, zone: str) -> Callable[[Mailbox], Calendar]:
+    return lambda mailbox: EwsCalendar(access, mailbox.address, zone)
+
+
+def _access(said: settings.ExchangeSettings, clock: Clock) -> Access:
     tokens = Tokens(oauth2_client(said.oauth2), clock) if said.oauth2.token_url else None
     return Access(
         url=said.url,

@@ -87,10 +87,9 @@ class _Reader:
         at = blank_line(self._raw, start, limit)
         text = self._raw[start:at].decode("ascii", "surrogateescape")
         fields = _FIELD.findall(text)
-        whole = sum([len(name) + 1 + len(value) for name, value in fields]) == len(
-            text
-        )  # nothing in between was left out
-        if not whole or text.count("\r") != text.count("\r\n") or at == limit < end:
+        read = sum([len(name) + 1 + len(value) for name, value in fields])
+        left_out = read < len(text)
+        if left_out or text.count("\r") != text.count("\r\n") or at == limit < end:
             raise _Unusual
         self._spent.headers(len(fields))
         for name, value in fields:  # as `Compat32.header_source_parse` keeps them
