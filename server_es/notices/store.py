@@ -106,15 +106,18 @@ def end(unit: UnitOfWork, outcomes: Mapping[int, tuple[State, str]]) -> None:
 
 
 def withdraw(unit: UnitOfWork, causes: Collection[str], reason: str) -> None:
-    """Tell nobody any more because of these: what waits is suppressed, and no channel follows an unread popup.
+    """Tell nobody any more because of these: what waits is suppressed, and no channel follows what was told.
 
-    What has left under an id stays as it is.
+    What has left under an id stays as it is; should it come back, it is over.
     """
-    still = C.cause.in_(causes) & C.next_attempt_time.is_not(None) & C.request_id.is_(None)
+    ours = C.cause.in_(causes)
+    still = ours & C.next_attempt_time.is_not(None) & C.request_id.is_(None)
     over = {"next_attempt_time": None, "lease_until": None, "lease_owner": None, "reason": reason}
     unsaid = {**over, "state": State.SUPPRESSED, "end_time": unit.now}
     unit.connection.execute(update(notice).where(still, C.state == State.WAITING).values(unsaid))
     unit.connection.execute(update(notice).where(still, C.state == State.SENT).values(over))
+    told = ours & C.state.in_((State.SENT, State.DELIVERED))
+    unit.connection.execute(update(notice).where(told).values(expire_time=unit.now))
 
 
 # -- what is due ------------------------------------------------------------------------------------------------------

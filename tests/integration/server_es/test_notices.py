@@ -287,7 +287,9 @@ def test_what_has_left_is_not_withdrawn(house: House, post: FakePost) -> None:
     (before,) = house.rows()
     with house.database.unit() as unit:
         house.notices.withdraw(unit, ["c/1"], "done")
-    assert (len(post.letters), house.rows()) == (1, [before])
+    (after,) = house.rows()
+    assert (len(post.letters), after.state, after.reason) == (1, before.state, before.reason)
+    assert after.next_attempt_time == before.next_attempt_time
 
 
 def test_a_popup_acknowledged_in_time_calls_nobody_out(house: House, post: FakePost) -> None:

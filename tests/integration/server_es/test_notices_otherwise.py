@@ -98,6 +98,19 @@ def test_who_has_read_the_popup_needs_no_other_channel(house: House, post: FakeP
     assert sorted(channel for _, channel, _ in house.states()) == [POPUP, MAIL]
 
 
+def test_what_was_withdrawn_after_it_left_is_told_over_no_other(house: House, post: FakePost) -> None:
+    house.prefers("1", MAIL, fallback_channels=[int(SMS)])
+    house.tell("c/1")
+    house.tell("c/2")
+    house.later(minutes=2)
+    with house.database.unit() as unit:
+        house.notices.withdraw(unit, ["c/1"], "done")
+    post.said["outgoingMails/1"] = BACK
+    house.later(seconds=10)
+    house.later(minutes=2)
+    assert [(row.cause, row.channel) for row in house.rows() if row.channel == SMS] == [("c/2", SMS)]
+
+
 def test_what_is_over_or_was_called_off_is_told_over_no_other(house: House, post: FakePost, clock: ManualClock) -> None:
     house.tell("c/1", channels=frozenset({MAIL}), urgent=True, expire_time=clock.now() + timedelta(seconds=5))
     house.tell("c/2", channels=frozenset({MAIL}), urgent=True)
